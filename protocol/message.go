@@ -18,10 +18,10 @@ type Message struct {
 	Time     int64           `json:"ts"` // Unix milliseconds, set by the engine
 	Event    string          `json:"event,omitempty"`
 	Key      string          `json:"key,omitempty"`
-	Data     json.RawMessage `json:"data,omitempty"`  // the application's JSON, byte for byte; nil when Bytes is set
-	Bytes    []byte          `json:"bytes,omitempty"` // a binary payload; not nil, though perhaps empty, when there is one
-	ID       uint64          `json:"-"`               // 64 random bits; zero for an ephemeral message
-	Exclude  string          `json:"-"`               // the client that the live copy is not delivered to
+	Data     json.RawMessage `json:"data,omitempty"` // the application's JSON, byte for byte; nil when Bytes is set
+	Bytes    []byte          `json:"bytes,omitzero"` // a binary payload; not nil, though perhaps empty, when there is one
+	ID       uint64          `json:"-"`              // 64 random bits; zero for an ephemeral message
+	Exclude  string          `json:"-"`              // the client that the live copy is not delivered to
 }
 
 // Type returns "message".

@@ -18,8 +18,8 @@ const (
 )
 
 // Request is one envelope from a client. Its slices are borrowed from the frame that it was parsed from (or from the
-// parser's own memory where a string had escapes): they are valid until the next Parse with the same Parser or until
-// the frame's buffer is reused. Whoever keeps one copies it.
+// parser's own memory where a string had escapes): they are valid until the next call of the same Parser's methods or
+// until the frame's buffer is reused. Whoever keeps one copies it.
 type Request struct {
 	Kind Kind
 	Has  Fields // which fields were present
@@ -48,7 +48,7 @@ type Request struct {
 	Name  []byte
 	TS    []byte // raw JSON of ping's ts
 
-	Bytes []byte // the payload of a binary frame; not nil, though perhaps empty, in one
+	Bytes []byte // the payload of a binary frame, or of bytes in a text frame; not nil, though perhaps empty, when there is one
 	Raw   []byte // the whole envelope, for an application's own types
 }
 
@@ -77,6 +77,7 @@ const (
 	HasToken
 	HasName
 	HasTS
+	HasBytes
 )
 
 // Has reports whether all fields of want were present.
