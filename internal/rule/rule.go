@@ -18,11 +18,11 @@ const (
 
 // Rule holds for the rooms whose name matches Pattern.
 type Rule struct {
-	Pattern       string // segments by "/" or ":"... "*" within one segment, "**" any rest
+	Pattern       string // of the whole name: "*" is any run of bytes other than '/' and ':', "**" any run of bytes
 	History       engine.Retention
-	Delivery      Delivery
+	Delivery      Delivery // Latest implies History.Latest
 	NoPresence    bool
-	FlushInterval time.Duration // gathers messages for this long before they are delivered; 0 = at once
+	FlushInterval time.Duration // gathers messages for this long before they are delivered, at most MaxFlushInterval; 0 = at once
 }
 
 // Default holds for the rooms that no rule matches.
