@@ -16,7 +16,7 @@ func TestPatternMatchesWholeNames(t *testing.T) {
 		{"chat/**", "chat/ chat/a chat/a/b chat/a:b/c", "chat chats/a"},
 		{"*", "- a general @user", "a/b a:b / :"},
 		{"**", "- a a/b a:b:c //", ""},
-		{"*/state", "a/state /state", "a/b/state state a:b/state a/state/"},
+		{"*/state", "a/state /state", "a/b/state state a:b/state a/state/ a/statee a//state"},
 		{"**/state", "a/state a/b/state /state a:b/state/state", "state a/state/x"},
 		{"@*", "@ @alice", "alice a@alice @a:b"},
 		{"game:*:move", "game:1:move game::move", "game:1:2:move game:move game/1/move"},
