@@ -1,0 +1,83 @@
+package memory
+
+import (
+	"time"
+
+	"github.com/wireroom/wireroom/engine"
+)
+
+// spaceFor makes space for p's message where the engine's bytes are used up, and reports whether there is some. No
+// lock is held.
+func (e *Engine) spaceFor(p *engine.Publication) bool {
+	if e.options.MaxBytes < 0 || p.Retention.Messages <= 0 && !p.Retention.Latest {
+		return true
+	}
+	need := int64(p.Message.Size())
+	if need > e.options.MaxBytes {
+		return false
+	}
+	for {
+		over := e.bytes.Load() + need - e.options.MaxBytes
+		if over <= 0 {
+			return true
+		}
+		if !e.evict(over) {
+			return false
+		}
+	}
+}
+
+// evict lets about that many bytes go of the log that was published to longest ago, or, where there are no logs, a
+// whole room. It reports whether it got on. No lock is held.
+func (e *Engine) evict(bytes int64) bool {
+	r := e.logs.first()
+	if r == nil {
+		return e.forgetOldest()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone {
+		return true
+	}
+	for bytes > 0 && r.log.entries.n > 0 {
+		size := r.log.drop()
+		e.bytes.Add(-size)
+		bytes -= size
+	}
+	if r.log.entries.n == 0 {
+		e.logs.remove(&r.inLogs)
+	}
+	return true
+}
+
+// spaceForRoom makes space for one more room, or refuses. No lock is held.
+func (e *Engine) spaceForRoom() error {
+	for e.options.MaxRooms > 0 && e.idle.len() >= e.options.MaxRooms {
+		if !e.forgetOldest() {
+			return engine.ErrStorageFull
+		}
+	}
+	return nil
+}
+
+// forgetOldest forgets the room that nobody is subscribed to and that was published to longest ago, unless duplicates
+// of its messages must still be recognised. It reports whether it got on. No lock is held.
+func (e *Engine) forgetOldest() bool {
+	r := e.idle.first()
+	if r == nil {
+		return false
+	}
+	_, now := e.clock()
+	needed := false
+	e.forget(r, func(r *room) bool {
+		needed = now-r.used <= engine.KeyWindow
+		return !needed
+	})
+	return !needed
+}
+
+// over reports whether nothing of r is needed any more. Its lock is held.
+func (r *room) over(now time.Duration) bool {
+	life := max(engine.RoomLife, r.retention.Age+engine.RoomSlack)
+	return !r.subscribed && r.log.entries.n == 0 && r.latest == nil && r.producers == nil && now-r.used > life
+}
