@@ -22,13 +22,13 @@ var (
 	ErrClosed      = errors.New("engine closed")
 )
 
-// Retention bounds a room's log; a message leaves it when any bound is passed. The zero value keeps no message: the
-// room still numbers its messages and proves its head.
+// Retention bounds a room's log; a message leaves it when any bound is passed, the oldest first. The zero value keeps
+// no message: the room still numbers its messages and proves its head.
 type Retention struct {
-	Messages int
-	Bytes    int64 // as protocol.Message.Size counts
-	Age      time.Duration
-	Latest   bool // keep the newest message per event besides, at most MaxLatest of them
+	Messages int           // 0 keeps none
+	Bytes    int64         // as protocol.Message.Size counts; 0 is no bound
+	Age      time.Duration // 0 is no bound
+	Latest   bool          // keep the newest message per event besides, at most MaxLatest of them, whatever the bounds
 }
 
 // MaxLatest bounds the events of a room whose newest messages are kept apart from the log; the event that was
@@ -37,12 +37,13 @@ const MaxLatest = 256
 
 // Windows in which a publish is recognised as a duplicate.
 const (
-	KeyWindow      = 5 * time.Minute // how long a key lives
+	KeyWindow      = 5 * time.Minute // how long a key lives, and at least how long a producer does after its last publish
 	ProducerWindow = 256             // how many of a producer's last messages are answered with their position
-	MaxUserKeys    = 10_000          // live keys of one owner
+	MaxUserKeys    = 10_000          // live keys of one owner, in all rooms; an engine may count a producer of a room as one
 	MaxKeys        = 1_000_000       // live keys of a node
 	// RoomLife is how long an engine keeps a room's epoch, head and base after its last publish, at least; and at
-	// least RoomSlack longer than the room's retention.
+	// least RoomSlack longer than the room's retention. Where an engine's own bounds force it to forget a room earlier,
+	// the room begins anew with another epoch.
 	RoomLife  = 24 * time.Hour
 	RoomSlack = 10 * time.Minute
 )
@@ -54,16 +55,18 @@ type Publication struct {
 	Message   *protocol.Message
 	Ephemeral bool   // feed it, store nothing
 	Owner     string // with room and Message.Key the scope of a key
-	Producer  string // with Seq: stored once per producer and room, in order; empty: none
+	// Producer and Seq, from 1 on, are stored once per producer and room, in order; the owner does not matter. Empty:
+	// none. With a producer, Message.Key is only carried.
+	Producer  string
 	Seq       uint64
-	Retention Retention // of the room, now
+	Retention Retention // of the room, now; it holds for what the room kept before, too
 }
 
 // Receipt says where a publication stands.
 type Receipt struct {
 	Position  protocol.Position // zero for an ephemeral one
-	Time      int64             // Unix milliseconds
-	Duplicate bool              // it had been stored before, at Position
+	Time      int64             // Unix milliseconds; in a room it never falls
+	Duplicate bool              // it had been stored before, at Position; both are zero beyond ProducerWindow
 }
 
 // Query asks for a part of a room's log. At most one of Since, Before and Last is set; none of them asks for the head
@@ -73,9 +76,9 @@ type Query struct {
 	Before protocol.Position // the newest messages before it
 	Last   int               // the newest messages
 	Latest bool              // the newest message per event instead of the log: all of them, or those after Since
-	// Limit and MaxBytes (as protocol.Message.Size counts) bound the page; 0 messages is 0, 0 bytes is no bound.
-	// Since fills the page from the oldest end, Before and Last from the newest. One message is always allowed to pass
-	// MaxBytes.
+	// Limit and MaxBytes (as protocol.Message.Size counts) bound the page, Last's too; 0 messages is 0, 0 bytes is no
+	// bound. Since fills the page from the oldest end, Before and Last from the newest. One message is always allowed
+	// to pass MaxBytes. They do not bound Latest, whose messages prove nothing about each other: its page is whole.
 	Limit    int
 	MaxBytes int
 }
@@ -85,10 +88,12 @@ type Page struct {
 	Messages []*protocol.Message // ascending; shared and immutable
 	Head     protocol.Position   // of the room; never zero
 	Start    protocol.Position   // before Messages[0]; with no messages: Since if proven, else the head
-	Count    int                 // with Since: how many stored messages are after it, the page's included
-	More     bool                // with Since: newer messages follow the page; otherwise: older ones are kept
-	// Refused is not empty when Since or Before cannot be proven: expired, epoch or diverged. Messages is then empty
-	// (with Latest: all the newest per event, since the start).
+	Count    int                 // with Since, if proven: how many messages asked for are after it, the page's included
+	More     bool                // with Since: newer messages follow the page; with Before, Last: older ones are kept
+	// Refused is not empty when Since or Before cannot be proven by a kept message, by the last one that left the log,
+	// or by the head: epoch, when it is of another one; expired, when it is older than what left the log last;
+	// diverged, when the log has another check at that offset or has not come so far. Messages is then empty (with
+	// Latest: all the newest per event, since the start).
 	Refused protocol.Reason
 }
 
@@ -96,11 +101,13 @@ type Page struct {
 //
 // A room exists as soon as it is asked for; whatever a call names is a valid room.
 type Engine interface {
-	// Open starts the engine; feed gets the messages of subscribed rooms from then on. It is called once, first.
+	// Open starts the engine; feed gets the messages of subscribed rooms from then on. It is called once, first. ctx
+	// bounds the call, not the engine's life.
 	Open(ctx context.Context, feed Feed) error
-	// Publish stores p and feeds it to the subscribers of its room, on every node. It does not block. The order of
-	// two calls from one goroutine is the order in the room. done is called once, when the outcome is committed at
-	// the engine's class or is an error; before Publish returns when the engine is Inline. done must not block.
+	// Publish stores p and feeds it to the subscribers of its room, on every node. A duplicate is not fed. It does not
+	// block. The order of two calls from one goroutine is the order in the room. done is called once, when the outcome
+	// is committed at the engine's class or is an error; before Publish returns when the engine is Inline. done must
+	// not block.
 	Publish(ctx context.Context, p *Publication, done func(Receipt, error))
 	// Subscribe starts feeding the room's messages: every message stored after it returned is fed. Calls for one
 	// room are not made at once.
@@ -109,7 +116,8 @@ type Engine interface {
 	Unsubscribe(room string)
 	// Read reads a part of a room's log.
 	Read(ctx context.Context, room string, q Query) (Page, error)
-	// Close ends the engine when its calls have ended or ctx has.
+	// Close ends the engine when its calls have ended or ctx has. Calls made afterwards get ErrClosed, and nothing is
+	// fed.
 	Close(ctx context.Context) error
 }
 
