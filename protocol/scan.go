@@ -1,5 +1,7 @@
 package protocol
 
+import "encoding/binary"
+
 // scanner walks JSON text by the grammar of RFC 8259. Each method consumes one production at pos and reports whether
 // it stood there; after a false, pos is where the text went wrong. It checks syntax and depth; whether the bytes of
 // strings are UTF-8 is checked for the text as a whole, beforehand.
@@ -163,29 +165,46 @@ func (s *scanner) digits() bool {
 // str consumes a string (section 7); pos is at its opening quote.
 func (s *scanner) str() bool {
 	s.escaped = false
-	text, i := s.text, s.pos+1
-	for i < len(text) {
-		c := text[i]
-		if classes[c]&plain != 0 {
-			i++
-			continue
-		}
-		if c != '\\' {
-			break
-		}
+	s.pos = plainRun(s.text, s.pos+1)
+	for s.peek() == '\\' {
 		s.escaped = true
-		n := escapeLen(text[i:])
+		n := escapeLen(s.text[s.pos:])
 		if n == 0 {
-			break
+			return false
 		}
-		i += n
+		s.pos = plainRun(s.text, s.pos+n)
 	}
-	s.pos = i
 	if s.peek() != '"' {
 		return false
 	}
 	s.pos++
 	return true
+}
+
+// plainRun returns the index of the first byte from i on that does not stand for itself in a string. Most strings are
+// too short for whole words to pay.
+func plainRun(text []byte, i int) int {
+	for short := min(i+16, len(text)); i < short; i++ {
+		if classes[text[i]]&plain == 0 {
+			return i
+		}
+	}
+	for len(text)-i >= 8 && allPlain(binary.LittleEndian.Uint64(text[i:])) {
+		i += 8
+	}
+	for i < len(text) && classes[text[i]]&plain != 0 {
+		i++
+	}
+	return i
+}
+
+// allPlain reports whether each of the eight bytes in w stands for itself in a string. Subtracting n from each byte
+// sets the high bit of the lowest byte below n, of none if there is none; a byte that has its own high bit set is
+// part of a longer character.
+func allPlain(w uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote, backslash := w^ones*'"', w^ones*'\\'
+	return ((w-ones*' ')&^w|(quote-ones)&^quote|(backslash-ones)&^backslash)&high == 0
 }
 
 // escapeLen returns the length of the escape (section 7) that text begins with, or 0 when it is none.
