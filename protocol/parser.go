@@ -137,10 +137,13 @@ func (p *Parser) Binary(frame []byte, r *Request) *Error {
 	if err := p.only(r); err != nil {
 		return err
 	}
-	r.Bytes = frame[end:len(frame):len(frame)]
 	if r.Has.Has(HasData) {
 		return badRequest("data", "data beside a binary payload")
 	}
+	if r.Kind == KindPublish && r.Has.Has(HasBytes) {
+		return badRequest("bytes", "bytes beside a binary payload")
+	}
+	r.Bytes = frame[end:len(frame):len(frame)]
 	return nil
 }
 
