@@ -106,7 +106,7 @@ const (
 	AdviceNewToken                // fetch a token, then reconnect; a second time in a row: stop
 )
 
-// Advice returns what a client does after c.
+// Advice returns what a client does after c. Codes of 44xx and 45xx that are not known here follow their range.
 func (c CloseCode) Advice() Advice {
 	switch c {
 	case CloseNormal, CloseProtocolError, CloseUnsupported, CloseInvalidUTF8, ClosePolicy, CloseTooBig, CloseBadRequest, CloseForbidden:
@@ -114,5 +114,11 @@ func (c CloseCode) Advice() Advice {
 	case CloseUnauthorized, CloseTokenExpired:
 		return AdviceNewToken
 	}
+	if 4400 <= c && c < 4500 {
+		return AdviceStop
+	}
 	return AdviceReconnect
 }
+
+// ErrInternal is what a client sees of whatever it cannot do anything about.
+var ErrInternal = &Error{Code: CodeInternal, Message: "internal error"}
