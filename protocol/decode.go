@@ -27,19 +27,15 @@ func ReadEnvelope(frame []byte) (Envelope, error) {
 	if s.next() != '{' {
 		return e, ErrEnvelope
 	}
-	for first := true; ; first = false {
+	for more := true; more; {
 		s.pos++ // the brace or a comma
-		if c := s.next(); c == '}' && first {
+		s.next()
+		var ok bool
+		if more, ok = e.member(&s); !ok {
 			return e, ErrEnvelope
 		}
-		more, ok := e.member(&s)
-		if !ok {
-			return e, ErrEnvelope
-		}
-		if c := s.next(); !more || c == '}' {
+		if more && s.next() != ',' {
 			break
-		} else if c != ',' {
-			return e, ErrEnvelope
 		}
 	}
 	if e.Type == "" {
@@ -48,27 +44,29 @@ func ReadEnvelope(frame []byte) (Envelope, error) {
 	return e, nil
 }
 
-// member reads one member; more is false when it is none of the head's although the type has been read.
+// member reads one member of the head; more is false when it is none although the type has been read.
 func (e *Envelope) member(s *scanner) (more, ok bool) {
 	start := s.pos
 	if !s.name() {
 		return false, false
 	}
-	key := bytes.TrimRight(s.text[start:s.pos], ": \t\r\n")
+	key := string(bytes.TrimRight(s.text[start:s.pos], ": \t\r\n"))
+	if e.Type != "" && key != `"id"` && key != `"of"` {
+		return false, true
+	}
 	start = s.pos
 	if !s.value(2) {
 		return false, false
 	}
 	value := s.text[start:s.pos]
-	switch string(key) {
+	ok = true
+	switch key {
 	case `"type"`:
 		e.Type, ok = headText(value, s.escaped)
 	case `"of"`:
 		e.Of, ok = headText(value, s.escaped)
 	case `"id"`:
-		e.ID, ok = value, true
-	default:
-		return e.Type == "", true
+		e.ID = value
 	}
 	return true, ok
 }
