@@ -1,0 +1,105 @@
+// What a client has to know of the Wireroom protocol, version 1: close codes, back-off, names, frames. No I/O here.
+
+/** How many characters a chat message may have. */
+export const MAX_TEXT = 500;
+
+const STOP = new Set([1000, 1002, 1003, 1007, 1008, 1009, 4400, 4403]);
+const TOKEN = new Set([4401]);
+
+/** What a client does after a close code: "stop", "token" (one new token, else stop) or "reconnect". */
+export function advice(code) {
+  if (STOP.has(code)) return "stop";
+  return TOKEN.has(code) ? "token" : "reconnect";
+}
+
+/** Milliseconds that a close reason such as "draining;retry=3.2" asks to wait; 0 when it asks for nothing. */
+export function retryAfter(reason) {
+  const found = /;retry=(\d+(?:\.\d+)?)/.exec(reason);
+  return found ? Number(found[1]) * 1000 : 0;
+}
+
+/** Milliseconds before attempt n (from 0): full jitter, so that clients that were cut together do not return together. */
+export function backoff(n, random = Math.random) {
+  return random() * Math.min(20_000, 500 * 2 ** Math.min(n, 10));
+}
+
+/** The envelope of a text or binary frame, or null when it is none. A binary frame's payload is set as `payload`. */
+export function decode(frame) {
+  try {
+    if (typeof frame === "string") return object(JSON.parse(frame));
+    const length = new DataView(frame).getUint16(0);
+    const envelope = object(JSON.parse(new TextDecoder().decode(new Uint8Array(frame, 2, length))));
+    if (envelope) envelope.payload = new Uint8Array(frame, 2 + length);
+    return envelope;
+  } catch {
+    return null;
+  }
+}
+
+function object(value) {
+  return value && typeof value === "object" && !Array.isArray(value) ? value : null;
+}
+
+/** The inbox room of a user: bytes outside A-Z a-z 0-9 _ . - are written ~hh. */
+export function inboxOf(user) {
+  let name = "@";
+  for (const byte of new TextEncoder().encode(user)) {
+    const char = String.fromCharCode(byte);
+    name += /[A-Za-z0-9_.-]/.test(char) ? char : "~" + byte.toString(16).padStart(2, "0");
+  }
+  return name;
+}
+
+/** The user whose inbox a room is; "" when the room is no inbox. */
+export function userOf(room) {
+  if (!room.startsWith("@")) return "";
+  const bytes = [];
+  for (const [, escaped, plain] of room.slice(1).matchAll(/~([0-9a-fA-F]{2})|([^~])/g)) {
+    bytes.push(escaped ? parseInt(escaped, 16) : plain.charCodeAt(0));
+  }
+  return new TextDecoder().decode(new Uint8Array(bytes));
+}
+
+/** A room's name as somebody typed it: spaces become hyphens, a leading # goes. Returns "" when nothing is left. */
+export function roomName(typed) {
+  return typed.trim().replace(/^#+/, "").trim().replace(/\s+/g, "-");
+}
+
+/** Why a name is no room that a person can join, or "" when it is one. */
+export function roomProblem(room) {
+  if (room === "") return "Type the name of a room.";
+  if (room.startsWith("$")) return "Names that begin with $ are reserved.";
+  if (room.includes("@")) return "@ belongs to inboxes. Pick a person from the list instead.";
+  if (room.length > 200) return "A name has at most 200 characters.";
+  if (!/^[A-Za-z0-9_:./=+~-]+$/.test(room)) return "Use letters A to Z, digits, and - _ . : / = + ~";
+  return "";
+}
+
+/** 128 random bits as text. crypto.randomUUID is missing on plain http, so it is not used. */
+export function randomKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+/** The number of characters as a person counts them, roughly: code points, not UTF-16 units. */
+export function textLength(text) {
+  let length = 0;
+  for (const _ of text) length++;
+  return length;
+}
+
+const SENTENCES = {
+  forbidden: "You are not allowed to do that here.",
+  room_limit: "You are in too many rooms. Leave one first.",
+  invalid_room: "That is not a valid room name.",
+  too_large: "The message is too large.",
+  invalid_data: "The server did not accept this message.",
+  unauthorized: "The server does not know who you are.",
+  not_joined: "You are not in this room.",
+  storage_full: "The server has no space left.",
+  unconfirmed: "Not confirmed: it may or may not have arrived.",
+};
+
+/** An error of the protocol as a sentence for people. */
+export function sentence({ code, message }) {
+  return SENTENCES[code] ?? (message || "Something went wrong.");
+}
