@@ -1,0 +1,110 @@
+package hub
+
+import (
+	"errors"
+	"time"
+
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// repairDelay is how long a repair waits before it asks an engine again that did not answer.
+const repairDelay = 250 * time.Millisecond
+
+// accept appends a message that the engine fed, if it follows the newest one. One that the tail has already is
+// dropped; after a hole it is held until the hole is filled. The room is locked.
+func (r *room) accept(m *protocol.Message) {
+	switch {
+	case m.Position.IsZero():
+		r.append(&entry{push: m, exclude: m.Exclude, bytes: 2 * m.Size()})
+	case r.early != nil:
+		if len(r.early) < maxEarly {
+			r.early = append(r.early, m)
+		}
+	case m.Position.Follows(r.tail.head, m.ID):
+		r.append(&entry{push: m, upTo: m.Position, stored: true, exclude: m.Exclude, bytes: 2 * m.Size()})
+	case m.Position.Offset <= r.tail.head.Offset && !r.tail.contradicts(m.Position):
+	default:
+		r.early = []*protocol.Message{m}
+		r.hub.background(r.repair)
+	}
+}
+
+// repair fills the hole behind the tail's head from the engine's log, once for all members of this node; they notice
+// nothing. Where the log is gone or another one, they get a gap.
+func (r *room) repair() {
+	r.mu.Lock()
+	head := r.tail.head
+	r.mu.Unlock()
+	for {
+		page, err := r.hub.engine.Read(r.hub.ctx, r.name, engine.Query{Since: head, Limit: protocol.MaxHistory})
+		if r.hub.ctx.Err() != nil || errors.Is(err, engine.ErrClosed) {
+			return
+		}
+		if err != nil {
+			r.hub.logger.Warn("repair waits for the engine", "room", r.name, "error", err)
+			r.hub.sleep(repairDelay)
+			continue
+		}
+		r.mu.Lock()
+		done := r.splice(page)
+		head = r.tail.head
+		r.mu.Unlock()
+		if done {
+			r.hub.Flush()
+			return
+		}
+	}
+}
+
+// splice appends what a repair read, then what was held back, and reports whether the tail is whole again. The room
+// is locked.
+func (r *room) splice(page engine.Page) bool {
+	early := r.early
+	r.early = nil
+	if page.Refused != "" {
+		before := r.tail.bytes
+		r.tail.reset(page.Head)
+		r.hub.tailBytes.Add(-int64(before))
+		r.append(&entry{push: &protocol.Gap{Room: r.name, Reason: page.Refused, Position: page.Head}, bytes: 256})
+	}
+	for _, m := range page.Messages {
+		r.accept(m)
+	}
+	if page.More {
+		r.early = early
+		return false
+	}
+	for _, m := range early {
+		r.accept(m)
+	}
+	return true
+}
+
+// verify compares the tail's head with the engine's and repairs the difference.
+func (r *room) verify() {
+	select {
+	case <-r.opened:
+	case <-r.hub.ctx.Done():
+		return
+	}
+	r.mu.Lock()
+	busy := r.early != nil || r.openErr != nil
+	if !busy {
+		r.early = []*protocol.Message{}
+	}
+	r.mu.Unlock()
+	if !busy {
+		r.repair()
+	}
+}
+
+// sleep waits, or until the hub is closed.
+func (h *Hub) sleep(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-h.ctx.Done():
+	}
+}

@@ -1,0 +1,66 @@
+package hub
+
+import "github.com/wireroom/wireroom/protocol"
+
+// batch is a run of entries that members get in one write.
+type batch struct {
+	from     uint64            // sequence of the first entry
+	before   protocol.Position // of the newest stored message before it
+	entries  []*entry
+	presence bool // some entries are only for members that asked for presence
+	exclude  bool // some entries are not for one client
+}
+
+// look notes what the batch's entries ask for.
+func (b *batch) look() {
+	for _, e := range b.entries {
+		b.presence = b.presence || e.presence
+		b.exclude = b.exclude || e.exclude != ""
+	}
+}
+
+// to returns the sequence behind the last entry.
+func (b *batch) to() uint64 { return b.from + uint64(len(b.entries)) }
+
+// positionAt returns the position of the newest stored message before a sequence in [from, to].
+func (b *batch) positionAt(seq uint64) protocol.Position {
+	if seq <= b.from {
+		return b.before
+	}
+	return b.entries[seq-b.from-1].upTo
+}
+
+// frames returns the entries from the member's cursor on that it wants, as frames.
+func (b *batch) frames(m *Member) []byte {
+	var out []byte
+	framing := m.receiver.Framing()
+	for _, e := range b.entries[max(m.cursor, b.from)-b.from:] {
+		if m.wants(e) {
+			out = append(out, e.frame(framing)...)
+		}
+	}
+	return out
+}
+
+// frameCache holds what most members of a batch get: the same bytes.
+type frameCache struct {
+	framing  Framing
+	presence bool
+	bytes    []byte
+	full     bool
+}
+
+// frames returns what m gets of b.
+func (c *frameCache) frames(b *batch, m *Member) []byte {
+	framing := m.receiver.Framing()
+	if m.cursor == b.from && !b.exclude {
+		if !b.presence && len(b.entries) == 1 {
+			return b.entries[0].frame(framing)
+		}
+		if !c.full || c.framing != framing || b.presence && c.presence != m.presence {
+			*c = frameCache{framing: framing, presence: m.presence, bytes: b.frames(m), full: true}
+		}
+		return c.bytes
+	}
+	return b.frames(m)
+}

@@ -1,0 +1,210 @@
+package hub
+
+import (
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/rule"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// replayMessages is how many messages of the log one step of a catch-up reads.
+const replayMessages = 256
+
+// lag is the state of a member that is behind; the room's lock guards it. The member's cursor holds while inTail;
+// otherwise position says where it stands in the log.
+type lag struct {
+	position protocol.Position // of the newest stored message that the member has
+	liveFrom uint64            // entries before it that are not stored are not for the member
+	inTail   bool
+	replay   bool // since the join; otherwise the member was too slow
+	passed   bool // entries that are not stored were passed over
+	busy     bool // one goroutine catches up; it looks again before it stops
+	notices  []protocol.Push
+}
+
+// CatchUp delivers what a member missed, until it is live again or its socket is full. It must be called when the
+// member's socket takes bytes again; for a live member it does nothing. With an Inline engine it does not block;
+// otherwise it reads the log in a goroutine of the hub.
+func (h *Hub) CatchUp(m *Member) {
+	r := m.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := m.lag
+	if l == nil || l.busy || m.gone.Load() {
+		return
+	}
+	l.busy = true
+	r.catchUp(m, h.inline)
+}
+
+// catchUp goes on with a member whose lag is busy. The room is locked, but not while anything is read or written.
+func (r *room) catchUp(m *Member, mayRead bool) {
+	for {
+		l := m.lag
+		r.enterTail(m)
+		if r.caughtUp(m) {
+			r.goLive(m)
+			return
+		}
+		if !l.inTail && !mayRead && len(l.notices) == 0 {
+			r.hub.background(func() {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.catchUp(m, true)
+			})
+			return
+		}
+		step := r.step(m)
+		if !step.ok || !r.take(m, step) {
+			return
+		}
+	}
+}
+
+// enterTail finds the member's place in the tail, once its position is there. The room is locked.
+func (r *room) enterTail(m *Member) {
+	l := m.lag
+	if l.inTail && m.cursor < r.tail.first {
+		l.inTail, l.passed = false, true
+	}
+	if l.inTail || r.rule.Delivery == rule.Latest && l.position != r.tail.head {
+		return
+	}
+	seq, proven := r.tail.after(l.position)
+	if !proven {
+		return
+	}
+	l.inTail = true
+	l.passed = l.passed || l.liveFrom < r.tail.first
+	m.cursor = max(seq, m.cursor)
+	if l.passed && m.presence {
+		l.notices = append(l.notices, r.presence.snapshot(r.name))
+		l.liveFrom = r.tail.next
+	}
+	l.passed = false
+}
+
+// caughtUp reports whether nothing is left to deliver. The room is locked.
+func (r *room) caughtUp(m *Member) bool {
+	return m.lag.inTail && m.cursor == r.tail.next && len(m.lag.notices) == 0
+}
+
+// step is what a catch-up delivers in one write, and where the member stands afterwards.
+type step struct {
+	ok       bool // false: there is nothing to be had now
+	frames   []byte
+	cursor   uint64
+	position protocol.Position
+	notices  int // how many of the lag's notices it carries
+}
+
+// step prepares the next step. The room is locked, but not while the log is read.
+func (r *room) step(m *Member) step {
+	l := m.lag
+	s := step{ok: true, cursor: m.cursor, position: l.position, notices: len(l.notices)}
+	framing := m.receiver.Framing()
+	for _, p := range l.notices {
+		s.frames = framing.AppendFrame(s.frames, p)
+		if gap, ok := p.(*protocol.Gap); ok {
+			s.position = gap.Position
+		}
+	}
+	if s.notices > 0 && !l.inTail {
+		return s
+	}
+	if !l.inTail {
+		return r.stepThroughLog(m, s)
+	}
+	for _, e := range r.tail.run(m.cursor) {
+		if m.wants(e) && (e.stored || s.cursor >= l.liveFrom) {
+			s.frames = append(s.frames, e.frame(framing)...)
+		}
+		s.cursor++
+		s.position = e.upTo
+	}
+	return s
+}
+
+// stepThroughLog reads the next part of the log for a member that the tail cannot serve.
+func (r *room) stepThroughLog(m *Member, s step) step {
+	q := engine.Query{Since: m.lag.position, Limit: replayMessages, MaxBytes: maxRunBytes}
+	q.Latest = r.rule.Delivery == rule.Latest
+	r.mu.Unlock()
+	page, err := r.hub.engine.Read(r.hub.ctx, r.name, q)
+	r.mu.Lock()
+	if err != nil {
+		r.hub.logger.Warn("a member that is behind waits for the engine", "room", r.name, "error", err)
+	}
+	if err != nil || page.Head == q.Since { // or the feed is behind the log, and the tail will have it soon
+		m.lag.busy = false
+		r.hub.retryLater(m)
+		return step{}
+	}
+	messages := page.Messages
+	s.position = page.Head
+	if q.Latest {
+		m.lag.passed = m.lag.passed || m.lag.liveFrom != r.tail.next
+	}
+	if q.Latest && page.Refused == protocol.ReasonExpired {
+		messages = newerThan(messages, q.Since)
+	} else if page.Refused != "" {
+		m.lag.notices = append(m.lag.notices, r.gap(m, page))
+		return r.step(m)
+	}
+	framing := m.receiver.Framing()
+	for _, p := range messages {
+		s.frames = framing.AppendFrame(s.frames, p)
+	}
+	if page.More && len(messages) > 0 {
+		s.position = messages[len(messages)-1].Position
+	}
+	return s
+}
+
+// gap says why the member cannot have what it missed.
+func (r *room) gap(m *Member, page engine.Page) *protocol.Gap {
+	reason := page.Refused
+	if reason == protocol.ReasonExpired && !m.lag.replay {
+		reason = protocol.ReasonLagged
+	}
+	return &protocol.Gap{Room: r.name, Reason: reason, Position: page.Head}
+}
+
+func newerThan(messages []*protocol.Message, p protocol.Position) []*protocol.Message {
+	for len(messages) > 0 && messages[0].Position.Offset <= p.Offset {
+		messages = messages[1:]
+	}
+	return messages
+}
+
+// take writes a step and notes how far it came; it reports whether to go on. The room is locked, but not while
+// anything is written.
+func (r *room) take(m *Member, s step) bool {
+	outcome := conn.Sent
+	if len(s.frames) > 0 {
+		r.mu.Unlock()
+		outcome = m.receiver.Deliver(s.frames, &m.gone)
+		r.mu.Lock()
+	}
+	l := m.lag
+	switch outcome {
+	case conn.Sent, conn.Kept:
+		m.cursor, l.position = s.cursor, s.position
+		l.notices = l.notices[s.notices:]
+	case conn.Skipped, conn.Gone:
+		return false
+	}
+	if outcome == conn.Sent {
+		return true
+	}
+	// The socket may drain before busy is false, and a CatchUp then finds it busy: look once more.
+	l.busy = false
+	r.mu.Unlock()
+	ready := m.receiver.Ready()
+	r.mu.Lock()
+	if !ready || m.lag != l || l.busy {
+		return false
+	}
+	l.busy = true
+	return true
+}

@@ -1,0 +1,222 @@
+// Package hub holds the rooms of one node: their members, the tail of each, its presence. What the engine feeds is
+// appended to the tail of its room once, and delivered from there to every member: at once to those whose socket
+// takes it, later to those that are behind. Live delivery, catching up and joining at a position are one path.
+//
+// Locks are taken in this order: a room of the engine, then a room of the hub, then a connection.
+package hub
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/internal/rule"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+const (
+	shards       = 64
+	maxRunBytes  = 64 << 10 // of one write to one member
+	tickInterval = 250 * time.Millisecond
+	// linger is how long a room without members stays subscribed with its tail, so that members who come back
+	// together find it.
+	linger = 10 * time.Second
+)
+
+// DefaultTailBytes bounds the tails of a node.
+const DefaultTailBytes = 256 << 20
+
+// Errors of the hub; a session turns them into codes.
+var (
+	ErrClosed           = errors.New("hub closed")
+	ErrKicked           = errors.New("kicked")
+	ErrPresenceDisabled = errors.New("presence is disabled in this room")
+)
+
+// Options are the settings of a Hub.
+type Options struct {
+	Engine engine.Engine // not opened yet; required
+	Rules  *rule.Set     // required
+	Logger *slog.Logger  // required
+	// TailBytes bounds the memory of all tails, in bytes; 0 = DefaultTailBytes.
+	TailBytes int64
+	// Occupied, if not nil, is told when a room gets its first member on this node and when it loses its last one,
+	// in that order for one room, one call at a time.
+	Occupied func(room string, occupied bool)
+}
+
+// Hub holds the rooms of this node. Its methods may be called at once.
+type Hub struct {
+	engine    engine.Engine
+	inline    bool
+	rules     *rule.Set
+	logger    *slog.Logger
+	tailLimit int64
+	tailBytes atomic.Int64
+	seed      maphash.Seed
+	shards    [shards]shard
+	dirty     dirty
+	graces    graces
+	kicks     kicks
+	events    events
+	work      sync.WaitGroup
+	ctx       context.Context // ends with Close: background work belongs to the hub, not to a caller
+	cancel    context.CancelCauseFunc
+}
+
+// shard is a part of the rooms.
+type shard struct {
+	mu    sync.Mutex
+	rooms map[string]*room
+}
+
+// New opens the engine and returns a hub that it feeds.
+func New(ctx context.Context, o Options) (*Hub, error) {
+	_, inline := o.Engine.(engine.Inline)
+	h := &Hub{
+		engine: o.Engine, inline: inline, rules: o.Rules, logger: o.Logger,
+		tailLimit: o.TailBytes, seed: maphash.MakeSeed(),
+	}
+	if h.tailLimit == 0 {
+		h.tailLimit = DefaultTailBytes
+	}
+	for i := range h.shards {
+		h.shards[i].rooms = make(map[string]*room)
+	}
+	h.kicks.until = make(map[kickKey]time.Time)
+	h.ctx, h.cancel = context.WithCancelCause(context.Background())
+	h.events.start(o.Occupied)
+	if err := o.Engine.Open(ctx, h); err != nil {
+		h.events.stop()
+		return nil, err
+	}
+	if err := h.loadKicks(ctx); err != nil {
+		h.events.stop()
+		return nil, errors.Join(err, o.Engine.Close(ctx))
+	}
+	h.background(h.tickLoop)
+	return h, nil
+}
+
+// Close ends the hub's work and its engine.
+func (h *Hub) Close(ctx context.Context) error {
+	h.cancel(ErrClosed)
+	h.work.Wait()
+	h.events.stop()
+	return h.engine.Close(ctx)
+}
+
+// Inline reports whether no call of the hub waits for anything.
+func (h *Hub) Inline() bool { return h.inline }
+
+// Rule returns the rule of a room.
+func (h *Hub) Rule(room string) *rule.Rule {
+	if r := h.lookup(room); r != nil {
+		return r.rule
+	}
+	return h.rules.For(room)
+}
+
+// Publish hands p to the engine, with the retention of its room. done as engine.Engine says. What comes back through
+// the feed is delivered by the next Flush.
+func (h *Hub) Publish(ctx context.Context, p *engine.Publication, done func(engine.Receipt, error)) {
+	p.Retention = h.Rule(p.Message.Room).History
+	h.engine.Publish(ctx, p, done)
+}
+
+// History reads a room's log.
+func (h *Hub) History(ctx context.Context, room string, q engine.Query) (engine.Page, error) {
+	return h.engine.Read(ctx, room, q)
+}
+
+// Deliver implements engine.Feed: it appends m to the tail of its room.
+func (h *Hub) Deliver(m *protocol.Message) {
+	if r := h.lookup(m.Room); r != nil {
+		r.mu.Lock()
+		r.accept(m)
+		r.mu.Unlock()
+	}
+}
+
+// Flush implements engine.Feed: it delivers whatever was appended since the last Flush. Whoever publishes calls it
+// afterwards; the event loop calls it at the end of its turn, so that what came in one turn goes out in one write.
+func (h *Hub) Flush() {
+	for r := h.dirty.take(); r != nil; r = h.dirty.take() {
+		r.flush()
+	}
+}
+
+// Interrupted implements engine.Feed: it compares every room's head with the engine's.
+func (h *Hub) Interrupted() {
+	h.background(func() {
+		for _, r := range h.all() {
+			r.verify()
+		}
+	})
+}
+
+// lookup returns a room of this node, or nil.
+func (h *Hub) lookup(name string) *room {
+	s := h.shard(name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rooms[name]
+}
+
+func (h *Hub) shard(name string) *shard {
+	return &h.shards[maphash.String(h.seed, name)%shards]
+}
+
+// all returns the rooms of this node, in no order.
+func (h *Hub) all() []*room {
+	var rooms []*room
+	for i := range h.shards {
+		s := &h.shards[i]
+		s.mu.Lock()
+		for _, r := range s.rooms {
+			rooms = append(rooms, r)
+		}
+		s.mu.Unlock()
+	}
+	return rooms
+}
+
+// background runs f in a goroutine that Close waits for.
+func (h *Hub) background(f func()) {
+	h.work.Go(f)
+}
+
+// dirty is the rooms that wait for a flush.
+type dirty struct {
+	mu    sync.Mutex
+	rooms []*room
+	count atomic.Int32
+}
+
+func (d *dirty) add(r *room) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rooms = append(d.rooms, r)
+	d.count.Store(int32(len(d.rooms)))
+}
+
+func (d *dirty) take() *room {
+	if d.count.Load() == 0 {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.rooms) == 0 {
+		return nil
+	}
+	r := d.rooms[len(d.rooms)-1]
+	d.rooms[len(d.rooms)-1] = nil
+	d.rooms = d.rooms[:len(d.rooms)-1]
+	d.count.Store(int32(len(d.rooms)))
+	return r
+}

@@ -1,0 +1,172 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/internal/rule"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// JoinRequest says how a client joins a room.
+type JoinRequest struct {
+	Room     string
+	Client   *Client
+	Since    protocol.Position // zero: none; with Invalid it could not be read as a position of any log
+	Invalid  bool
+	Last     int // the newest messages; 0 = none. Not with Since
+	Presence bool
+	State    json.RawMessage // the member's own data; owned by the hub
+}
+
+// start is where a member's delivery starts from.
+type start struct {
+	joined protocol.Joined
+	replay bool // messages follow, up to joined.Head and on
+}
+
+// Join makes receiver a member. joined is called once, with the room locked and before anything is delivered: the
+// reply must be queued there, and must not block. It returns an error instead when there is no membership.
+// With an Inline engine Join does not block.
+func (h *Hub) Join(ctx context.Context, q JoinRequest, receiver Receiver, joined func(*Member, *protocol.Joined)) error {
+	if h.kicks.forbidden(q.Room, q.Client.User) {
+		return ErrKicked
+	}
+	r, err := h.acquire(ctx, q.Room)
+	if err != nil {
+		return err
+	}
+	if q.Presence && r.rule.NoPresence {
+		r.release()
+		return ErrPresenceDisabled
+	}
+	s, err := r.start(ctx, q)
+	if err != nil {
+		r.release()
+		return err
+	}
+	m := &Member{room: r, receiver: receiver, client: q.Client, presence: q.Presence}
+	r.mu.Lock()
+	switch {
+	case s.replay:
+	case s.joined.Recovered && s.joined.Position != r.tail.head: // more came since the position was proven
+		s.replay = true
+	default:
+		s.joined.Position, s.joined.Head = r.tail.head, r.tail.head
+	}
+	r.presence.join(r, q)
+	if s.replay {
+		m.lag = &lag{position: s.joined.Position, liveFrom: r.tail.next, replay: true}
+	} else {
+		r.goLive(m)
+	}
+	if q.Presence {
+		s.joined.WithPresence = true
+		s.joined.Present, s.joined.Members = r.presence.some()
+	}
+	joined(m, &s.joined)
+	r.add(m)
+	r.mu.Unlock()
+	h.CatchUp(m)
+	return nil
+}
+
+// start finds where the member starts.
+func (r *room) start(ctx context.Context, q JoinRequest) (start, error) {
+	s := start{joined: protocol.Joined{Room: r.name, WithSince: q.Invalid || !q.Since.IsZero()}}
+	latest := r.rule.Delivery == rule.Latest
+	switch {
+	case q.Invalid:
+		s.joined.Reason = protocol.ReasonEpoch
+		if !latest {
+			return s, nil
+		}
+	case !s.joined.WithSince && q.Last == 0 && !latest:
+		return s, nil
+	case s.joined.WithSince && !latest && r.startInTail(q.Since, &s):
+		return s, nil
+	}
+	query := engine.Query{Since: q.Since, Last: min(q.Last, protocol.MaxRecover), Limit: 1}
+	if query.Last > 0 {
+		query.Limit = query.Last
+	}
+	if latest {
+		query = engine.Query{Latest: true, Since: q.Since, Limit: engine.MaxLatest}
+	}
+	page, err := r.hub.engine.Read(ctx, r.name, query)
+	if err != nil {
+		return s, err
+	}
+	if s.joined.Reason == "" {
+		s.joined.Reason = page.Refused
+	}
+	r.startAt(page, latest, &s)
+	return s, nil
+}
+
+// startInTail starts behind a position that the tail proves, so that those who come back together do not read the
+// log each.
+func (r *room) startInTail(since protocol.Position, s *start) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, proven := r.tail.after(since); !proven {
+		return false
+	}
+	s.joined.Recovered = true
+	s.joined.Position, s.joined.Head = since, r.tail.head
+	s.joined.Count = int(r.tail.head.Offset - since.Offset)
+	s.replay = s.joined.Count > 0
+	return true
+}
+
+// startAt starts where a page of the log says.
+func (r *room) startAt(page engine.Page, latest bool, s *start) {
+	j := &s.joined
+	j.Head, j.Position, j.Count = page.Head, page.Start, page.Count
+	switch {
+	case latest:
+		j.Recovered = j.WithSince && j.Reason == ""
+		j.Count = len(page.Messages)
+		if j.Count > 0 {
+			j.Position = page.Messages[0].Position.Before(page.Messages[0].ID)
+		}
+	case j.WithSince && j.Reason == "" && page.Count > protocol.MaxRecover:
+		j.Reason, j.Count = protocol.ReasonTooMany, 0
+		return
+	case j.WithSince && j.Reason != "":
+		j.Count = 0
+		return
+	case j.WithSince:
+		j.Recovered = true
+	default:
+		j.Count = len(page.Messages)
+	}
+	s.replay = j.Count > 0
+}
+
+// Departure says how a membership ends.
+type Departure struct {
+	Now   bool          // the client said so: the user has left at once
+	Grace time.Duration // otherwise the user has left after it; 0 = DefaultGrace
+}
+
+// DefaultGrace is how long a user whose connection broke is still present.
+const DefaultGrace = 5 * time.Second
+
+// Leave ends a membership; it reports whether there was one. Frames that are being delivered meanwhile are sent
+// before whatever is queued after Leave returned, or never.
+func (h *Hub) Leave(m *Member, d Departure) bool {
+	r := m.room
+	r.mu.Lock()
+	left := r.remove(m)
+	if left {
+		r.presence.leave(r, m.client.User, d)
+	}
+	r.mu.Unlock()
+	if left {
+		r.release()
+	}
+	return left
+}

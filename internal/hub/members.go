@@ -1,0 +1,36 @@
+package hub
+
+import (
+	"encoding/json"
+
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// Members returns the users in a room after the name next, at most limit of them, in the order of their names, with
+// the number of all and, where more follow, the name to continue with.
+func (h *Hub) Members(room, next string, limit int) (*protocol.Presence, error) {
+	if h.Rule(room).NoPresence {
+		return nil, ErrPresenceDisabled
+	}
+	result := &protocol.Presence{Room: room}
+	r := h.lookup(room)
+	if r == nil {
+		return result, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	members, more := r.presence.page(next, limit)
+	result.Count, result.Members = len(r.presence.users), members
+	if more {
+		result.Next = members[len(members)-1].User
+	}
+	return result, nil
+}
+
+// SetState replaces the own data of m's user in m's room, which the hub owns from then on. It reports whether there
+// is such a user; the next Flush tells the members.
+func (h *Hub) SetState(m *Member, state json.RawMessage) bool {
+	m.room.mu.Lock()
+	defer m.room.mu.Unlock()
+	return !m.gone.Load() && m.room.presence.setState(m.room, m.client.User, state)
+}

@@ -1,0 +1,153 @@
+package hub
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// summaryFrom is the number of users above which presence events become a summary once a second.
+const summaryFrom = 200
+
+// presence is who is in a room; the room's lock guards it. A user is in it from its first connection until its last
+// one left, or broke and did not come back in time.
+type presence struct {
+	users   map[string]*present // nil while empty
+	changed bool                // a summary is due
+}
+
+// present is one user in a room.
+type present struct {
+	protocol.Member
+	conns   int
+	leaveAt time.Time // when conns is 0
+}
+
+// join notes a connection of a user; the user's first one is an event.
+func (p *presence) join(r *room, q JoinRequest) {
+	if r.rule.NoPresence {
+		return
+	}
+	if p.users == nil {
+		p.users = make(map[string]*present)
+	}
+	u := p.users[q.Client.User]
+	if u == nil {
+		u = &present{Member: protocol.Member{User: q.Client.User, Name: q.Client.Name, State: q.State}}
+		p.users[u.User] = u
+		p.event(r, u, false)
+	}
+	u.conns++
+}
+
+// leave notes the end of a connection of a user.
+func (p *presence) leave(r *room, user string, d Departure) {
+	u := p.users[user]
+	if u == nil {
+		return
+	}
+	if u.conns--; u.conns > 0 {
+		return
+	}
+	if d.Now {
+		p.gone(r, u)
+		return
+	}
+	wait := d.Grace
+	if wait == 0 {
+		wait = DefaultGrace
+	}
+	u.leaveAt = time.Now().Add(wait)
+	r.hub.graces.add(grace{at: u.leaveAt, room: r, user: user})
+}
+
+// expire ends the grace of a user who has not come back.
+func (p *presence) expire(r *room, user string, now time.Time) {
+	if u := p.users[user]; u != nil && u.conns == 0 && !u.leaveAt.After(now) {
+		p.gone(r, u)
+	}
+}
+
+func (p *presence) gone(r *room, u *present) {
+	delete(p.users, u.User)
+	p.event(r, u, true)
+}
+
+// event tells the members, if there are any, that a user came or went.
+func (p *presence) event(r *room, u *present, left bool) {
+	if len(p.users) > summaryFrom {
+		p.changed = true
+		return
+	}
+	if r.occupants() == 0 {
+		return
+	}
+	r.push(&protocol.UserEvent{Left: left, Room: r.name, Member: u.Member, Count: len(p.users)}, true)
+}
+
+// summary tells the members the number of users, if it changed in a large room.
+func (p *presence) summary(r *room) {
+	if p.changed {
+		p.changed = false
+		r.push(&protocol.Presence{Room: r.name, Count: len(p.users)}, true)
+	}
+}
+
+// setState replaces a user's own data; it reports whether the user is there.
+func (p *presence) setState(r *room, user string, state json.RawMessage) bool {
+	u := p.users[user]
+	if u == nil {
+		return false
+	}
+	u.State = state
+	r.push(&protocol.State{Room: r.name, User: user, State: state}, true)
+	return true
+}
+
+// some returns the number of users and at most MaxMembers of them: in order if that is all, else any.
+func (p *presence) some() (int, []protocol.Member) {
+	if len(p.users) <= protocol.MaxMembers {
+		members, _ := p.page("", protocol.MaxMembers)
+		return len(p.users), members
+	}
+	members := make([]protocol.Member, 0, protocol.MaxMembers)
+	for _, u := range p.users {
+		if members = append(members, u.Member); len(members) == protocol.MaxMembers {
+			break
+		}
+	}
+	return len(p.users), members
+}
+
+// snapshot returns what a member gets instead of the events that it missed.
+func (p *presence) snapshot(room string) *protocol.Presence {
+	count, members := p.some()
+	return &protocol.Presence{Room: room, Count: count, Members: members}
+}
+
+// page returns the first users after a name, in the order of their names, and whether there are more.
+func (p *presence) page(after string, limit int) (members []protocol.Member, more bool) {
+	members = make([]protocol.Member, 0, min(limit, len(p.users))+1)
+	compare := func(a, b protocol.Member) int { return strings.Compare(a.User, b.User) }
+	for _, u := range p.users {
+		if u.User <= after {
+			continue
+		}
+		full := len(members) > limit
+		if full && u.User >= members[len(members)-1].User {
+			continue
+		}
+		if full {
+			members = members[:len(members)-1]
+		}
+		i, _ := slices.BinarySearchFunc(members, u.Member, compare)
+		members = slices.Insert(members, i, u.Member)
+	}
+	if len(members) > limit {
+		return members[:limit], true
+	}
+	return members, false
+}

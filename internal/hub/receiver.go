@@ -1,0 +1,57 @@
+package hub
+
+import (
+	"sync/atomic"
+
+	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// Receiver is what the hub delivers to: a session. Its methods do not block, and may be called with a room locked.
+type Receiver interface {
+	// Framing says in which form the receiver wants what it gets. It never changes.
+	Framing() Framing
+	// Deliver hands over whole frames, to be sent before whatever is handed over later. unless is read under the
+	// connection's mutex: whoever sets it and then queues a reply knows that no such frames follow the reply.
+	Deliver(frames []byte, unless *atomic.Bool) conn.Outcome
+	// Ready reports whether the socket takes bytes. After a Deliver that was Kept or Blocked either Ready reports true
+	// or the receiver calls CatchUp later.
+	Ready() bool
+	// Removed tells that the hub ended the membership, and why.
+	Removed(m *Member, why *protocol.Kicked)
+}
+
+// Framing turns what a room holds into the bytes of a transport. It is made once and shared by all receivers of its
+// kind; two framings are the same when they are ==.
+type Framing interface {
+	// AppendFrame appends p as one frame.
+	AppendFrame(dst []byte, p protocol.Push) []byte
+}
+
+// Client says whose memberships a receiver has. It never changes while there are any.
+type Client struct {
+	ID   string
+	User string
+	Name string
+}
+
+// Member is one receiver in one room. A member whose socket takes what it is given has no state but its place in the
+// tail; one whose socket is full has a lag besides.
+type Member struct {
+	room     *room
+	receiver Receiver
+	client   *Client
+	lag      *lag   // nil while the member is live; guarded by room.mu
+	cursor   uint64 // the next entry to deliver; the flusher's while live, the catch-up's while behind
+	index    int32  // in room.members; guarded by room.mu
+	gone     atomic.Bool
+	presence bool // wants presence and state entries
+}
+
+// Room returns the name of the member's room.
+func (m *Member) Room() string { return m.room.name }
+
+// wants reports whether the member gets e.
+func (m *Member) wants(e *entry) bool {
+	return (!e.presence || m.presence) && (e.exclude == "" || e.exclude != m.client.ID)
+}

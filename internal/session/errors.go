@@ -1,0 +1,57 @@
+package session
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// clientErrors is what a client gets for the errors of the layers below.
+var clientErrors = []struct {
+	is      error
+	code    protocol.Code
+	message string
+}{
+	{engine.ErrUnavailable, protocol.CodeEngineUnavailable, "the engine cannot be reached; nothing was stored"},
+	{engine.ErrTimeout, protocol.CodeTimeout, "the outcome is unknown; send again with the same key or seq"},
+	{engine.ErrStorageFull, protocol.CodeStorageFull, "the storage is full; nothing was stored"},
+	{engine.ErrOutOfOrder, protocol.CodeOutOfOrder, "seq does not follow the producer's last one; nothing was stored"},
+	{engine.ErrTooManyKeys, protocol.CodeRateLimited, "too many live keys; nothing was stored"},
+	{engine.ErrClosed, protocol.CodeDraining, "the server is stopping"},
+	{hub.ErrClosed, protocol.CodeDraining, "the server is stopping"},
+	{hub.ErrKicked, protocol.CodeForbidden, "put out of this room for some time"},
+	{hub.ErrPresenceDisabled, protocol.CodePresenceDisabled, "presence is disabled in this room"},
+}
+
+// clientError returns what a client sees of err; what it must not see is logged.
+func clientError(logger *slog.Logger, err error) *protocol.Error {
+	var own *protocol.Error
+	if errors.As(err, &own) {
+		return own
+	}
+	for _, e := range clientErrors {
+		if errors.Is(err, e.is) {
+			return &protocol.Error{Code: e.code, Message: e.message}
+		}
+	}
+	logger.Error("a request failed", "error", err)
+	return protocol.ErrInternal
+}
+
+func authError(logger *slog.Logger, err error) *protocol.Error {
+	switch {
+	case errors.Is(err, auth.ErrExpired):
+		return &protocol.Error{Code: protocol.CodeTokenExpired, Message: "the token has expired"}
+	case errors.Is(err, auth.ErrInvalid):
+		return &protocol.Error{Code: protocol.CodeUnauthorized, Message: "the token is invalid"}
+	}
+	return clientError(logger, err)
+}
+
+func fail(code protocol.Code, field, message string) *protocol.Error {
+	return &protocol.Error{Code: code, Field: field, Message: message}
+}

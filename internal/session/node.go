@@ -1,0 +1,176 @@
+// Package session is one client's stay: its commands, what it may do, its limits. It ends with its connection.
+package session
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/internal/limit"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// Bounds of what one connection may have under way.
+const (
+	maxWaiting  = 64  // commands behind a slow one; the connection is not read meanwhile
+	maxInFlight = 256 // publishes that an engine has not answered
+	maxStrikes  = 3   // malformed envelopes in a row
+)
+
+// Limits bound what one session may do; 0 = no limit.
+type Limits struct {
+	Rooms      int        // memberships
+	MaxMessage int        // bytes of an incoming frame
+	Publishes  limit.Rate // publishes, application messages and reads
+	Joins      limit.Rate // joins and leaves
+}
+
+// Hooks are called by sessions; nil is none. Those that return an error decide, and make their command wait for them
+// outside of the event loop. The others inform, in the session's order.
+type Hooks struct {
+	Join       func(ctx context.Context, s *Session, room string) error
+	Publish    func(ctx context.Context, s *Session, m *protocol.Message) error
+	Leave      func(s *Session, room string)
+	Disconnect func(s *Session, code protocol.CloseCode, reason string)
+	// Handler returns the handler of an application's own type, or nil.
+	Handler func(kind string) Handler
+}
+
+// Handler answers one request of an application's own type. r is its own copy. A nil result is a bare ok; an error
+// that is no *protocol.Error is logged and becomes internal.
+type Handler func(ctx context.Context, s *Session, r *protocol.Request) (protocol.Result, error)
+
+// Options are the settings that all sessions of a node share.
+type Options struct {
+	Hub       *hub.Hub
+	Logger    *slog.Logger
+	Name      string             // of the node
+	Tokens    auth.Authenticator // nil: only anonymous users
+	Anonymous *auth.Anonymous    // nil: every client must have a token
+	// AuthTimeout is how long a client without a token may take to send one.
+	AuthTimeout  time.Duration
+	PingInterval time.Duration // told to clients
+	Limits       Limits
+	Hooks        Hooks
+}
+
+// Node is what all sessions of a node share.
+type Node struct {
+	Options
+	inline     bool
+	durability string
+	mu         sync.Mutex
+	users      map[string]int32 // sessions by user
+	sessions   int
+	work       sync.WaitGroup
+}
+
+// NewNode returns a node for sessions whose rooms are in o.Hub, which keeps messages as durability says.
+func NewNode(o Options, durability string) *Node {
+	return &Node{Options: o, inline: o.Hub.Inline(), durability: durability, users: make(map[string]int32)}
+}
+
+// Wait returns when the work that sessions have under way is done.
+func (n *Node) Wait() { n.work.Wait() }
+
+// Counts returns how many sessions and how many users are connected.
+func (n *Node) Counts() (sessions, users int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.sessions, len(n.users)
+}
+
+func (n *Node) enter(user string) (users int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sessions++
+	n.users[user]++
+	return len(n.users)
+}
+
+func (n *Node) leave(user string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sessions--
+	if n.users[user]--; n.users[user] <= 0 {
+		delete(n.users, user)
+	}
+}
+
+// Credentials are what a client presents when it connects.
+type Credentials struct {
+	Token string
+	Name  string // an unverified display name, for anonymous users
+}
+
+// Identify says who a client is. Without a token it is an anonymous user where there are such, and otherwise nobody
+// yet: nil without an error. The token is a fresh one for an anonymous user, and otherwise empty.
+func (n *Node) Identify(ctx context.Context, c Credentials) (*auth.Identity, string, *protocol.Error) {
+	if len(c.Name) > maxNameLen {
+		return nil, "", &protocol.Error{Code: protocol.CodeTooLarge, Message: "the name is too long", Field: "name"}
+	}
+	switch {
+	case c.Token != "":
+		return n.identifyToken(ctx, c)
+	case n.Anonymous == nil:
+		return nil, "", nil
+	}
+	identity, token, err := n.Anonymous.New(c.Name)
+	if err != nil {
+		n.Logger.Error("an anonymous user could not be made", "error", err)
+		return nil, "", protocol.ErrInternal
+	}
+	return identity, token, nil
+}
+
+func (n *Node) identifyToken(ctx context.Context, c Credentials) (*auth.Identity, string, *protocol.Error) {
+	if n.Anonymous != nil {
+		if identity, err := n.Anonymous.Authenticate(ctx, c.Token); err == nil {
+			renamed := *identity
+			if c.Name != "" {
+				renamed.Name = c.Name
+			}
+			token, err := n.Anonymous.Renew(renamed.User, renamed.Name)
+			if err != nil {
+				n.Logger.Error("an anonymous user's token could not be renewed", "error", err)
+			}
+			return &renamed, token, nil
+		}
+	}
+	if n.Tokens == nil {
+		return nil, "", &protocol.Error{Code: protocol.CodeUnauthorized, Message: "the token is not one of this server's"}
+	}
+	identity, err := n.Tokens.Authenticate(ctx, c.Token)
+	if err != nil {
+		return nil, "", authError(n.Logger, err)
+	}
+	return identity, "", nil
+}
+
+// Status returns the HTTP status that goes with an error of Identify or of a hook.
+func Status(err *protocol.Error) int {
+	switch err.Code {
+	case protocol.CodeForbidden:
+		return http.StatusForbidden
+	case protocol.CodeUnauthorized, protocol.CodeTokenExpired, protocol.CodeUserMismatch:
+		return http.StatusUnauthorized
+	case protocol.CodeTooLarge, protocol.CodeBadRequest:
+		return http.StatusBadRequest
+	case protocol.CodeRateLimited:
+		return http.StatusTooManyRequests
+	}
+	return http.StatusServiceUnavailable
+}
+
+// Receipt turns what an engine answered into the result of a publish, or the error that the client sees.
+func (n *Node) Receipt(room string, receipt engine.Receipt, err error) (*protocol.Published, *protocol.Error) {
+	if err != nil {
+		return nil, clientError(n.Logger, err)
+	}
+	return &protocol.Published{Room: room, Position: receipt.Position, Time: receipt.Time, Duplicate: receipt.Duplicate}, nil
+}

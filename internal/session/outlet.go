@@ -1,0 +1,30 @@
+package session
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// Stream is how a transport carries what rooms hold; its methods are those of hub.Receiver.
+type Stream interface {
+	Framing() hub.Framing
+	Deliver(frames []byte, unless *atomic.Bool) conn.Outcome
+	Ready() bool
+}
+
+// Outlet is what a session calls in its transport. Its methods do not block and may be called at once.
+type Outlet interface {
+	Stream
+	// Reply answers a request; it borrows r.
+	Reply(r *protocol.Reply)
+	// Push sends an envelope to this session alone, in order with replies.
+	Push(p protocol.Push)
+	// Close ends the connection with a code, a reason, and where retry is not 0 the time after which to come back.
+	Close(code protocol.CloseCode, reason string, retry time.Duration)
+	// Resume reads requests again after Receive reported that there is no room for more.
+	Resume()
+}

@@ -1,0 +1,104 @@
+package session
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// history answers with a part of a room's log.
+func (s *Session) history(r *protocol.Request) *protocol.Error {
+	if err := s.mayAsk(r); err != nil {
+		return err
+	}
+	q := engine.Query{Limit: protocol.MaxHistory, MaxBytes: protocol.MaxHistoryBytes * 3 / 4}
+	if r.Has.Has(protocol.HasLimit) {
+		q.Limit = min(r.Limit, protocol.MaxHistory)
+	}
+	var unreadable error
+	switch {
+	case r.Has.Has(protocol.HasSince) && r.Has.Has(protocol.HasBefore):
+		return fail(protocol.CodeBadRequest, "before", "either since or before")
+	case r.Has.Has(protocol.HasSince):
+		q.Since, unreadable = protocol.ParsePosition(r.Since)
+	case r.Has.Has(protocol.HasBefore):
+		q.Before, unreadable = protocol.ParsePosition(r.Before)
+	default:
+		q.Last = q.Limit
+	}
+	if unreadable != nil {
+		q = engine.Query{}
+	}
+	room := string(r.Room)
+	page, err := s.node.Hub.History(context.Background(), room, q)
+	if err != nil {
+		return clientError(s.node.Logger, err)
+	}
+	if unreadable != nil {
+		page.Refused = protocol.ReasonEpoch
+	}
+	s.ok(r, historyOf(room, q, page))
+	return nil
+}
+
+// historyOf turns a page into the result of a history request.
+func historyOf(room string, q engine.Query, page engine.Page) *protocol.History {
+	h := &protocol.History{Room: room, Messages: page.Messages, Position: page.Head, More: page.More, Refused: page.Refused}
+	if n := len(page.Messages); n > 0 && (page.More || !q.Before.IsZero()) && q.Last == 0 {
+		h.Position = page.Messages[n-1].Position
+	}
+	return h
+}
+
+// presence answers with who is in a room.
+func (s *Session) presence(r *protocol.Request) *protocol.Error {
+	if err := s.mayAsk(r); err != nil {
+		return err
+	}
+	limit := protocol.MaxMembers
+	if r.Has.Has(protocol.HasLimit) {
+		limit = max(1, min(r.Limit, protocol.MaxMembers))
+	}
+	members, err := s.node.Hub.Members(string(r.Room), string(r.Next), limit)
+	if err != nil {
+		return clientError(s.node.Logger, err)
+	}
+	s.ok(r, members)
+	return nil
+}
+
+// state replaces the member's own data in a room.
+func (s *Session) state(r *protocol.Request) *protocol.Error {
+	if err := s.room(r); err != nil {
+		return err
+	}
+	if err := s.limit(1); err != nil {
+		return err
+	}
+	if !r.Has.Has(protocol.HasState) {
+		return fail(protocol.CodeBadRequest, "state", "state is needed")
+	}
+	m := s.member(r.Room)
+	switch {
+	case m == nil:
+		return fail(protocol.CodeNotJoined, "room", "not in this room")
+	case s.node.Hub.Rule(m.Room()).NoPresence:
+		return fail(protocol.CodePresenceDisabled, "room", "presence is disabled in this room")
+	}
+	s.node.Hub.SetState(m, bytes.Clone(r.State))
+	s.ok(r, nil)
+	return nil
+}
+
+// mayAsk checks a request that reads a room.
+func (s *Session) mayAsk(r *protocol.Request) *protocol.Error {
+	if err := s.room(r); err != nil {
+		return err
+	}
+	if err := s.limit(1); err != nil {
+		return err
+	}
+	return s.maySee(string(r.Room))
+}

@@ -1,0 +1,179 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// auth makes the session another user's, or refreshes the token of the user that it has.
+func (s *Session) auth(r *protocol.Request) *protocol.Error {
+	if !r.Has.Has(protocol.HasToken) && !r.Has.Has(protocol.HasName) {
+		return fail(protocol.CodeBadRequest, "token", "a token or a name is needed")
+	}
+	if err := s.limit(1); err != nil {
+		return err
+	}
+	identity, token, err := s.node.Identify(context.Background(), Credentials{Token: string(r.Token), Name: string(r.Name)})
+	if err != nil {
+		return err
+	}
+	if identity == nil {
+		return fail(protocol.CodeUnauthorized, "token", "a token is needed")
+	}
+	s.mu.Lock()
+	phase, rooms, authed, user := s.phase, len(s.rooms), s.authed, s.client.User
+	s.mu.Unlock()
+	same := user == identity.User
+	if phase == phaseOpen && !same && (rooms > 0 || authed) {
+		return fail(protocol.CodeUserMismatch, "token", "this session is another user's")
+	}
+	result := &protocol.Authenticated{User: identity.User, Name: identity.Name}
+	if !identity.Expires.IsZero() {
+		result.ExpiresAt = identity.Expires.UnixMilli()
+	}
+	s.ok(r, result)
+	if phase == phaseOpen && same {
+		s.mu.Lock()
+		s.identity = identity
+		s.mu.Unlock()
+		return nil
+	}
+	if phase == phaseOpen {
+		s.node.leave(user)
+	}
+	s.enter(identity, token)
+	return nil
+}
+
+// room checks the room that a request names.
+func (s *Session) room(r *protocol.Request) *protocol.Error {
+	if !r.Has.Has(protocol.HasRoom) {
+		return fail(protocol.CodeBadRequest, "room", "a room is needed")
+	}
+	if !protocol.CheckRoom(r.Room) {
+		return fail(protocol.CodeInvalidRoom, "room", "not the name of a room")
+	}
+	return nil
+}
+
+// maySee returns an error unless the session may see what is in a room: an inbox is its user's alone.
+func (s *Session) maySee(room string) *protocol.Error {
+	if user, inbox := protocol.InboxUser(room); inbox && user != s.client.User {
+		return fail(protocol.CodeForbidden, "room", "another user's inbox")
+	}
+	return nil
+}
+
+// join makes the session a member of a room.
+func (s *Session) join(r *protocol.Request) *protocol.Error {
+	if err := s.room(r); err != nil {
+		return err
+	}
+	if m := s.member(r.Room); m != nil {
+		s.ok(r, &protocol.Joined{Room: m.Room(), Already: true})
+		return nil
+	}
+	if err := rateLimited(s.joins.Take(time.Now().UnixNano(), 1, s.node.Limits.Joins)); err != nil {
+		return err
+	}
+	q := hub.JoinRequest{
+		Room: string(r.Room), Client: &s.client,
+		Last: r.Last, Presence: r.Presence, State: bytes.Clone(r.State),
+	}
+	if r.Has.Has(protocol.HasSince) {
+		var err error
+		q.Since, err = protocol.ParsePosition(r.Since)
+		q.Invalid = err != nil
+	}
+	return s.enterRoom(context.Background(), q, func(j *protocol.Joined) { s.ok(r, j) })
+}
+
+// Join makes the session a member of a room, as if its client had asked for it; joined is the reply's place and must
+// not block. It is for an application's own code.
+func (s *Session) Join(ctx context.Context, q hub.JoinRequest, joined func(*protocol.Joined)) error {
+	if s.member([]byte(q.Room)) != nil {
+		joined(&protocol.Joined{Room: q.Room, Already: true})
+		return nil
+	}
+	q.Client = &s.client
+	if err := s.enterRoom(ctx, q, joined); err != nil {
+		return err
+	}
+	s.node.Hub.Flush()
+	return nil
+}
+
+func (s *Session) enterRoom(ctx context.Context, q hub.JoinRequest, joined func(*protocol.Joined)) *protocol.Error {
+	if err := s.maySee(q.Room); err != nil {
+		return err
+	}
+	if n := s.node.Limits.Rooms; n > 0 && len(s.members()) >= n {
+		return fail(protocol.CodeRoomLimit, "room", "this connection is in as many rooms as it may be")
+	}
+	if hook := s.node.Hooks.Join; hook != nil {
+		if err := hook(ctx, s, q.Room); err != nil {
+			return s.hookError(err)
+		}
+	}
+	var late *hub.Member
+	err := s.node.Hub.Join(ctx, q, s, func(m *hub.Member, j *protocol.Joined) {
+		s.mu.Lock()
+		if s.phase == phaseClosed {
+			late = m
+		} else {
+			s.rooms = append(s.rooms, m)
+		}
+		s.mu.Unlock()
+		joined(j)
+	})
+	if err != nil {
+		return clientError(s.node.Logger, err)
+	}
+	if late != nil { // the connection went away meanwhile
+		s.node.Hub.Leave(late, hub.Departure{})
+	}
+	return nil
+}
+
+// leave ends the session's membership of a room.
+func (s *Session) leave(r *protocol.Request) *protocol.Error {
+	if err := s.room(r); err != nil {
+		return err
+	}
+	if err := rateLimited(s.joins.Take(time.Now().UnixNano(), 1, s.node.Limits.Joins)); err != nil {
+		return err
+	}
+	m := s.member(r.Room)
+	if m == nil {
+		return fail(protocol.CodeNotJoined, "room", "not in this room")
+	}
+	s.leaveRoom(m)
+	s.ok(r, &protocol.Left{Room: m.Room()})
+	return nil
+}
+
+// Leave ends the session's membership of a room; it reports whether there was one.
+func (s *Session) Leave(room string) bool {
+	m := s.member([]byte(room))
+	if m == nil {
+		return false
+	}
+	s.leaveRoom(m)
+	s.node.Hub.Flush()
+	return true
+}
+
+func (s *Session) leaveRoom(m *hub.Member) {
+	s.drop(m)
+	if s.node.Hub.Leave(m, hub.Departure{Now: true}) {
+		s.informLeave(m.Room())
+	}
+}
+
+// In reports whether the session is in a room.
+func (s *Session) In(room string) bool { return slices.Contains(s.Rooms(), room) }

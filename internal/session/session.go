@@ -1,0 +1,184 @@
+package session
+
+import (
+	"crypto/rand"
+	"sync"
+	"time"
+
+	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/internal/limit"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// maxNameLen bounds a display name, in bytes.
+const maxNameLen = 128
+
+// phase is how far a session has come.
+type phase uint8
+
+const (
+	phaseAuth phase = iota // nothing but auth is accepted
+	phaseOpen
+	phaseClosed
+)
+
+// Session is one client's stay on one connection. It is embedded in the transport's connection; Open begins it.
+//
+// Requests are handled one at a time and in order: on the goroutine that calls Receive, or behind one that had to
+// wait, on a worker. Locks are taken in this order: a room of the hub, then mu.
+type Session struct {
+	node      *Node
+	outlet    Outlet
+	client    hub.Client // changes only before the first join
+	identity  *auth.Identity
+	publishes limit.Bucket
+	joins     limit.Bucket
+	strikes   uint8 // malformed envelopes in a row; the reading goroutine's
+
+	mu       sync.Mutex
+	rooms    []*hub.Member
+	work     *work // nil while nothing waits
+	deadline int64 // Unix seconds by which an auth must have come; 0 = none
+	phase    phase
+	authed   bool // by a token of its own: no other user may follow
+}
+
+// NewClient returns a name for a client: 130 random bits.
+func NewClient() string { return rand.Text() }
+
+// Open begins the session of who connected, and sends the welcome; without an identity it asks for one. token is what
+// Identify returned. It is called once, before any other method.
+func (s *Session) Open(node *Node, outlet Outlet, identity *auth.Identity, token string) {
+	s.node, s.outlet = node, outlet
+	s.client.ID = NewClient()
+	if identity == nil {
+		s.deadline = time.Now().Add(node.AuthTimeout).Unix()
+		outlet.Push(&protocol.AuthRequired{Timeout: node.AuthTimeout.Seconds()})
+		return
+	}
+	s.enter(identity, token)
+}
+
+// enter makes identity the session's user and sends the welcome.
+func (s *Session) enter(identity *auth.Identity, token string) {
+	s.mu.Lock()
+	closed := s.phase == phaseClosed
+	if !closed {
+		s.identity, s.phase, s.deadline = identity, phaseOpen, 0
+		s.client.User, s.client.Name = identity.User, identity.Name
+		s.authed = !identity.Anonymous
+	}
+	s.mu.Unlock()
+	if closed {
+		return
+	}
+	users := s.node.enter(identity.User)
+	s.outlet.Push(&protocol.Welcome{
+		Client:       s.client.ID,
+		User:         identity.User,
+		Inbox:        protocol.Inbox(identity.User),
+		Token:        token,
+		Node:         s.node.Name,
+		Protocol:     protocol.Version,
+		PingInterval: s.node.PingInterval.Seconds(),
+		MaxMessage:   s.node.Limits.MaxMessage,
+		Durability:   s.node.durability,
+		Users:        users,
+		Time:         time.Now().UnixMilli(),
+	})
+}
+
+// Tick does what is due: it closes a session that has not authenticated in time. now is in Unix seconds.
+func (s *Session) Tick(now int64) {
+	s.mu.Lock()
+	late := s.deadline != 0 && now > s.deadline
+	s.mu.Unlock()
+	if late {
+		s.outlet.Close(protocol.CloseUnauthorized, "auth_timeout", 0)
+	}
+}
+
+// Writable delivers what the session's rooms have for it, when its socket takes bytes again.
+func (s *Session) Writable() {
+	for _, m := range s.members() {
+		s.node.Hub.CatchUp(m)
+	}
+}
+
+// Ended says how a connection ended.
+type Ended struct {
+	Code   protocol.CloseCode
+	Reason string
+	Clean  bool          // the client said goodbye: its users have left at once
+	Retry  time.Duration // the server asked it to come back after that time
+}
+
+// Close ends the session; the connection is gone. It is called once, last.
+func (s *Session) Close(e Ended) {
+	s.mu.Lock()
+	opened := s.phase == phaseOpen
+	s.phase = phaseClosed
+	rooms := s.rooms
+	s.rooms = nil
+	s.mu.Unlock()
+	departure := hub.Departure{Now: e.Clean}
+	if e.Retry > 0 {
+		departure.Grace = e.Retry + hub.DefaultGrace
+	}
+	for _, m := range rooms {
+		s.node.Hub.Leave(m, departure)
+		s.informLeave(m.Room())
+	}
+	if !opened {
+		return
+	}
+	s.node.leave(s.client.User)
+	if hook := s.node.Hooks.Disconnect; hook != nil {
+		s.later(func() { hook(s, e.Code, e.Reason) })
+	}
+}
+
+// Client returns who the session is.
+func (s *Session) Client() hub.Client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.client
+}
+
+// Identity returns who the session's user is; nil before it has authenticated.
+func (s *Session) Identity() *auth.Identity {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.identity
+}
+
+// Outlet returns the session's way out.
+func (s *Session) Outlet() Outlet { return s.outlet }
+
+// Rooms returns the names of the rooms that the session is in.
+func (s *Session) Rooms() []string {
+	var names []string
+	for _, m := range s.members() {
+		names = append(names, m.Room())
+	}
+	return names
+}
+
+func (s *Session) members() []*hub.Member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*hub.Member(nil), s.rooms...)
+}
+
+// member returns the session's membership of a room, or nil.
+func (s *Session) member(room []byte) *hub.Member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.rooms {
+		if m.Room() == string(room) {
+			return m
+		}
+	}
+	return nil
+}

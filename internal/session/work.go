@@ -1,0 +1,151 @@
+package session
+
+import (
+	"bytes"
+
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// work is what a session has under way outside of the goroutine that reads its connection; nil while there is
+// nothing. Session.mu guards it.
+type work struct {
+	jobs     []func() // in order; a worker runs them
+	running  bool     // there is a worker
+	waiting  int      // of jobs, the requests
+	inFlight int      // publishes that the engine has not answered
+	paused   bool     // the connection is not read
+}
+
+// full reports whether the connection must not be read.
+func (w *work) full() bool { return w.waiting >= maxWaiting || w.inFlight >= maxInFlight }
+
+// later runs f after what is under way, on a worker.
+func (s *Session) later(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enqueue(f)
+}
+
+// enqueue adds a job, for a worker that it starts if there is none. The session is locked.
+func (s *Session) enqueue(f func()) {
+	w := s.worked()
+	w.jobs = append(w.jobs, f)
+	if !w.running {
+		w.running = true
+		s.node.work.Go(s.runJobs)
+	}
+}
+
+// worked returns the session's work. The session is locked.
+func (s *Session) worked() *work {
+	if s.work == nil {
+		s.work = new(work)
+	}
+	return s.work
+}
+
+// settle forgets the work when there is none, and reports whether the connection is to be read again. The session is
+// locked.
+func (s *Session) settle() (resume bool) {
+	w := s.work
+	resume = w.paused && w.waiting <= maxWaiting/2 && w.inFlight <= maxInFlight/2
+	if resume {
+		w.paused = false
+	}
+	if !w.running && !w.paused && w.inFlight == 0 && len(w.jobs) == 0 {
+		s.work = nil
+	}
+	return resume
+}
+
+// runJobs is the worker: it runs jobs until there are none.
+func (s *Session) runJobs() {
+	for {
+		s.mu.Lock()
+		w := s.work
+		if len(w.jobs) == 0 {
+			w.running = false
+			resume := s.settle()
+			s.mu.Unlock()
+			if resume {
+				s.outlet.Resume()
+			}
+			return
+		}
+		job := w.jobs[0]
+		w.jobs[0] = nil
+		w.jobs = w.jobs[1:]
+		s.mu.Unlock()
+		s.guard(job)
+		s.node.Hub.Flush()
+	}
+}
+
+// enqueueRequest has a worker handle a copy of r.
+func (s *Session) enqueueRequest(r *protocol.Request) {
+	r = clone(r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.worked().waiting++
+	s.enqueue(func() {
+		s.handle(r)
+		s.requestDone()
+	})
+}
+
+func (s *Session) requestDone() {
+	s.mu.Lock()
+	s.work.waiting--
+	resume := s.settle()
+	s.mu.Unlock()
+	if resume {
+		s.outlet.Resume()
+	}
+}
+
+// begin counts a publish that the engine answers later, and end its answer.
+func (s *Session) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.worked().inFlight++
+}
+
+func (s *Session) end() {
+	s.mu.Lock()
+	s.work.inFlight--
+	resume := s.settle()
+	s.mu.Unlock()
+	if resume {
+		s.outlet.Resume()
+	}
+}
+
+// mayRead reports whether the connection may be read on; if not, Resume follows.
+func (s *Session) mayRead() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.work == nil || !s.work.full() {
+		return true
+	}
+	s.work.paused = true
+	return false
+}
+
+// busy reports whether requests have to wait behind others.
+func (s *Session) busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.work != nil && s.work.running
+}
+
+// clone returns a copy of r that borrows nothing.
+func clone(r *protocol.Request) *protocol.Request {
+	c := *r
+	for _, field := range []*[]byte{
+		&c.Type, &c.ID, &c.Room, &c.Data, &c.Event, &c.Key, &c.Producer, &c.Since, &c.Before,
+		&c.Next, &c.State, &c.Token, &c.Name, &c.TS, &c.Bytes, &c.Raw,
+	} {
+		*field = bytes.Clone(*field)
+	}
+	return &c
+}

@@ -1,0 +1,190 @@
+package wireroom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/internal/rule"
+	"github.com/wireroom/wireroom/internal/session"
+	"github.com/wireroom/wireroom/internal/transport/websocket"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// Server is a node of Wireroom: an http.Handler that upgrades requests to WebSocket and carries rooms over them. Its
+// methods may be called at once.
+type Server struct {
+	options   Options
+	mux       *http.ServeMux
+	handlers  handlers
+	hub       *hub.Hub
+	poller    *conn.Poller
+	node      *session.Node
+	websocket *websocket.Transport
+	draining  atomic.Bool
+	closing   sync.Once
+	closed    error
+}
+
+// New returns a server that is ready to serve. ctx bounds the opening of the engine only. Close ends the server.
+func New(ctx context.Context, o Options) (*Server, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("wireroom: %w", err)
+	}
+	rules, err := rule.NewSet(o.Rules)
+	if err != nil {
+		return nil, fmt.Errorf("wireroom: %w", err)
+	}
+	s := &Server{options: o}
+	s.hub, err = hub.New(ctx, hub.Options{Engine: o.Engine, Rules: rules, Logger: o.Logger, Occupied: s.occupied()})
+	if err != nil {
+		return nil, fmt.Errorf("wireroom: open the engine: %w", err)
+	}
+	s.poller, err = conn.New(conn.Options{Portable: o.Portable, TurnEnd: s.hub.Flush, Logger: o.Logger})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("wireroom: %w", err), s.hub.Close(ctx))
+	}
+	s.node = session.NewNode(s.sessionOptions(), durability(o.Engine))
+	s.websocket = websocket.New(websocket.Options{
+		Node: s.node, Poller: s.poller, Logger: o.Logger, Dialect: o.Dialect, Origins: o.Origins,
+		PingInterval: o.PingInterval, MaxMessage: o.Limits.MaxMessage, Compress: o.Compress, Connect: s.onConnect(),
+	})
+	s.route()
+	return s, nil
+}
+
+// durability says how an engine keeps messages.
+func durability(e engine.Engine) string {
+	if d, ok := e.(engine.Durability); ok {
+		return d.Durability()
+	}
+	return "memory"
+}
+
+// sessionOptions returns what sessions need of the options.
+func (s *Server) sessionOptions() session.Options {
+	o := s.options
+	options := session.Options{
+		Hub: s.hub, Logger: o.Logger, Name: o.Node, Tokens: o.Auth,
+		AuthTimeout: o.Limits.AuthTimeout, PingInterval: o.PingInterval, Limits: o.Limits.session(),
+		Hooks: s.sessionHooks(),
+	}
+	if o.Auth == nil || o.Anonymous {
+		options.Anonymous = auth.NewAnonymous(o.Secret)
+	}
+	return options
+}
+
+// sessionHooks returns the application's hooks as sessions call them.
+func (s *Server) sessionHooks() session.Hooks {
+	hooks, inner := s.options.Hooks, session.Hooks{Handler: s.handlers.find}
+	if hook := hooks.OnJoin; hook != nil {
+		inner.Join = func(ctx context.Context, in *session.Session, room string) error {
+			return hook(ctx, &Session{in}, room)
+		}
+	}
+	if hook := hooks.OnPublish; hook != nil {
+		inner.Publish = func(ctx context.Context, in *session.Session, m *protocol.Message) error {
+			return hook(ctx, &Session{in}, m)
+		}
+	}
+	if hook := hooks.OnLeave; hook != nil {
+		inner.Leave = func(in *session.Session, room string) { hook(&Session{in}, room) }
+	}
+	if hook := hooks.OnDisconnect; hook != nil {
+		inner.Disconnect = func(in *session.Session, code protocol.CloseCode, reason string) {
+			hook(&Session{in}, code, reason)
+		}
+	}
+	return inner
+}
+
+// onConnect returns the hook that the transports ask, with its error as the client sees it.
+func (s *Server) onConnect() websocket.Connect {
+	hook := s.options.Hooks.OnConnect
+	if hook == nil {
+		return nil
+	}
+	return func(r *http.Request, identity *auth.Identity) (*auth.Identity, *protocol.Error) {
+		identity, err := hook(r.Context(), r, identity)
+		var own *protocol.Error
+		switch {
+		case err == nil:
+			return identity, nil
+		case errors.As(err, &own):
+			return nil, own
+		}
+		s.options.Logger.Error("the connect hook failed", "error", err)
+		return nil, protocol.ErrInternal
+	}
+}
+
+// occupied returns what the hub calls when a room gets its first member or loses its last one.
+func (s *Server) occupied() func(string, bool) {
+	first, last := s.options.Hooks.OnFirstMember, s.options.Hooks.OnLastMember
+	if first == nil && last == nil {
+		return nil
+	}
+	return func(room string, occupied bool) {
+		switch {
+		case occupied && first != nil:
+			first(room)
+		case !occupied && last != nil:
+			last(room)
+		}
+	}
+}
+
+// route fills the mux.
+func (s *Server) route() {
+	s.mux = http.NewServeMux()
+	for _, path := range s.options.Paths {
+		s.mux.Handle(path, s.websocket)
+	}
+	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	s.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if s.draining.Load() {
+			say(w, http.StatusServiceUnavailable, "draining")
+			return
+		}
+		say(w, http.StatusOK, "ok")
+	})
+}
+
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n")) // whoever asked may be gone
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Shutdown ends the server gently: /readyz turns 503, new connections are refused, those that are open are told to
+// come back elsewhere, spread over the time that ctx leaves, and then the server is closed.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.draining.Store(true)
+	return errors.Join(s.websocket.Drain(ctx), s.Close())
+}
+
+// Close ends the server at once: its connections, the work that sessions have under way, the engine.
+func (s *Server) Close() error {
+	s.closing.Do(func() {
+		s.draining.Store(true)
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		s.closed = errors.Join(s.websocket.Close(), s.poller.Close(ctx))
+		s.node.Wait()
+		s.closed = errors.Join(s.closed, s.hub.Close(ctx))
+	})
+	return s.closed
+}
