@@ -201,6 +201,15 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(c.addr).Unmap(), c.port)
 }
 
+// received hands p to the handler and returns how much it took.
+func (c *Conn) received(p []byte) int {
+	n := c.handler.Received(p)
+	if n < 0 || n > len(p) {
+		panic("conn: a handler took more than it was given")
+	}
+	return n
+}
+
 // adopt makes c an open connection of a carrier.
 func (c *Conn) adopt(k carrier, fd int, peer net.Addr, early []byte, h Handler) {
 	c.mu.Lock()

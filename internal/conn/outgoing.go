@@ -21,8 +21,10 @@ func (c *Conn) held() int {
 
 // take sends p or keeps it, whatever its size. It reports false when the socket turned out to be broken.
 func (c *Conn) take(p []byte) bool {
-	gather := c.state&gathering != 0 && c.held()+len(p) <= gatherMax
-	if gather || c.state&full != 0 {
+	if c.state&(gathering|full) == gathering && len(p) <= gatherMax {
+		return c.gather(p)
+	}
+	if c.state&full != 0 {
 		c.keep(p)
 		return true
 	}
@@ -32,6 +34,18 @@ func (c *Conn) take(p []byte) bool {
 		return false
 	}
 	c.keep(p[n:])
+	return true
+}
+
+// gather keeps p until the turn ends, after sending what would be too much together with it.
+func (c *Conn) gather(p []byte) bool {
+	if c.held()+len(p) > gatherMax {
+		if _, err := c.push(nil); err != nil {
+			c.fail(err)
+			return false
+		}
+	}
+	c.keep(p)
 	return true
 }
 

@@ -130,3 +130,17 @@ func TestAbortEndsAPausedConnection(t *testing.T) {
 		r.untilReceived(t, "a")
 	})
 }
+
+type greedy struct{ recorder }
+
+func (g *greedy) Received(p []byte) int { return len(p) + 1 }
+
+func TestPanicsWhenAHandlerTakesMoreThanItWasGiven(t *testing.T) {
+	c := Conn{handler: &greedy{}}
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	c.received([]byte("x"))
+}

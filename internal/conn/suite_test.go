@@ -2,6 +2,7 @@ package conn
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -101,10 +102,9 @@ func newPoller(t testing.TB, o Options) *Poller {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := p.Close(t.Context()); err != nil && t.Context().Err() == nil {
+		if err := p.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
-		<-p.crew.dismiss()
 	})
 	return p
 }

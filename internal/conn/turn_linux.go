@@ -170,7 +170,7 @@ func (l *loop) look(c *Conn) (tell bool, in *buffer, end bool) {
 
 // again hands over the rest of earlier bytes.
 func (l *loop) again(c *Conn, in *buffer) {
-	n := c.handler.Received(in.bytes())
+	n := c.received(in.bytes())
 	in.skip(n)
 	if in.len() > 0 {
 		l.pause(c, in)
@@ -202,7 +202,7 @@ func (l *loop) read(c *Conn) {
 	} else {
 		c.seen &^= readable // a short read has emptied the socket (epoll(7), question 9); what comes next is a new event
 	}
-	took := c.handler.Received(l.buffer[:n])
+	took := c.received(l.buffer[:n])
 	if took < n {
 		l.pause(c, l.poller.pool.grow(nil, l.buffer[took:n]))
 	}

@@ -316,7 +316,7 @@ func (t *twin) callReceived(p []byte) (int, bool) {
 	ok := t.begin()
 	n := 0
 	if ok {
-		n = t.conn.handler.Received(p)
+		n = t.conn.received(p)
 	}
 	t.up.Unlock()
 	if ok {
