@@ -176,7 +176,9 @@ func (p *Parser) setBase64(to *[]byte, raw []byte) bool {
 		return false
 	}
 	p.scratch = scratch
-	*to = scratch[start:len(scratch):len(scratch)]
+	if *to = scratch[start:len(scratch):len(scratch)]; *to == nil {
+		*to = []byte{} // an empty payload is one
+	}
 	return true
 }
 

@@ -18,6 +18,7 @@ func seeds() []string {
 		`{"type":"history","room":"a","limit":-1,"before":"aaaaaaab.18446744073709551615.00000000"}`,
 		`{"type":"ping","ts":1732172400000}`,
 		`{"type":"publish","room":"a","bytes":"AAEC/w=="}`,
+		`{"type":"publish","bytes":""}`,
 		`{"type":"publish","room":"\u0000","data":"\ud800","event":"\ud83d\ude00"}`,
 		`{"type":"ping","ty\u0070e":"ping"}`,
 		`{"type":"x","__proto__":{"admin":true},"constructor":{},"toString":"foo"}`,
