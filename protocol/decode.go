@@ -27,15 +27,18 @@ func ReadEnvelope(frame []byte) (Envelope, error) {
 	if s.next() != '{' {
 		return e, ErrEnvelope
 	}
-	for more := true; more; {
+	for s.peek() != '}' {
 		s.pos++ // the brace or a comma
 		s.next()
-		var ok bool
-		if more, ok = e.member(&s); !ok {
+		more, ok := e.member(&s)
+		if !ok {
 			return e, ErrEnvelope
 		}
-		if more && s.next() != ',' {
+		if !more {
 			break
+		}
+		if c := s.next(); c != ',' && c != '}' {
+			return e, ErrEnvelope
 		}
 	}
 	if e.Type == "" {
