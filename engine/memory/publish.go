@@ -84,6 +84,7 @@ func (e *Engine) once(r *room, p *engine.Publication, receipt engine.Receipt, no
 // grew. The room's lock is held.
 func (r *room) keep(m *protocol.Message, retention engine.Retention, now time.Duration) int64 {
 	before := r.bytes()
+	r.log.trim(r.retention, now) // what has left does not come back with a wider bound
 	r.head, r.time, r.retention = m.Position, m.Time, retention
 	if retention.Messages > 0 {
 		r.log.append(m, now)
