@@ -1,0 +1,59 @@
+// The network between browser and server, which a test can break: a TCP proxy on loopback.
+
+import { connect, createServer } from "node:net";
+
+export class Network {
+  #server;
+  #pairs = new Set();
+  #open = true;
+  #silent = false;
+
+  /** A network in front of a port. */
+  static async to(port) {
+    const network = new Network();
+    network.#server = createServer((near) => network.#joined(near, port));
+    await new Promise((resolve) => network.#server.listen(0, "127.0.0.1", resolve));
+    return network;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#server.address().port}/`;
+  }
+
+  /** Cuts every connection and lets none through until `heal`. */
+  cut() {
+    this.#open = false;
+    for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
+  }
+
+  heal() {
+    this.#open = true;
+    this.#silent = false;
+  }
+
+  /** Swallows what the server says while what the browser says still arrives: answers get lost. */
+  muteServer() {
+    this.#silent = true;
+  }
+
+  async close() {
+    this.cut();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #joined(near, port) {
+    if (!this.#open) return near.resetAndDestroy();
+    const far = connect(port, "127.0.0.1");
+    const pair = [near, far];
+    this.#pairs.add(pair);
+    near.on("data", (bytes) => far.write(bytes));
+    far.on("data", (bytes) => this.#silent || near.write(bytes));
+    for (const [one, other] of [pair, [far, near]]) {
+      one.on("error", () => {}); // a close follows
+      one.on("close", () => {
+        other.destroy();
+        this.#pairs.delete(pair);
+      });
+    }
+  }
+}
