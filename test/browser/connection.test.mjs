@@ -226,7 +226,9 @@ test("an unknown outcome older than the server's memory of keys is shown, not re
 test("typing is told every 2.5 seconds at most", () => {
   const { room, outbox, publishes } = sending();
   room.status = "joined";
-  for (const at of [0, 1000, 2499, 2500, 3000]) outbox.typing(room, 1_000_000 + at);
+  for (const at of [0, 1000, 2499]) outbox.typing(room, 1_000_000 + at);
+  assert.equal(publishes().length, 1);
+  for (const at of [2500, 3000]) outbox.typing(room, 1_000_000 + at);
   assert.equal(publishes().length, 2);
   assert.deepEqual(publishes()[0], { type: "publish", room: "lobby", event: "typing", data: {}, ephemeral: true, echo: false });
 });
