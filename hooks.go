@@ -17,6 +17,9 @@ type Hooks struct {
 	// OnConnect is asked before the upgrade. It may refuse, and may change who the client is: what it returns replaces
 	// identity, which is nil for a client that has to authenticate yet.
 	OnConnect func(ctx context.Context, r *http.Request, identity *auth.Identity) (*auth.Identity, error)
+	// OnOpen is called when a session begins, right after its welcome, before any of its requests; with an error the
+	// connection is closed with protocol.CloseForbidden.
+	OnOpen func(ctx context.Context, s *Session) error
 	// OnDisconnect is told how a session ended, after its OnLeave calls.
 	OnDisconnect func(s *Session, code protocol.CloseCode, reason string)
 	// OnJoin is asked before a session joins a room.

@@ -86,6 +86,9 @@ func (s *Server) sessionOptions() session.Options {
 // sessionHooks returns the application's hooks as sessions call them.
 func (s *Server) sessionHooks() session.Hooks {
 	hooks, inner := s.options.Hooks, session.Hooks{Handler: s.handlers.find}
+	if hook := hooks.OnOpen; hook != nil {
+		inner.Open = func(ctx context.Context, in *session.Session) error { return hook(ctx, &Session{in}) }
+	}
 	if hook := hooks.OnJoin; hook != nil {
 		inner.Join = func(ctx context.Context, in *session.Session, room string) error {
 			return hook(ctx, &Session{in}, room)

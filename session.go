@@ -25,6 +25,9 @@ func (s *Session) User() string { return s.inner.Client().User }
 // Name returns the user's display name, or "".
 func (s *Session) Name() string { return s.inner.Client().Name }
 
+// SetName changes the display name of an anonymous user who is in no room.
+func (s *Session) SetName(name string) error { return s.inner.SetName(name) }
+
 // Identity returns what is known of the user; nil before the client has authenticated.
 func (s *Session) Identity() *auth.Identity { return s.inner.Identity() }
 

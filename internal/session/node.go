@@ -33,6 +33,7 @@ type Limits struct {
 // Hooks are called by sessions; nil is none. Those that return an error decide, and make their command wait for them
 // outside of the event loop. The others inform, in the session's order.
 type Hooks struct {
+	Open       func(ctx context.Context, s *Session) error
 	Join       func(ctx context.Context, s *Session, room string) error
 	Publish    func(ctx context.Context, s *Session, m *protocol.Message) error
 	Leave      func(s *Session, room string)

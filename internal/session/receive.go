@@ -19,7 +19,7 @@ func (s *Session) Receive(r *protocol.Request) (more bool) {
 	case s.busy() || s.waits(r):
 		s.enqueueRequest(r)
 	default:
-		s.guard(func() { s.handle(r) })
+		s.handleGuarded(r)
 	}
 	return s.mayRead()
 }
@@ -48,15 +48,24 @@ func (s *Session) waits(r *protocol.Request) bool {
 	return false
 }
 
-// guard runs f; if it panics, the session is closed and nothing else.
+// handleGuarded handles one request; if that panics, the session is closed and nothing else.
+func (s *Session) handleGuarded(r *protocol.Request) {
+	defer s.recovered()
+	s.handle(r)
+}
+
+// guard runs f; if that panics, the session is closed and nothing else.
 func (s *Session) guard(f func()) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.node.Logger.Error("panic in a session", "client", s.client.ID, "panic", p, "stack", string(debug.Stack()))
-			s.outlet.Close(protocol.CloseInternal, string(protocol.CodeInternal), 0)
-		}
-	}()
+	defer s.recovered()
 	f()
+}
+
+// recovered ends the panic of a session's code; it is deferred.
+func (s *Session) recovered() {
+	if p := recover(); p != nil {
+		s.node.Logger.Error("panic in a session", "client", s.client.ID, "panic", p, "stack", string(debug.Stack()))
+		s.outlet.Close(protocol.CloseInternal, string(protocol.CodeInternal), 0)
+	}
 }
 
 // handle handles one request.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"crypto/rand"
 	"sync"
 	"time"
@@ -41,6 +42,7 @@ type Session struct {
 	work     *work // nil while nothing waits
 	deadline int64 // Unix seconds by which an auth must have come; 0 = none
 	phase    phase
+	started  bool // Start was called
 	authed   bool // by a token of its own: no other user may follow
 }
 
@@ -48,7 +50,7 @@ type Session struct {
 func NewClient() string { return rand.Text() }
 
 // Open begins the session of who connected, and sends the welcome; without an identity it asks for one. token is what
-// Identify returned. It is called once, before any other method.
+// Identify returned. It is called once, before any other method; Start follows.
 func (s *Session) Open(node *Node, outlet Outlet, identity *auth.Identity, token string) {
 	s.node, s.outlet = node, outlet
 	s.client.ID = NewClient()
@@ -87,6 +89,27 @@ func (s *Session) enter(identity *auth.Identity, token string) {
 		Users:        users,
 		Time:         time.Now().UnixMilli(),
 	})
+	if hook := s.node.Hooks.Open; hook != nil {
+		s.later(func() {
+			if err := hook(context.Background(), s); err != nil {
+				s.outlet.Close(protocol.CloseForbidden, string(s.hookError(err).Code), 0)
+			}
+		})
+	}
+}
+
+// SetName changes the display name of an anonymous user who is in no room yet, or no more.
+func (s *Session) SetName(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case len(name) > maxNameLen:
+		return fail(protocol.CodeTooLarge, "name", "the name is too long")
+	case s.authed || len(s.rooms) > 0:
+		return fail(protocol.CodeForbidden, "name", "the name cannot be changed now")
+	}
+	s.client.Name = name
+	return nil
 }
 
 // Tick does what is due: it closes a session that has not authenticated in time. now is in Unix seconds.

@@ -32,6 +32,18 @@ func (s *Session) enqueue(f func()) {
 	w.jobs = append(w.jobs, f)
 	if !w.running {
 		w.running = true
+		if s.started {
+			s.node.work.Go(s.runJobs)
+		}
+	}
+}
+
+// Start begins the work that Open left, when the connection carries bytes. Requests that came meanwhile wait.
+func (s *Session) Start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.started = true
+	if s.work != nil && s.work.running {
 		s.node.work.Go(s.runJobs)
 	}
 }

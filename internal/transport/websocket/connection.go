@@ -1,0 +1,209 @@
+package websocket
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/internal/session"
+	"github.com/wireroom/wireroom/internal/wire/ws"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// connection is one WebSocket connection: all that the transport keeps of it, in one piece of memory. It implements
+// conn.Handler below, ws.Sink for itself, and session.Outlet above.
+type connection struct {
+	socket    conn.Conn
+	session   session.Session
+	transport *Transport
+	framing   *framing
+	decoder   *ws.Decoder // nil while no frame is half received
+	opening   *[]byte     // what goes out with the answer to the upgrade; nil afterwards
+	ending    atomic.Pointer[ending]
+	slot      int32         // in the table; the table's lock guards it
+	heard     atomic.Uint32 // when the peer gave a sign of life
+	stalled   atomic.Uint32 // since when the socket takes nothing; 0 while it does
+	live      liveness      // the sweep's
+	jsonPing  bool
+	peerBye   protocol.CloseCode // the code of the peer's close frame; 0 before. The reader's
+}
+
+// ending is how a connection is closed from this side.
+type ending struct {
+	code   protocol.CloseCode
+	reason string
+	retry  time.Duration
+	at     time.Time
+}
+
+// Error implements error: an ending is why a connection is aborted that is slow to close.
+func (e *ending) Error() string { return fmt.Sprintf("closed with %d %s", e.code, e.reason) }
+
+// Received implements conn.Handler.
+func (c *connection) Received(p []byte) int {
+	c.heard.Store(c.transport.table.clock.Load())
+	n, err := c.config().Decode(&c.decoder, p, c)
+	if err == nil {
+		return n
+	}
+	if c.peerBye == 0 { // not because the peer said goodbye
+		c.Close(protocol.CloseCode(err.Code), err.Reason, 0)
+	}
+	return len(p)
+}
+
+// config returns how the connection's frames are read.
+func (c *connection) config() *ws.Config {
+	if c.framing.deflate {
+		return &c.transport.decode[1]
+	}
+	return &c.transport.decode[0]
+}
+
+// Writable implements conn.Handler.
+func (c *connection) Writable() {
+	c.stalled.Store(0)
+	c.session.Writable()
+}
+
+// Closed implements conn.Handler.
+func (c *connection) Closed(err error) {
+	c.transport.table.remove(c)
+	c.session.Close(c.ended(err))
+	if c.decoder != nil {
+		c.decoder.Release()
+		c.decoder = nil
+	}
+}
+
+// ended says how the connection ended.
+func (c *connection) ended(err error) session.Ended {
+	if e := c.ending.Load(); e != nil {
+		return session.Ended{Code: e.code, Reason: e.reason, Retry: e.retry, Clean: e.code == protocol.CloseNormal}
+	}
+	if c.peerBye != 0 {
+		return session.Ended{Code: c.peerBye, Reason: "closed by the client", Clean: c.peerBye == protocol.CloseNormal}
+	}
+	reason := "connection lost"
+	if err != nil && err != io.EOF {
+		reason = err.Error()
+	}
+	return session.Ended{Code: closeAbnormal, Reason: reason}
+}
+
+// closeAbnormal is the code of a connection that ended without a close frame (RFC 6455, section 7.1.5).
+const closeAbnormal protocol.CloseCode = 1006
+
+// Control implements ws.Sink.
+func (c *connection) Control(op ws.Opcode, payload []byte) bool {
+	switch op {
+	case ws.Ping:
+		if c.ending.Load() == nil {
+			c.send(ws.AppendFrame(nil, ws.Pong, payload))
+		}
+	case ws.Close:
+		c.peerClosed(payload)
+	}
+	return true
+}
+
+// peerClosed answers the peer's close frame with the same code, unless it answers ours.
+func (c *connection) peerClosed(payload []byte) {
+	code, _ := ws.ParseClose(payload)
+	c.peerBye = protocol.CloseCode(code)
+	if code == 0 {
+		c.peerBye = closeNoStatus
+	}
+	if c.ending.Load() == nil {
+		c.socket.Finish(ws.AppendFrame(nil, ws.Close, payload[:min(len(payload), 2)]))
+	}
+	c.expect()
+}
+
+// closeNoStatus is the code of a close frame that has none (RFC 6455, section 7.1.5).
+const closeNoStatus protocol.CloseCode = 1005
+
+// Message implements ws.Sink.
+func (c *connection) Message(op ws.Opcode, payload []byte) bool {
+	if c.ending.Load() != nil || c.peerBye != 0 {
+		return true
+	}
+	if c.transport.Dialect != nil {
+		return c.receiveDialect(payload, op == ws.Binary)
+	}
+	return c.receiveNative(payload, op == ws.Binary)
+}
+
+// Framing implements session.Outlet.
+func (c *connection) Framing() hub.Framing { return c.framing }
+
+// Deliver implements session.Outlet.
+func (c *connection) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
+	if len(frames) == 0 {
+		return conn.Sent
+	}
+	return c.socket.Write(frames, unless)
+}
+
+// Ready implements session.Outlet.
+func (c *connection) Ready() bool { return c.socket.Ready() }
+
+// Resume implements session.Outlet.
+func (c *connection) Resume() { c.socket.Resume() }
+
+// Reply implements session.Outlet.
+func (c *connection) Reply(r *protocol.Reply) {
+	b := frames.Get().(*frameBuffer)
+	c.send(b.reply(c.transport.Dialect, r))
+	frames.Put(b)
+}
+
+// Push implements session.Outlet.
+func (c *connection) Push(p protocol.Push) {
+	b := frames.Get().(*frameBuffer)
+	b.bytes = c.transport.plain.AppendFrame(b.bytes[:0], p)
+	c.send(b.bytes)
+	frames.Put(b)
+}
+
+// send sends a frame to this connection alone. A client that leaves so much unread that it does not fit is closed.
+func (c *connection) send(frame []byte) {
+	if len(frame) == 0 {
+		return
+	}
+	if c.opening != nil {
+		*c.opening = append(*c.opening, frame...)
+		return
+	}
+	if !c.socket.Send(frame) && c.ending.Load() == nil {
+		c.Close(protocol.CloseSlowConsumer, "slow_consumer", 0)
+	}
+}
+
+// Close implements session.Outlet.
+func (c *connection) Close(code protocol.CloseCode, reason string, retry time.Duration) {
+	e := &ending{code: code, reason: reason, retry: retry, at: time.Now()}
+	if !c.ending.CompareAndSwap(nil, e) {
+		return
+	}
+	if retry > 0 {
+		reason += ";retry=" + strconv.FormatFloat(retry.Seconds(), 'f', 1, 64)
+	}
+	frame := ws.AppendFrame(nil, ws.Close, ws.AppendClose(nil, ws.CloseCode(code), reason))
+	if c.opening != nil {
+		*c.opening = append(*c.opening, frame...)
+		return
+	}
+	c.socket.Finish(frame)
+}
+
+// drain asks the client to come back after a time of its own, at most spread.
+func (c *connection) drain(most time.Duration) {
+	retry := time.Duration(float64(most) * random())
+	c.Push(&protocol.Draining{ReconnectAfter: retry.Seconds()})
+	c.Close(protocol.CloseDraining, string(protocol.CodeDraining), max(retry, time.Millisecond))
+}

@@ -1,0 +1,77 @@
+package websocket
+
+import (
+	"math/rand/v2"
+	"sync"
+
+	"github.com/wireroom/wireroom/internal/wire/ws"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// deflateFrom is the payload length from which compressing is worth it, in bytes.
+const deflateFrom = 128
+
+// framing is how a transport's connections get what rooms hold: a dialect in WebSocket frames, deflated or not. It
+// implements hub.Framing; the connections of a kind share one.
+type framing struct {
+	dialect Dialect // nil is the native one
+	deflate bool
+}
+
+// AppendFrame implements hub.Framing.
+func (f *framing) AppendFrame(dst []byte, p protocol.Push) []byte {
+	if f.dialect != nil {
+		payload, binary := f.dialect.Encode(p)
+		if payload == nil {
+			return dst
+		}
+		return f.append(dst, payload, binary)
+	}
+	b := frames.Get().(*frameBuffer)
+	defer frames.Put(b)
+	if m, ok := p.(*protocol.Message); ok && m.Bytes != nil {
+		b.bytes = protocol.AppendBinary(b.bytes[:0], m)
+		return f.append(dst, b.bytes, true)
+	}
+	b.bytes = protocol.AppendPush(b.bytes[:0], p)
+	return f.append(dst, b.bytes, false)
+}
+
+func (f *framing) append(dst, payload []byte, binary bool) []byte {
+	op := ws.Text
+	if binary {
+		op = ws.Binary
+	}
+	if f.deflate && len(payload) >= deflateFrom {
+		return ws.AppendDeflated(dst, op, payload)
+	}
+	return ws.AppendFrame(dst, op, payload)
+}
+
+// frameBuffer is memory for a frame that is copied when it is sent.
+type frameBuffer struct{ bytes, payload []byte }
+
+var frames = sync.Pool{New: func() any { return new(frameBuffer) }}
+
+// reply makes the frame of a reply; it is valid until the buffer is used again.
+func (b *frameBuffer) reply(d Dialect, r *protocol.Reply) []byte {
+	op := ws.Text
+	b.payload = b.payload[:0]
+	if d == nil {
+		b.payload = r.Append(b.payload)
+	} else {
+		payload, binary := d.Reply(r)
+		if payload == nil {
+			return nil
+		}
+		if binary {
+			op = ws.Binary
+		}
+		b.payload = append(b.payload, payload...)
+	}
+	b.bytes = ws.AppendFrame(b.bytes[:0], op, b.payload)
+	return b.bytes
+}
+
+// random returns a number in [0.1, 1).
+func random() float64 { return 0.1 + 0.9*rand.Float64() }

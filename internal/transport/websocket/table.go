@@ -1,0 +1,114 @@
+package websocket
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	sweepSlices = 10 // parts of the table, each of which is swept once a second
+	sweepChunk  = 512
+)
+
+// table is the connections of a transport, and the one goroutine that looks after them all: there is no timer a
+// connection.
+type table struct {
+	clock atomic.Uint32 // seconds since start, as of the last tick
+	birth time.Time
+	quit  chan struct{}
+	done  chan struct{}
+
+	mu          sync.Mutex
+	connections []*connection
+}
+
+func (t *table) start(owner *Transport) {
+	t.birth = time.Now()
+	t.clock.Store(1) // so that 0 means never
+	t.quit, t.done = make(chan struct{}), make(chan struct{})
+	go t.run(owner)
+}
+
+func (t *table) stop() {
+	close(t.quit)
+	<-t.done
+}
+
+func (t *table) add(c *connection) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.slot = int32(len(t.connections))
+	t.connections = append(t.connections, c)
+}
+
+func (t *table) remove(c *connection) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	last := len(t.connections) - 1
+	t.connections[c.slot] = t.connections[last]
+	t.connections[c.slot].slot = c.slot
+	t.connections[last] = nil
+	t.connections = t.connections[:last]
+}
+
+func (t *table) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.connections)
+}
+
+func (t *table) all() []*connection {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]*connection(nil), t.connections...)
+}
+
+// run sweeps a slice of the table with every tick.
+func (t *table) run(owner *Transport) {
+	defer close(t.done)
+	ticker := time.NewTicker(time.Second / sweepSlices)
+	defer ticker.Stop()
+	for slice := 0; ; slice = (slice + 1) % sweepSlices {
+		select {
+		case <-t.quit:
+			return
+		case now := <-ticker.C:
+			t.clock.Store(uint32(now.Sub(t.birth)/time.Second) + 1)
+			t.sweep(slice, now)
+			owner.Node.Hub.Flush()
+		}
+	}
+}
+
+// sweep looks after one slice. A connection that moves within the table meanwhile is looked after a second later.
+func (t *table) sweep(slice int, now time.Time) {
+	var chunk [sweepChunk]*connection
+	clock := t.clock.Load()
+	for from, to := 0, 0; ; from = to {
+		t.mu.Lock()
+		n := len(t.connections)
+		end := (slice + 1) * n / sweepSlices
+		if from == 0 {
+			from = slice * n / sweepSlices
+		}
+		to = min(end, from+sweepChunk)
+		copied := 0
+		if from < to {
+			copied = copy(chunk[:], t.connections[from:to])
+		}
+		t.mu.Unlock()
+		for _, c := range chunk[:copied] {
+			c.lookAfter(clock, now)
+		}
+		if to >= end {
+			return
+		}
+	}
+}
+
+// spread returns d in seconds, up to 10 % more or less.
+func spread(d time.Duration) uint32 {
+	return uint32(max(1, d.Seconds()*(0.9+0.2*rand.Float64())))
+}

@@ -1,0 +1,133 @@
+// Package websocket carries sessions over WebSocket (RFC 6455): the upgrade, frames from bytes and bytes from frames,
+// liveness. The protocol's parts without I/O are in internal/wire/ws, the bytes in internal/conn.
+package websocket
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/session"
+	"github.com/wireroom/wireroom/internal/wire/ws"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// Dialect is what clients speak, if not the native words: wireroom.Dialect.
+type Dialect interface {
+	Decode(frame []byte, binary bool, r *protocol.Request) *protocol.Error
+	Encode(p protocol.Push) (frame []byte, binary bool)
+	Reply(r *protocol.Reply) (frame []byte, binary bool)
+}
+
+// Connect is asked before an upgrade; it may refuse, and may change who the client is. identity is nil for a client
+// that has to authenticate yet.
+type Connect func(r *http.Request, identity *auth.Identity) (*auth.Identity, *protocol.Error)
+
+// Options are the settings of a Transport.
+type Options struct {
+	Node         *session.Node // required
+	Poller       *conn.Poller  // required; the caller's
+	Logger       *slog.Logger  // required
+	Dialect      Dialect       // nil is the native one
+	Origins      []string      // that may connect besides the server's own; "*" stands for a part
+	PingInterval time.Duration // required
+	MaxMessage   int           // bytes; required
+	Compress     bool          // offer permessage-deflate
+	Connect      Connect       // nil is no hook
+}
+
+// Deadlines of a connection.
+const (
+	pongTimeout  = 10 * time.Second // after a ping, for a sign of life
+	closeTimeout = 5 * time.Second  // after our close frame, for the peer's
+	stallTimeout = 30 * time.Second // for a full socket to take anything
+	writeTimeout = 10 * time.Second // for the answer to the upgrade
+)
+
+// drainWaves is in how many parts a drain closes connections.
+const drainWaves = 20
+
+// errShutDown is why connections end that a drain left behind.
+var errShutDown = errors.New("the server was shut down")
+
+// Transport is an http.Handler that upgrades requests to sessions over WebSocket.
+type Transport struct {
+	Options
+	origins  origins
+	plain    *framing
+	deflated *framing
+	decode   [2]ws.Config // without and with permessage-deflate
+	table    table
+	draining atomic.Bool
+}
+
+// New returns a transport. Close ends it.
+func New(o Options) *Transport {
+	t := &Transport{Options: o, origins: newOrigins(o.Origins)}
+	t.plain = &framing{dialect: o.Dialect}
+	t.deflated = &framing{dialect: o.Dialect, deflate: true}
+	t.configure()
+	t.table.start(t)
+	return t
+}
+
+// Drain refuses new connections and tells those that are open to come back, each after a time of its own: they are
+// closed in waves over half of the time that ctx leaves, or 5 seconds. It returns when they are gone or ctx has ended.
+func (t *Transport) Drain(ctx context.Context) error {
+	t.draining.Store(true)
+	spread := 5 * time.Second
+	if deadline, ok := ctx.Deadline(); ok {
+		spread = max(time.Until(deadline)/2, 0)
+	}
+	all := t.table.all()
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for wave := range drainWaves {
+		from, to := wave*len(all)/drainWaves, (wave+1)*len(all)/drainWaves
+		for _, c := range all[from:to] {
+			c.drain(spread)
+		}
+		if to == len(all) {
+			break
+		}
+		if !sleep(ctx, spread/drainWaves) {
+			return context.Cause(ctx)
+		}
+	}
+	for t.table.len() > 0 {
+		if !sleep(ctx, 10*time.Millisecond) {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// sleep waits, and reports whether ctx is still alive.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Close ends every connection at once.
+func (t *Transport) Close() error {
+	t.draining.Store(true)
+	t.table.stop()
+	for _, c := range t.table.all() {
+		c.socket.Abort(errShutDown)
+	}
+	return nil
+}
+
+// Len returns the number of connections.
+func (t *Transport) Len() int { return t.table.len() }
