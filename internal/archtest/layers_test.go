@@ -1,0 +1,83 @@
+package archtest_test
+
+import "github.com/wireroom/wireroom/internal/archtest"
+
+// layers says which package may import which, from the top to the bottom: a package imports packages below it, never
+// one above. What is public may stand in a program of somebody else's, so it and what it is made of bring in nothing
+// but golang.org/x and klauspost/compress; what needs more says so.
+func layers() []archtest.Layer {
+	library := []string{"golang.org/x", "github.com/klauspost/compress"}
+	return []archtest.Layer{
+		// Programs.
+		{
+			Packages: []string{"cmd/wireroom"},
+			Imports: []string{
+				"cmd/wireroom/internal/...", ".", "client", "web", "auth", "protocol", "engine/...", "internal/metrics",
+			},
+			Outside: []string{"github.com/alecthomas/kong", "github.com/prometheus/client_golang", "golang.org/x"},
+		},
+		{
+			Packages: []string{"cmd/wireroom/internal/config"},
+			Imports:  []string{"engine", "internal/rule"},
+			Outside:  []string{"github.com/alecthomas/kong", "go.yaml.in/yaml/v3"},
+		},
+		{Packages: []string{"conformance/..."}, Imports: []string{".", "internal/wire/...", "internal/conn"}, Outside: library},
+		{Packages: []string{"examples/..."}, Imports: []string{".", "auth", "client", "engine/...", "protocol", "wireroomtest"}},
+		{Packages: []string{"bench/..."}, Imports: []string{".", "client", "engine/...", "protocol", "internal/..."}, Outside: library},
+
+		// The server to embed: wiring of all that is below.
+		{Packages: []string{"wireroomtest"}, Imports: []string{".", "client", "protocol"}},
+		{
+			Packages: []string{"."},
+			Imports: []string{
+				"internal/transport/...", "internal/dialect/...", "internal/session", "internal/hub", "internal/rule",
+				"internal/conn", "internal/limit", "internal/metrics", "engine", "engine/memory", "auth", "protocol",
+			},
+			Outside: library,
+		},
+
+		// The layers of a node.
+		{
+			Packages: []string{"internal/admin", "internal/webhook"},
+			Imports:  []string{"internal/session", "internal/hub", "internal/limit", "internal/metrics", "engine", "auth", "protocol"},
+			Outside:  library,
+		},
+		{
+			Packages: []string{"internal/transport/..."},
+			Imports: []string{
+				"internal/session", "internal/hub", "internal/conn", "internal/wire/...", "internal/limit", "internal/metrics",
+				"auth", "protocol",
+			},
+			Outside: library,
+		},
+		{Packages: []string{"internal/dialect/..."}, Imports: []string{"internal/wire/...", "protocol"}, Outside: library},
+		{
+			Packages: []string{"internal/session"},
+			Imports:  []string{"internal/hub", "internal/conn", "internal/limit", "internal/metrics", "engine", "auth", "protocol"},
+			Outside:  library,
+		},
+		{
+			Packages: []string{"internal/hub"},
+			Imports:  []string{"internal/rule", "internal/conn", "internal/metrics", "engine", "protocol"},
+			Outside:  library,
+		},
+		{Packages: []string{"internal/rule"}, Imports: []string{"engine"}, Outside: library},
+
+		// Engines know what an engine is, and no more.
+		{Packages: []string{"engine"}, Imports: []string{"protocol"}},
+		{Packages: []string{"engine/enginetest"}, Imports: []string{"engine", "protocol"}, Outside: []string{"pgregory.net/rapid"}},
+		{Packages: []string{"engine/memory"}, Imports: []string{"engine", "protocol"}, Outside: library},
+		{Packages: []string{"engine/disk"}, Imports: []string{"engine", "protocol"}, Outside: []string{"github.com/cockroachdb/pebble/v2"}},
+		{Packages: []string{"engine/redis"}, Imports: []string{"engine", "protocol"}, Outside: []string{"github.com/redis/rueidis"}},
+		{Packages: []string{"engine/nats"}, Imports: []string{"engine", "protocol"}, Outside: []string{"github.com/nats-io/nats.go"}},
+
+		// Whoever speaks to a server.
+		{Packages: []string{"client"}, Imports: []string{"protocol", "internal/wire/ws"}, Outside: library},
+
+		// Below everything: they know nothing of rooms on a node, nor of each other.
+		{Packages: []string{"auth"}, Outside: []string{"github.com/golang-jwt/jwt/v5", "golang.org/x"}},
+		{Packages: []string{"protocol", "internal/conn", "internal/limit", "internal/metrics", "internal/wire/..."}, Outside: library},
+		{Packages: []string{"web"}},
+		{Packages: []string{"internal/archtest"}},
+	}
+}

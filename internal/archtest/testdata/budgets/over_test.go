@@ -1,0 +1,3 @@
+package tree
+
+func many(a, b, c, d, e int) {}

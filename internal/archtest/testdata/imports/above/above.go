@@ -1,0 +1,3 @@
+package above
+
+import _ "example.com/tree"

@@ -1,0 +1,3 @@
+package homeless // want "package homeless is in no layer"
+
+import _ "example.com/tree/above"

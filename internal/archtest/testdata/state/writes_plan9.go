@@ -1,0 +1,3 @@
+package tree
+
+func use(*thing) { list = nil } // want "writes to the package-level variable list"
