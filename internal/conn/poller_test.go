@@ -102,12 +102,13 @@ func TestAdoptingWhileClosingLeavesNothing(t *testing.T) {
 			}
 			started := make(chan struct{})
 			var adopted []*recorder
+			var clients []net.Conn
 			go func() {
 				defer close(started)
 				for range 5 {
 					r := newRecorder()
 					server, client := k.pair(t)
-					defer hangUp(client)
+					clients = append(clients, client)
 					if p.Adopt(&r.conn, server, nil, r) == nil {
 						adopted = append(adopted, r)
 					}
@@ -121,6 +122,9 @@ func TestAdoptingWhileClosingLeavesNothing(t *testing.T) {
 				if err := r.untilClosed(t); err != net.ErrClosed {
 					t.Errorf("closed with %v", err)
 				}
+			}
+			for _, client := range clients {
+				hangUp(client)
 			}
 		}
 	})
