@@ -85,9 +85,6 @@ func (c *connection) ended(err error) session.Ended {
 	if e := c.ending.Load(); e != nil {
 		return session.Ended{Code: e.code, Reason: e.reason, Retry: e.retry, Clean: e.code == protocol.CloseNormal}
 	}
-	if c.peerBye != 0 {
-		return session.Ended{Code: c.peerBye, Reason: "closed by the client", Clean: c.peerBye == protocol.CloseNormal}
-	}
 	reason := "connection lost"
 	if err != nil && err != io.EOF {
 		reason = err.Error()
@@ -118,10 +115,12 @@ func (c *connection) peerClosed(payload []byte) {
 	if code == 0 {
 		c.peerBye = closeNoStatus
 	}
-	if c.ending.Load() == nil {
-		c.socket.Finish(ws.AppendFrame(nil, ws.Close, payload[:min(len(payload), 2)]))
+	bye := &ending{code: c.peerBye, reason: "closed by the client", at: time.Now()}
+	if !c.ending.CompareAndSwap(nil, bye) {
+		c.socket.Abort(io.EOF) // both have said goodbye
+		return
 	}
-	c.expect()
+	c.socket.Finish(ws.AppendFrame(nil, ws.Close, payload[:min(len(payload), 2)]))
 }
 
 // closeNoStatus is the code of a close frame that has none (RFC 6455, section 7.1.5).
