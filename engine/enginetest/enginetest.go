@@ -25,11 +25,19 @@ type test struct {
 	virtual bool // needs virtual time
 }
 
+// suite returns all tests, by subject.
+func suite() [][]test {
+	return [][]test{
+		publishTests, keyTests, producerTests, retentionTests, latestTests, readTests, proofTests, subscribeTests,
+		recordTests, lifeTests, modelTests,
+	}
+}
+
 // Run runs the suite, each test as a subtest with an engine of its own. open returns an engine that is not open yet;
 // the suite opens and closes it. Engines may share a store: the rooms of a test have names of their own.
 func Run(t *testing.T, o Options, open func(t *testing.T) engine.Engine) {
 	t.Helper()
-	for _, tests := range [][]test{publishTests, keyTests, producerTests, retentionTests, latestTests, readTests, proofTests, subscribeTests, recordTests, lifeTests, modelTests} {
+	for _, tests := range suite() {
 		for _, test := range tests {
 			t.Run(test.name, func(t *testing.T) {
 				body := func(t *testing.T) { test.run(newFixture(t, o, open)) }

@@ -215,7 +215,7 @@ func readGivesOwnPages(f *fixture) {
 		want := texts(f.read("room", q).Messages)
 		messages := f.read("room", q).Messages
 		for i := range messages {
-			messages[i] = nil
+			messages[i] = &protocol.Message{Data: []byte(`"the caller's"`)}
 		}
 		_ = append(messages[:0], &protocol.Message{}, &protocol.Message{}, &protocol.Message{}, &protocol.Message{})
 		f.says(f.read("room", q).Messages, want...)

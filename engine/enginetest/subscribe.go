@@ -2,8 +2,10 @@ package enginetest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/protocol"
@@ -63,6 +65,9 @@ func feedsEverythingAfterSubscribe(f *fixture) {
 					f.Errorf("publish: %v", err)
 					return
 				}
+				if i%10 == 9 {
+					time.Sleep(time.Millisecond) // a moment for the others
+				}
 			}
 		})
 	}
@@ -90,17 +95,19 @@ func feedsEverythingAfterSubscribe(f *fixture) {
 	}
 }
 
-// waitFed waits until the message at p has been fed.
+// waitFed waits until the message at p has been fed; a later one may not come before it.
 func (f *fixture) waitFed(room string, p protocol.Position) {
 	f.Helper()
 	for n := 1; ; n++ {
 		fed := f.fed(room, n)
-		for _, m := range fed {
-			if m.Position == p {
-				return
-			}
-		}
 		n = len(fed)
+		if fed[n-1].Position.Offset < p.Offset {
+			continue
+		}
+		if !slices.ContainsFunc(fed, func(m protocol.Message) bool { return m.Position == p }) {
+			f.Fatalf("%v was fed, but not %v", fed[n-1].Position, p)
+		}
+		return
 	}
 }
 
