@@ -47,10 +47,10 @@ func newServer(ctx context.Context) (*wireroom.Server, error) {
 		if m.Text {
 			event = wireroom.TextEvent
 		}
-		s.Push(&protocol.Message{Event: event, Bytes: append([]byte("Echo: "), m.Bytes...)})
 		_, err := server.Publish(ctx, everybody, wireroom.Bytes("Broadcast: "+string(m.Bytes)), wireroom.PublishOptions{
 			Event: event, Ephemeral: true, Exclude: s.Client(),
 		})
+		s.Push(&protocol.Message{Event: event, Bytes: append([]byte("Echo: "), m.Bytes...)})
 		return err
 	})
 	return server, nil
