@@ -1,0 +1,78 @@
+// Package outside_test runs clients that others wrote, as they are, against a Wireroom server.
+package outside_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wireroom/wireroom"
+)
+
+// debianPython is the Python that sees Debian's packages; another one may stand first on the path.
+const debianPython = "/usr/bin/python3"
+
+func TestForeignClients(t *testing.T) {
+	for name, command := range map[string][]string{
+		"npm ws":            {"node", "client.mjs"},
+		"python websockets": {debianPython, "client.py"},
+	} {
+		for mode, o := range map[string]wireroom.Options{
+			"loop":       {},
+			"portable":   {Portable: true},
+			"compressed": {Compress: true},
+		} {
+			t.Run(name+"/"+mode, func(t *testing.T) {
+				t.Parallel()
+				run(t, o, command)
+			})
+		}
+	}
+}
+
+// run runs a client, which fails by its exit code.
+func run(t *testing.T, o wireroom.Options, command []string) {
+	o.Logger = slog.New(slog.DiscardHandler)
+	server, err := wireroom.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(server)
+	defer func() {
+		web.Close()
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	url := "ws" + strings.TrimPrefix(web.URL, "http") + "/ws"
+	client := exec.CommandContext(ctx, command[0], append(command[1:], url)...)
+	var output bytes.Buffer
+	client.Stdout, client.Stderr = &output, &output
+	if err := client.Run(); err != nil {
+		t.Fatalf("%v: %v\n%s", command, err, output.String())
+	}
+	if !strings.Contains(output.String(), "passed") {
+		t.Fatalf("%v did not say that it passed:\n%s", command, output.String())
+	}
+}
+
+func TestMain(m *testing.M) {
+	for _, need := range []struct{ path, install string }{
+		{"node_modules/ws", "run `npm ci` in test/outside"},
+		{"/usr/lib/python3/dist-packages/websockets", "run `apt-get install python3-websockets`"},
+	} {
+		if _, err := os.Stat(need.path); err != nil {
+			_, _ = os.Stderr.WriteString(need.path + " is missing: " + need.install + ", or `make test`, which does\n")
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}
