@@ -36,6 +36,7 @@ func TestRefusesBinaryFrames(t *testing.T) {
 		{"no envelope", "\x00\x00payload", "", ""},
 		{"a length over the frame", string(binaryFrame(good, "")[:20]), "", ""},
 		{"a length over the frame by one", "\x00\x03{}", "", ""},
+		{"a length over a good frame by one", "\x00\x0d{\"type\":\"x\"}", "", ""},
 		{"an envelope cut short", string(binaryFrame(good[:len(good)-1], "}")), "4", ""},
 		{"an array", string(binaryFrame("["+good+"]", "x")), "", ""},
 		{"two envelopes", string(binaryFrame(good+good, "x")), "4", ""},
@@ -47,7 +48,7 @@ func TestRefusesBinaryFrames(t *testing.T) {
 	} {
 		var p Parser
 		var r Request
-		err := p.Binary([]byte(row.frame), &r)
+		err := p.Binary(exactly(row.frame), &r)
 		if err == nil || err.Code != CodeBadRequest || err.Field != row.field || string(r.ID) != row.id {
 			t.Errorf("%s: got id %q, %v", row.name, r.ID, err)
 		}
@@ -86,7 +87,7 @@ func TestDecodeBinaryRefuses(t *testing.T) {
 		"", "\x00", "\x00\x05{}", "\x00\x00", string(binaryFrame(`[]`, "")), string(binaryFrame(`{"type":"ping"}`, "")),
 		string(binaryFrame(`{"type":"message","room":5}`, "")), string(binaryFrame(`{"type":"message","room":"a"`, "}")),
 	} {
-		if m, err := DecodeBinary([]byte(frame)); err == nil {
+		if m, err := DecodeBinary(exactly(frame)); err == nil {
 			t.Errorf("%q: got %+v", frame, m)
 		}
 	}

@@ -219,7 +219,7 @@ func TestEnvelopesThatAreNoPushOrReply(t *testing.T) {
 			t.Errorf("%s became the reply %+v", text, r)
 		}
 	}
-	for _, text := range []string{``, ` `, `5`, `[]`, `{`, `{}`, `{"id":1}`, `{"type":5}`, `{"type":""}`, `{"type":"ok","of":5}`, `{"type"`, `{"type":"ok" "of":"x"`, `{"type":"ok","id":}`, `{"type":"ok","x`} {
+	for _, text := range []string{``, ` `, `5`, `[]`, `{`, `{}`, `{"id":1}`, `{"type":5}`, `{"type":""}`, `{"type":"ok","of":5}`, `{"type"`, `{"type":"ok" "of":"x"`, `{"type":"ok";"of":"x"}`, `{"type":"ok","id":}`, `{"type":"ok","x`} {
 		if e, err := ReadEnvelope([]byte(text)); err == nil {
 			t.Errorf("%s became %+v", text, e)
 		}
@@ -290,9 +290,34 @@ func checkRequest(t *rapid.T, got, want *Request, frame []byte) {
 	}
 }
 
-func TestRequestWritesItsTypeFirstAndNullForNothing(t *testing.T) {
-	r := &Request{Type: []byte("publish"), Has: HasEcho | HasData | HasRoom | HasSeq | HasLast, Room: []byte("a\"b"), Seq: 3, Last: -1}
-	if got, want := string(r.Append([]byte("before"))), `before{"type":"publish","room":"a\"b","data":null,"seq":3,"echo":true,"last":0}`; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+func TestWritesRequests(t *testing.T) {
+	for _, row := range []struct {
+		request Request
+		want    string
+	}{
+		{Request{Type: []byte("ping")}, `{"type":"ping"}`},
+		{
+			Request{Type: []byte("publish"), Has: HasEcho | HasData | HasRoom | HasSeq | HasLast, Room: []byte("a\"b"), Seq: 3, Last: -1},
+			`{"type":"publish","room":"a\"b","data":null,"seq":3,"echo":true,"last":0}`,
+		},
+		{Request{Type: []byte("x"), Has: HasType | HasID | HasBytes, ID: []byte(`"i"`), Bytes: []byte{}}, `{"type":"x","id":"i","bytes":""}`},
+		{Request{Type: []byte("x"), Has: HasType, Bytes: []byte{0xfb, 0xff}}, `{"type":"x","bytes":"+/8="}`},
+	} {
+		if got := string(row.request.Append([]byte("before"))); got != "before"+row.want {
+			t.Errorf("got  %s\nwant before%s", got, row.want)
+		}
+	}
+}
+
+func TestStandardJSONKeepsAnEmptyPayload(t *testing.T) {
+	for _, want := range []*Message{{Room: "a", Bytes: []byte{}}, {Room: "a", Data: json.RawMessage(`null`)}} {
+		text, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := new(Message)
+		if err := json.Unmarshal(text, got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s became %+v, %v", text, got, err)
+		}
 	}
 }
