@@ -62,7 +62,8 @@ type Transport struct {
 	origins  origins
 	plain    *framing
 	deflated *framing
-	decode   [2]ws.Config // without and with permessage-deflate
+	deflate  *ws.DeflatePolicy // nil declines permessage-deflate
+	decode   [2]ws.Config      // without and with it
 	table    table
 	draining atomic.Bool
 }
@@ -72,7 +73,10 @@ func New(o Options) *Transport {
 	t := &Transport{Options: o, origins: newOrigins(o.Origins)}
 	t.plain = &framing{dialect: o.Dialect}
 	t.deflated = &framing{dialect: o.Dialect, deflate: true}
-	t.configure()
+	t.decode = [2]ws.Config{{MaxMessage: o.MaxMessage}, {MaxMessage: o.MaxMessage, Deflate: true}}
+	if o.Compress {
+		t.deflate = new(ws.DeflatePolicy)
+	}
 	t.table.start(t)
 	return t
 }

@@ -23,7 +23,7 @@ const (
 // ServeHTTP implements http.Handler: it upgrades a request and hands the connection over to the poller.
 func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	offered := ws.Subprotocols(r.Header)
-	hand, refusal := ws.Upgrade(r, t.Compress, selectSubprotocol(offered))
+	hand, refusal := ws.Upgrade(r, t.deflate, selectSubprotocol(offered))
 	switch {
 	case refusal != nil:
 		refuse(w, refusal)
