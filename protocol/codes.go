@@ -63,7 +63,7 @@ const (
 const (
 	MaxRequests     = 64      // envelopes in one frame
 	MaxIDLen        = 64      // bytes of a string id
-	MaxEventLen     = 64      // bytes of event and key
+	MaxEventLen     = 64      // bytes of event, key and producer
 	MaxDepth        = 64      // levels of JSON
 	MaxRoomLen      = 200     // bytes of a room's name
 	MaxRecover      = 10_000  // messages replayed by a join
