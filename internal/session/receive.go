@@ -109,15 +109,15 @@ func (s *Session) dispatch(r *protocol.Request) *protocol.Error {
 
 // call runs the application's handler of a type.
 func (s *Session) call(r *protocol.Request) *protocol.Error {
+	if err := s.limit(1); err != nil {
+		return err
+	}
 	var handler Handler
 	if s.node.Hooks.Handler != nil {
 		handler = s.node.Hooks.Handler(string(r.Type))
 	}
 	if handler == nil {
 		return fail(protocol.CodeUnknownType, "type", "no such type")
-	}
-	if err := s.limit(1); err != nil {
-		return err
 	}
 	result, err := handler(context.Background(), s, r)
 	if err != nil {

@@ -43,9 +43,6 @@ func (s *Session) auth(r *protocol.Request) *protocol.Error {
 		s.mu.Unlock()
 		return nil
 	}
-	if phase == phaseOpen {
-		s.node.leave(user)
-	}
 	s.enter(identity, token)
 	return nil
 }

@@ -27,7 +27,7 @@ const (
 // Session is one client's stay on one connection. It is embedded in the transport's connection; Open begins it.
 //
 // Requests are handled one at a time and in order: on the goroutine that calls Receive, or behind one that had to
-// wait, on a worker. Locks are taken in this order: a room of the hub, then mu.
+// wait, on a worker. Locks are taken in this order: a room of the hub, then mu, then the node's.
 type Session struct {
 	node      *Node
 	outlet    Outlet
@@ -65,17 +65,18 @@ func (s *Session) Open(node *Node, outlet Outlet, identity *auth.Identity, token
 // enter makes identity the session's user and sends the welcome.
 func (s *Session) enter(identity *auth.Identity, token string) {
 	s.mu.Lock()
-	closed := s.phase == phaseClosed
-	if !closed {
-		s.identity, s.phase, s.deadline = identity, phaseOpen, 0
-		s.client.User, s.client.Name = identity.User, identity.Name
-		s.authed = !identity.Anonymous
-	}
-	s.mu.Unlock()
-	if closed {
+	if s.phase == phaseClosed {
+		s.mu.Unlock()
 		return
 	}
+	if s.phase == phaseOpen {
+		s.node.leave(s.client.User)
+	}
+	s.identity, s.phase, s.deadline = identity, phaseOpen, 0
+	s.client.User, s.client.Name = identity.User, identity.Name
+	s.authed = !identity.Anonymous
 	users := s.node.enter(identity.User)
+	s.mu.Unlock()
 	s.outlet.Push(&protocol.Welcome{
 		Client:       s.client.ID,
 		User:         identity.User,
@@ -141,6 +142,9 @@ type Ended struct {
 func (s *Session) Close(e Ended) {
 	s.mu.Lock()
 	opened := s.phase == phaseOpen
+	if opened {
+		s.node.leave(s.client.User)
+	}
 	s.phase = phaseClosed
 	rooms := s.rooms
 	s.rooms = nil
@@ -153,11 +157,7 @@ func (s *Session) Close(e Ended) {
 		s.node.Hub.Leave(m, departure)
 		s.informLeave(m.Room())
 	}
-	if !opened {
-		return
-	}
-	s.node.leave(s.client.User)
-	if hook := s.node.Hooks.Disconnect; hook != nil {
+	if hook := s.node.Hooks.Disconnect; hook != nil && opened {
 		s.later(func() { hook(s, e.Code, e.Reason) })
 	}
 }
