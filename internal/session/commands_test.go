@@ -55,7 +55,7 @@ func TestInboxIsItsUsersAlone(t *testing.T) {
 	b.expect(`{"type":"join","room":"`+inbox+`","id":1}`, `{"type":"error","id":1,"of":"join","code":"forbidden",…`)
 	b.expect(`{"type":"history","room":"`+inbox+`","id":1}`, `{"type":"error","id":1,"of":"history","code":"forbidden",…`)
 	b.expect(`{"type":"presence","room":"`+inbox+`","id":1}`, `{"type":"error","id":1,"of":"presence","code":"forbidden",…`)
-	b.expect(`{"type":"publish","room":"`+inbox+`","data":"psst"}`)
+	b.expect(`{"type":"publish","room":"` + inbox + `","data":"psst"}`)
 	if said := a.take(); len(said) != 1 || !strings.Contains(said[0], `"from":{"user":"`+b.welcome.User) {
 		t.Fatalf("the inbox got %s", said)
 	}

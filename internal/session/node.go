@@ -112,10 +112,11 @@ type Credentials struct {
 // Identify says who a client is. Without a token it is an anonymous user where there are such, and otherwise nobody
 // yet: nil without an error. The token is a fresh one for an anonymous user, and otherwise empty.
 func (n *Node) Identify(ctx context.Context, c Credentials) (*auth.Identity, string, *protocol.Error) {
-	if len(c.Name) > maxNameLen {
-		return nil, "", &protocol.Error{Code: protocol.CodeTooLarge, Message: "the name is too long", Field: "name"}
-	}
 	switch {
+	case len(c.Name) > maxNameLen:
+		return nil, "", fail(protocol.CodeTooLarge, "name", "the name is too long")
+	case len(c.Token) > maxTokenLen:
+		return nil, "", fail(protocol.CodeTooLarge, "token", "the token is too long")
 	case c.Token != "":
 		return n.identifyToken(ctx, c)
 	case n.Anonymous == nil:
@@ -149,6 +150,9 @@ func (n *Node) identifyToken(ctx context.Context, c Credentials) (*auth.Identity
 	identity, err := n.Tokens.Authenticate(ctx, c.Token)
 	if err != nil {
 		return nil, "", authError(n.Logger, err)
+	}
+	if !protocol.CheckRoom(protocol.Inbox(identity.User)) {
+		return nil, "", fail(protocol.CodeUnauthorized, "token", "the token's user is empty or too long")
 	}
 	return identity, "", nil
 }

@@ -12,8 +12,11 @@ import (
 	"github.com/wireroom/wireroom/protocol"
 )
 
-// maxNameLen bounds a display name, in bytes.
-const maxNameLen = 128
+// Bounds of what a client presents, in bytes.
+const (
+	maxNameLen  = 128
+	maxTokenLen = 8 << 10
+)
 
 // phase is how far a session has come.
 type phase uint8
