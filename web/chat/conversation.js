@@ -24,6 +24,8 @@ export class Conversation {
   whole = false;
   /** Whether the log goes back further than `items`. */
   earlier = false;
+  /** Whether the room says who is in it. */
+  peopled = true;
   members = new Map();
   count = 0;
   nextMembers = "";

@@ -45,7 +45,7 @@ export class Membership {
     conversation.status = "joining";
     this.#store.changed();
     try {
-      const request = { type: "join", room: conversation.id, presence: true };
+      const request = { type: "join", room: conversation.id, presence: conversation.peopled };
       this.#joined(conversation, from, await this.#connection.request({ ...request, ...(from ? { since: from } : { last: FIRST }) }));
     } catch (failure) {
       this.#refused(conversation, failure);
@@ -136,12 +136,17 @@ export class Membership {
 
   #refused(conversation, failure) {
     if (failure.code === "disconnected") return; // the next session joins again
+    if (failure.code === "presence_disabled") {
+      conversation.peopled = false;
+      return this.join(conversation);
+    }
     if (failure.retryable) return this.#later(failure.retryAfter || 1000, () => this.join(conversation));
-    Object.assign(conversation, { status: "out", problem: sentence(failure) });
+    const problem = failure.code === "forbidden" ? "This room is not open to you." : sentence(failure);
+    Object.assign(conversation, { status: "out", problem });
   }
 
   #kicked(conversation, { reason, for: seconds }) {
-    const why = reason ? `: ${reason}` : ".";
+    const why = reason ? `: ${reason}.` : ".";
     const until = seconds ? ` You can come back in ${Math.ceil(seconds)} seconds.` : "";
     Object.assign(conversation, { status: "out", ready: false, problem: `You were taken out of this room${why}${until}` });
     conversation.setMembers([], 0);

@@ -49,7 +49,7 @@ export class FrameView {
   /** Slides a column in where the window has no room for it. */
   openDrawer(name) {
     byID("app").dataset.drawer = name;
-    byID("room").inert = true;
+    for (const column of ["rooms", "room", "people"]) byID(column).inert = column !== name;
     byID(name).querySelector(".drawer-close").focus();
   }
 
@@ -57,11 +57,11 @@ export class FrameView {
     const { drawer } = byID("app").dataset;
     if (!drawer) return;
     byID("app").dataset.drawer = "";
-    byID("room").inert = false;
+    for (const column of ["rooms", "room", "people"]) byID(column).inert = false;
     byID("open-" + drawer).focus();
   }
 
-  #renderTitle({ id, direct, peer, status, count, members }) {
+  #renderTitle({ id, direct, peer, status, peopled, count, members }) {
     setText(byID("title"), direct ? this.#store.nameOf(peer) : id);
     byID("title-hash").toggleAttribute("hidden", direct);
     const avatar = byID("title-avatar");
@@ -69,7 +69,7 @@ export class FrameView {
     avatar.className = `avatar hue-${hueOf(peer)}`;
     setText(avatar, initials(this.#store.nameOf(peer)));
     const here = count || members.size;
-    const subtitle = direct ? "Private messages" : { joining: "Joining", out: "Not joined" }[status] ?? plural(here, "person here", "people here");
+    const subtitle = direct ? "Private messages" : { joining: "Joining", out: "Not joined" }[status] ?? (peopled ? plural(here, "person here", "people here") : "Room");
     setText(byID("subtitle"), subtitle);
     setText(byID("people-badge"), direct || !here ? "" : String(here));
     byID("leave-icon").setAttribute("href", direct ? "#icon-close" : "#icon-leave");

@@ -4,6 +4,8 @@ import { List, byID, el, setText } from "./dom.js";
 import { hueOf, initials, plural } from "./format.js";
 import { inboxOf } from "./protocol.js";
 
+const INBOXES = "Messages here go from inbox to inbox. The copies of what you wrote are kept in this browser.";
+
 /** actions: open(id), morePeople(conversation). */
 export class PeopleView {
   #store;
@@ -19,16 +21,16 @@ export class PeopleView {
   render() {
     const conversation = this.#store.current;
     if (!conversation) return;
-    const { direct, count, nextMembers } = conversation;
+    const { direct, peopled, count, nextMembers } = conversation;
     const members = direct ? this.#pair(conversation) : this.#sorted(conversation);
     const twins = namesakes(members);
     this.#list.show(members.map((member) => this.#row(member, twins.has(member.name))));
     setText(byID("people-title"), direct ? "In this conversation" : "Here now");
-    setText(byID("people-count"), direct ? "" : String(count || members.length));
+    setText(byID("people-count"), direct || !members.length ? "" : String(count || members.length));
     const hidden = direct ? 0 : count - members.length;
     byID("more-people").hidden = hidden <= 0;
     setText(byID("more-people"), nextMembers ? `Show more of ${plural(hidden, "person", "others")}` : `Show ${plural(hidden, "other", "others")}`);
-    byID("people-note").hidden = !direct;
+    setText(byID("people-note"), direct ? INBOXES : peopled ? "" : "This room does not say who is in it.");
   }
 
   #pair({ peer }) {
