@@ -214,6 +214,9 @@ func (c *Conn) received(p []byte) int {
 func (c *Conn) adopt(k carrier, fd int, peer net.Addr, early []byte, h Handler) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.carrier != nil {
+		panic("conn: a Conn was adopted twice")
+	}
 	c.carrier, c.handler, c.fd = k, h, int32(fd)
 	if addr := addrPort(peer); addr.IsValid() {
 		c.addr, c.port = addr.Addr().As16(), addr.Port()

@@ -144,3 +144,14 @@ func TestPanicsWhenAHandlerTakesMoreThanItWasGiven(t *testing.T) {
 	}()
 	c.received([]byte("x"))
 }
+
+func TestPanicsWhenAConnIsAdoptedTwice(t *testing.T) {
+	c := Conn{}
+	c.adopt(&script{}, -1, nil, nil, nil)
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	c.adopt(&script{}, -1, nil, nil, nil)
+}
