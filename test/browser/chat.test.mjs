@@ -125,6 +125,27 @@ test("a reload keeps name, user, rooms and the place one was in", async () => {
   assert.equal(await ana.page.$eval("#room-list", (list) => list.childElementCount), 3); // lobby, the first room, this one
 });
 
+test("a second tab of the same browser is the same user, with the same words", async () => {
+  const room = newRoom();
+  const [ana, ben] = [await set.arrive("Ana", { room }), await set.arrive("Ben", { room })];
+  await Promise.all([ana.hasPeople("Ana", "Ben"), ben.hasPeople("Ana", "Ben")]);
+  const second = await ana.secondTab();
+  await second.live();
+  assert.equal(await second.user(), await ana.user());
+  await ben.hasPeople("Ana", "Ben");
+  await second.say("from the second tab");
+  await ana.sees("from the second tab");
+  assert.equal((await ana.lines())[0].from, "You");
+  await second.writeTo(ben);
+  await second.say("in private");
+  await second.allSent();
+  await ana.writeTo(ben);
+  await ana.sees("in private");
+  await second.page.close();
+  await ana.say("the first tab is still here");
+  await ben.hasPeople("Ana", "Ben");
+});
+
 test("rooms are joined by name, counted while away, and left", async () => {
   const [first, second] = [newRoom(), newRoom()];
   const [ana, ben] = [await set.arrive("Ana", { room: first }), await set.arrive("Ben", { room: second })];

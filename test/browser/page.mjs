@@ -29,14 +29,20 @@ export class Person {
     person.name = name;
     person.context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", ...options });
     person.context.setDefaultTimeout(PATIENCE);
-    person.page = await person.context.newPage();
-    await person.#listen();
-    await person.page.goto(url);
+    await person.#open(url);
     if (!name) return person;
     await person.page.fill("#name", name);
     await person.page.press("#name", "Enter");
     await person.live();
     return person;
+  }
+
+  /** The same browser profile in a second tab, at the same address; it is closed with the first. */
+  async secondTab() {
+    const tab = new Person();
+    Object.assign(tab, { name: this.name, context: this.context, problems: this.problems });
+    await tab.#open(this.page.url());
+    return tab;
   }
 
   async leave() {
@@ -127,6 +133,12 @@ export class Person {
       (list) => JSON.stringify([...document.querySelectorAll(".person bdi")].map((node) => node.textContent).sort()) === list,
       JSON.stringify(wanted),
     );
+  }
+
+  async #open(url) {
+    this.page = await this.context.newPage();
+    await this.#listen();
+    await this.page.goto(url);
   }
 
   async #listen() {
