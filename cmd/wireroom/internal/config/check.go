@@ -1,0 +1,153 @@
+package config
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// minSecret is the shortest secret, in bytes. What signs tokens must not be guessed.
+const minSecret = 16
+
+// shortSecret is below what RFC 7518, section 3.2, demands of the key of HS256.
+const shortSecret = 32
+
+// check reports settings that are wrong by themselves or together. A setting that already has a problem is not looked
+// at again.
+func (l *Loaded) check(found Problems) Problems {
+	var problems Problems
+	report := func(key string, err error) {
+		known := slices.ContainsFunc(found, func(p Problem) bool { return p.Key == key })
+		if err != nil && !known {
+			problems = append(problems, l.wrong(key, err.Error()))
+		}
+	}
+	c := &l.Config
+	report("listen", checkListen(c.Listen))
+	report("paths", checkPaths(c.Paths))
+	report("origins", checkOrigins(c.Origins))
+	report("secret", l.checkSecret())
+	report("ping_interval", checkPositive(c.PingInterval))
+	report("drain_timeout", checkNotNegative(float64(c.DrainTimeout)))
+	report("tls.cert_file", checkTLS(c.TLS))
+	for _, f := range leaves(c) {
+		if strings.HasPrefix(f.key, "limits.") {
+			report(f.key, checkLimit(f))
+		}
+	}
+	report("limits.publish_burst", checkBurst(c.Limits.PublishRate, c.Limits.PublishBurst))
+	report("limits.join_burst", checkBurst(c.Limits.JoinRate, c.Limits.JoinBurst))
+	return append(problems, l.checkRules(found)...)
+}
+
+// checkListen reports an address that nobody can listen on.
+func checkListen(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q is no address: write host:port, such as 127.0.0.1:8080, or :8080 for every address", address)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q is no port: write a number up to 65535, 0 for any free one", port)
+	}
+	return nil
+}
+
+// reserved are the paths that the server answers itself.
+var reserved = []string{"/", "/healthz", "/readyz"}
+
+// checkPaths reports paths that cannot be served.
+func checkPaths(paths []string) error {
+	if len(paths) == 0 {
+		return fmt.Errorf("there is no path: clients could not connect")
+	}
+	for i, path := range paths {
+		u, err := url.Parse(path)
+		switch {
+		case !strings.HasPrefix(path, "/"):
+			return fmt.Errorf("%q does not begin with /", path)
+		case err != nil || u.EscapedPath() != path: // also { and }, which mean something to http.ServeMux
+			return fmt.Errorf("%q is no path of a URL", path)
+		case slices.Contains(reserved, path):
+			return fmt.Errorf("%q has another purpose: take one such as /ws", path)
+		case slices.Contains(paths[:i], path):
+			return fmt.Errorf("%q is there twice", path)
+		}
+	}
+	return nil
+}
+
+// checkOrigins reports what is no origin (RFC 6454, section 6.2): a scheme, a host, perhaps a port, nothing behind.
+func checkOrigins(origins []string) error {
+	for _, origin := range origins {
+		if origin == "*" || origin == "null" {
+			continue
+		}
+		scheme, host, ok := strings.Cut(origin, "://")
+		if !ok || scheme == "" || host == "" || strings.ContainsAny(host, "/?#@ ") {
+			return fmt.Errorf("%q is no origin: write it as a browser does, https://example.com or https://example.com:8443", origin)
+		}
+	}
+	return nil
+}
+
+// checkSecret reports a secret that is too short, and warns of one that is rather short.
+func (l *Loaded) checkSecret() error {
+	switch n := len(l.Config.Secret); {
+	case n == 0:
+	case n < minSecret:
+		return fmt.Errorf("the secret has %d bytes, and %d are the least; `openssl rand -base64 32` makes a good one", n, minSecret)
+	case n < shortSecret:
+		l.Warnings = append(l.Warnings, fmt.Sprintf(
+			"the secret has %d bytes; RFC 7518 wants %d for HS256 (`openssl rand -base64 32` makes them)", n, shortSecret))
+	}
+	return nil
+}
+
+func checkPositive(d time.Duration) error {
+	if d <= 0 {
+		return fmt.Errorf("%v is not more than 0", d)
+	}
+	return nil
+}
+
+func checkNotNegative(n float64) error {
+	if n < 0 {
+		return fmt.Errorf("it is negative")
+	}
+	return nil
+}
+
+// checkTLS reports a certificate that cannot be used.
+func checkTLS(t TLS) error {
+	switch {
+	case t.CertFile == "" && t.KeyFile == "":
+		return nil
+	case t.CertFile == "":
+		return fmt.Errorf("there is a key_file and no cert_file: TLS needs both")
+	case t.KeyFile == "":
+		return fmt.Errorf("there is a cert_file and no key_file: TLS needs both")
+	}
+	_, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+	return err
+}
+
+// checkLimit reports a limit that is negative.
+func checkLimit(f field) error {
+	if f.value.CanInt() && f.value.Int() < 0 || f.value.CanFloat() && f.value.Float() < 0 {
+		return fmt.Errorf("%s is negative; 0 is no limit", f.texts()[0])
+	}
+	return nil
+}
+
+// checkBurst reports a rate that could never be used.
+func checkBurst(rate float64, burst int) error {
+	if rate > 0 && burst == 0 {
+		return fmt.Errorf("0 at once allows none at all: with a rate, a burst is at least 1")
+	}
+	return nil
+}

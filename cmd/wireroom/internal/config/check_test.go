@@ -1,0 +1,95 @@
+package config_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"testing"
+
+	"github.com/wireroom/wireroom/cmd/wireroom/internal/config"
+)
+
+func TestRefusesWhatCannotWork(t *testing.T) {
+	for _, row := range []struct{ file, want string }{
+		{"listen: localhost", `listen at wireroom.yaml:1: "localhost" is no address: write host:port`},
+		{"listen: :http", `"http" is no port`},
+		{"listen: :65536", `"65536" is no port`},
+		{"listen: ':'", `"" is no port`},
+		{"paths: []", "paths at wireroom.yaml:1: there is no path"},
+		{"paths: [ws]", `"ws" does not begin with /`},
+		{"paths: [/ws, /a, /ws]", `"/ws" is there twice`},
+		{"paths: ['/{id}']", `"/{id}" is no path of a URL`},
+		{"paths: ['/a b']", `"/a b" is no path of a URL`},
+		{"paths: ['/a?b']", `"/a?b" is no path of a URL`},
+		{"paths: ['/%zz']", `"/%zz" is no path of a URL`},
+		{"paths: [/]", `"/" has another purpose`},
+		{"paths: [/healthz]", `"/healthz" has another purpose`},
+		{"paths: [/readyz]", `"/readyz" has another purpose`},
+		{"origins: [example.com]", `origins at wireroom.yaml:1: "example.com" is no origin`},
+		{"origins: ['https://example.com/']", `"https://example.com/" is no origin`},
+		{"origins: ['https://']", `"https://" is no origin`},
+		{"origins: ['://example.com']", `"://example.com" is no origin`},
+		{"origins: ['https://me@example.com']", `"https://me@example.com" is no origin`},
+		{"secret: short", "secret at wireroom.yaml:1: the secret has 5 bytes, and 16 are the least"},
+		{"ping_interval: 0s", "ping_interval at wireroom.yaml:1: 0s is not more than 0"},
+		{"ping_interval: -1s", "-1s is not more than 0"},
+		{"drain_timeout: -1s", "drain_timeout at wireroom.yaml:1: it is negative"},
+		{"limits: {max_rooms: -1}", "limits.max_rooms at wireroom.yaml:1: -1 is negative; 0 is no limit"},
+		{"limits: {publish_rate: -0.5}", "limits.publish_rate at wireroom.yaml:1: -0.5 is negative"},
+		{"limits: {handshake_timeout: -5s}", "limits.handshake_timeout at wireroom.yaml:1: -5s is negative"},
+		{"limits: {publish_burst: 0}", "limits.publish_burst at wireroom.yaml:1: 0 at once allows none at all"},
+		{"limits: {join_burst: 0}", "limits.join_burst at wireroom.yaml:1: 0 at once allows none at all"},
+		{"tls: {cert_file: a.pem}", "there is a cert_file and no key_file"},
+		{"tls: {key_file: a.pem}", "there is a key_file and no cert_file"},
+		{"tls: {cert_file: absent.pem, key_file: absent.pem}", "tls.cert_file at wireroom.yaml:1: open absent.pem"},
+	} {
+		inFolder(t, row.file)
+		wants(t, config.Layers{File: "wireroom.yaml"}, row.want)
+	}
+}
+
+func TestAcceptsWhatWorks(t *testing.T) {
+	for _, file := range []string{
+		"listen: ':0'", "listen: '[::1]:80'", "listen: localhost:8080",
+		"paths: [/ws, /chat/socket, /websocket]",
+		"origins: ['*', 'null', 'https://example.com', 'http://localhost:3000', 'https://*.example.com:*', 'app://x']",
+		"drain_timeout: 0s",
+		"limits: {publish_rate: 0, publish_burst: 0, join_rate: 0, join_burst: 0, max_message: 0, max_rooms: 0, auth_timeout: 0s, handshake_timeout: 0s}",
+		"secret: 0123456789abcdef", "anonymous: true",
+	} {
+		inFolder(t, file)
+		load(t, config.Layers{File: "wireroom.yaml"})
+	}
+}
+
+func TestAcceptsACertificateWithItsKeyOnly(t *testing.T) {
+	inFolder(t, "tls: {cert_file: cert.pem, key_file: key.pem}")
+	layers := config.Layers{File: "wireroom.yaml"}
+	writeCertificate(t, "cert.pem", "key.pem")
+	load(t, layers)
+	writeCertificate(t, "cert.pem", "other.pem")
+	wants(t, layers, "private key does not match public key")
+}
+
+// writeCertificate writes a certificate and its key.
+func writeCertificate(t *testing.T, certFile, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, certFile, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
+	writeFile(t, keyFile, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+}

@@ -1,0 +1,96 @@
+// Package config is the configuration of the program wireroom: one struct, filled from its defaults, a file, the
+// environment and the command line, the later ones over the earlier.
+//
+// A setting is a field. Its key in the file, its environment variable and its flag follow from the field's name:
+// Limits.MaxMessage is limits.max_message, WIREROOM_LIMITS_MAX_MESSAGE and --limits-max-message. The tag `help` is what
+// users read about it, everywhere; the tag `default` is its default, as a user would write it.
+package config
+
+import "time"
+
+// Config is every setting. The flags of a command are the same struct, embedded with kong.
+type Config struct {
+	Listen string   `default:"127.0.0.1:8080" group:"Server" placeholder:"ADDRESS" help:"Address and port to listen on. With :8080 it is every address of the machine."`
+	Node   string   `group:"Server" placeholder:"NAME" help:"Name of this node, in logs and for clients. Left out, it is the host's name."`
+	Paths  []string `default:"/ws" group:"Server" placeholder:"PATH" help:"Paths under which clients connect by WebSocket."`
+	Chat   bool     `default:"true" negatable:"" group:"Server" help:"Serve the chat page at /. It connects to /ws, and is left out when that is not among the paths."`
+	TLS    TLS      `embed:"" prefix:"tls-" group:"Server" help:"Serve TLS: https:// and wss://."`
+
+	PingInterval time.Duration `default:"25s" group:"Server" placeholder:"DURATION" help:"Time between two pings of an open connection. A client that does not answer within 10 s is gone."`
+	DrainTimeout time.Duration `default:"20s" group:"Server" placeholder:"DURATION" help:"How long a server that is told to stop (SIGTERM, SIGINT) may take to send its clients elsewhere."`
+	Compression  bool          `default:"false" negatable:"" group:"Server" help:"Offer compression (permessage-deflate) to clients. It saves bytes and costs processor time."`
+
+	Secret     Secret   `kong:"-" help:"Secret with which the tokens of users are signed (JSON Web Tokens, HS256), at least 16 bytes. Left out, every client is anonymous, and may choose its display name. There is no flag for it, which everybody on the machine could see."`
+	SecretFile string   `group:"Who may connect" placeholder:"FILE" help:"File with the secret, instead of the secret itself. A line end at its end does not count."`
+	Anonymous  bool     `default:"false" negatable:"" group:"Who may connect" help:"Let clients in without a token, as anonymous users, even if there is a secret."`
+	Origins    []string `group:"Who may connect" placeholder:"ORIGIN" help:"Pages that may connect besides the server's own, such as https://example.com; * stands for a part (https://*.example.com), and alone for all. Programs that are no browsers may always connect."`
+
+	Limits   Limits `embed:"" prefix:"limits-" group:"Limits" help:"What one client may do. 0 is no limit."`
+	NoLimits bool   `default:"false" group:"Limits" help:"Switch every limit off. For measuring only: any client can then use up the server."`
+
+	Log   Log    `embed:"" prefix:"log-" group:"Log" help:"What is logged, to standard error."`
+	Rules []Rule `kong:"-" env:"-" help:"What holds for rooms, by their name. The first rule whose pattern matches holds. What a rule leaves out is as in the example, and so is what holds for rooms that no rule matches."`
+}
+
+// TLS is where the certificate is.
+type TLS struct {
+	CertFile string `placeholder:"FILE" help:"Certificate, with those of its issuers, in PEM form. Left out, the server speaks plain HTTP."`
+	KeyFile  string `placeholder:"FILE" help:"Private key of the certificate, in PEM form."`
+}
+
+// Limits are what one client may do. 0 is no limit.
+type Limits struct {
+	MaxMessage   Size    `default:"64KiB" placeholder:"SIZE" help:"Size of a message that a client sends. Without a limit it is 16MiB."`
+	MaxRooms     int     `default:"128" placeholder:"N" help:"Rooms that a connection may be in at once."`
+	PublishRate  float64 `default:"30" placeholder:"N" help:"Publishes, application messages and reads a second that a connection may make, on average."`
+	PublishBurst int     `default:"120" placeholder:"N" help:"How many of them it may make at once."`
+	JoinRate     float64 `default:"20" placeholder:"N" help:"Joins and leaves a second that a connection may make, on average."`
+	JoinBurst    int     `default:"256" placeholder:"N" help:"How many of them it may make at once."`
+
+	HandshakeTimeout time.Duration `default:"5s" placeholder:"DURATION" help:"How long a client may take to send the request with which it connects."`
+	AuthTimeout      time.Duration `default:"10s" placeholder:"DURATION" help:"How long a client may be connected before it has said who it is."`
+}
+
+// Log is what is logged.
+type Log struct {
+	Level  string `default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"Least important lines to log: debug, info, warn or error."`
+	Format string `default:"text" enum:"text,json" placeholder:"FORMAT" help:"Form of the lines: text or json."`
+}
+
+// Rule is what holds for the rooms whose name matches a pattern.
+type Rule struct {
+	Pattern       string        `help:"Names of rooms: * is any run of bytes other than / and :, ** any run of bytes."`
+	History       History       `help:"What a room keeps. A message leaves when any bound is passed, the oldest first."`
+	Delivery      string        `default:"every" enum:"every,latest" help:"What a member gets that fell far behind: every message, or the latest one of each event only."`
+	Presence      bool          `default:"true" help:"Tell members who is there, if they ask."`
+	FlushInterval time.Duration `default:"0s" help:"Gather messages for so long (at most 1s) before they are delivered; 0s delivers at once."`
+}
+
+// History is what a room keeps.
+type History struct {
+	Messages int           `default:"1000" help:"How many messages; 0 keeps none."`
+	Bytes    Size          `default:"4MiB" help:"How much memory; 0 is no bound."`
+	Age      time.Duration `default:"24h" help:"How old they may be; 0s is no bound."`
+}
+
+// Default returns the configuration in which nothing was set.
+func Default() Config {
+	var c Config
+	setDefaults(&c)
+	return c
+}
+
+// DefaultRule returns a rule in which nothing was set.
+func DefaultRule() Rule {
+	var r Rule
+	setDefaults(&r)
+	return r
+}
+
+// ActiveLimits returns the limits that hold: none with NoLimits.
+func (c *Config) ActiveLimits() Limits {
+	if c.NoLimits {
+		return Limits{}
+	}
+	return c.Limits
+}
