@@ -1,0 +1,59 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/engine/memory"
+	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/rule"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// sink is a receiver that takes everything and keeps nothing.
+type sink struct{ framing Framing }
+
+func (s *sink) Framing() Framing                          { return s.framing }
+func (s *sink) Deliver([]byte, *atomic.Bool) conn.Outcome { return conn.Sent }
+func (s *sink) Ready() bool                               { return true }
+func (s *sink) Removed(*Member, *protocol.Kicked)         {}
+
+// BenchmarkPublish is one publish from the hub to its members, without any socket: what the hub itself costs.
+func BenchmarkPublish(b *testing.B) {
+	for _, members := range []int{1, 10, 1000, 10_000} {
+		b.Run(fmt.Sprint(members, "-members"), func(b *testing.B) {
+			set, err := rule.NewSet(nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			h, err := New(b.Context(), Options{
+				Engine: memory.New(memory.Options{}), Rules: set, Logger: slog.New(slog.DiscardHandler),
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = h.Close(context.Background()) }()
+			f := new(lines)
+			for i := range members {
+				client := &Client{ID: fmt.Sprint("client", i), User: fmt.Sprint("user", i)}
+				q := JoinRequest{Room: "r", Client: client}
+				if err := h.Join(b.Context(), q, &sink{f}, func(*Member, *protocol.Joined) {}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			done := func(engine.Receipt, error) {}
+			data := json.RawMessage(`{"text":"hello"}`)
+			b.ReportAllocs()
+			for b.Loop() {
+				m := &protocol.Message{Room: "r", From: protocol.Sender{User: "u", Client: "c"}, Data: data}
+				h.Publish(context.Background(), &engine.Publication{Message: m}, done)
+				h.Flush()
+			}
+		})
+	}
+}
