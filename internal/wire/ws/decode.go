@@ -35,8 +35,8 @@ type Sink interface {
 // in place.
 //
 // *d holds what is not complete at the end of p: a piece of a frame, the fragments of a message. It begins as nil and
-// is nil again whenever there is nothing to hold, so that a connection that is idle holds no memory here (with
-// Takeover, it keeps its Decoder). Whoever drops a connection calls Release for the last *d.
+// is nil again whenever there is nothing to hold, so that a connection that is idle holds no memory here (but with
+// Takeover the end of what was inflated). Whoever drops a connection calls Release for the last *d.
 //
 // After an error the peer must be disconnected: what it sends further is ignored, as it is after a Close.
 func (c *Config) Decode(d **Decoder, p []byte, sink Sink) (n int, err *CloseError) {
@@ -72,7 +72,7 @@ func (t *turn) frame(d **Decoder) *CloseError {
 		*d = decoders.Get().(*Decoder)
 	}
 	err := (*d).take(t, d)
-	if (*d).idle() && !t.config.Takeover {
+	if (*d).idle() && len((*d).window) == 0 {
 		(*d).Release()
 		*d = nil
 	}
