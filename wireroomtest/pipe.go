@@ -93,6 +93,9 @@ func (s *stream) change() {
 // Read implements net.Conn.
 func (p *pipe) Read(b []byte) (int, error) {
 	for {
+		if err := p.reading.check(); err != nil {
+			return 0, err
+		}
 		s := p.in
 		s.mu.Lock()
 		n, done := copy(b, s.bytes), s.refused
@@ -119,6 +122,9 @@ func (p *pipe) Read(b []byte) (int, error) {
 // Write implements net.Conn.
 func (p *pipe) Write(b []byte) (written int, err error) {
 	for {
+		if err := p.writing.check(); err != nil {
+			return written, err
+		}
 		s := p.out
 		s.mu.Lock()
 		if s.ended || s.refused {
@@ -202,6 +208,16 @@ func (d *deadline) set(t time.Time) {
 		close(d.changed)
 		d.changed = nil
 	}
+}
+
+// check returns an error once the deadline has passed.
+func (d *deadline) check() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.at.IsZero() && !time.Now().Before(d.at) {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
 }
 
 // wait waits until ready is closed or the deadline passes; it may also return early.
