@@ -1,0 +1,314 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wireroom/wireroom/protocol"
+)
+
+func TestPublishesAreResentInOrderAfterAReconnect(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, l, p := start(t, Options{})
+		first, second := publish(t, c, 1), publish(t, c, 2)
+		e1, e2 := p.expect("publish"), p.expect("publish")
+		p.cut()
+		synctest.Wait()
+		third := publish(t, c, 3) // given without a connection
+		p = l.open()
+		for i, want := range []*envelope{e1, e2} {
+			e := p.expect("publish")
+			if e.Producer != want.Producer || e.Seq != want.Seq || string(e.Data) != string(want.Data) {
+				t.Errorf("%d: the client sent %+v, at first %+v", i, e, want)
+			}
+			p.published(e, i+1)
+		}
+		e := p.expect("publish")
+		if e.Seq != 3 || string(e.Data) != "3" {
+			t.Errorf("the client sent %+v", e)
+		}
+		p.published(e, 3)
+		first.must(t)
+		second.must(t)
+		third.must(t)
+	})
+}
+
+func TestARefusalThatMayPassIsRetriedFromTheFirst(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, _, p := start(t, Options{})
+		var results []*outcome[protocol.Published]
+		for i := range 3 {
+			results = append(results, publish(t, c, i))
+		}
+		e1, e2, e3 := p.expect("publish"), p.expect("publish"), p.expect("publish")
+		p.published(e1, 1)
+		p.fail(e2, "overloaded", `"retry_after":2`)
+		synctest.Wait()
+		results = append(results, publish(t, c, 3)) // must not overtake
+		began := time.Now()
+		p.fail(e3, "out_of_order", "")
+		for i, want := range []*envelope{e2, e3} {
+			e := p.expect("publish")
+			if e.Seq != want.Seq || string(e.Data) != string(want.Data) {
+				t.Errorf("%d: the client sent %+v, at first %+v", i, e, want)
+			}
+			if i == 0 && time.Since(began) != 2*time.Second {
+				t.Errorf("it tried again after %v", time.Since(began))
+			}
+			p.published(e, i+2)
+		}
+		p.published(p.expect("publish"), 4)
+		for _, r := range results {
+			r.must(t)
+		}
+	})
+}
+
+func TestAProducerThatIsUnknownIsReplaced(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, _, p := start(t, Options{})
+		first := publish(t, c, 1)
+		old := p.expect("publish")
+		p.published(old, 1)
+		first.must(t)
+		second, third := publish(t, c, 2), publish(t, c, 3) // the server has forgotten the producer meanwhile
+		p.fail(p.expect("publish"), "out_of_order", "")
+		p.fail(p.expect("publish"), "out_of_order", "")
+		e2, e3 := p.expect("publish"), p.expect("publish")
+		if e2.Producer == old.Producer || e2.Seq != 1 || string(e2.Data) != "2" || e3.Producer != e2.Producer || e3.Seq != 2 || string(e3.Data) != "3" {
+			t.Errorf("the client sent %+v and %+v", e2, e3)
+		}
+		p.published(e2, 2)
+		p.published(e3, 3)
+		second.must(t)
+		third.must(t)
+	})
+}
+
+func TestWhatFollowsARefusalIsNumberedAnew(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, _, p := start(t, Options{})
+		bad := publish(t, c, "bad")
+		e := p.expect("publish")
+		p.fail(e, "invalid_data", "")
+		var refused *protocol.Error
+		if _, err := bad.wait(); !errors.As(err, &refused) || refused.Code != protocol.CodeInvalidData || errors.Is(err, ErrUncertain) {
+			t.Errorf("Publish returned %v", err)
+		}
+		bad, good := publish(t, c, "bad again"), publish(t, c, "good")
+		again := p.expect("publish") // nothing was behind the first, so its number is free
+		if again.Producer != e.Producer || again.Seq != 1 {
+			t.Errorf("the client sent %+v", again)
+		}
+		e2 := p.expect("publish")
+		p.fail(again, "forbidden", "")
+		p.fail(e2, "out_of_order", "")
+		e2 = p.expect("publish") // nobody knows what an old connection still has: another producer
+		if e2.Producer == e.Producer || e2.Seq != 1 || string(e2.Data) != `"good"` {
+			t.Errorf("the client sent %+v", e2)
+		}
+		p.published(e2, 1)
+		good.must(t)
+		if _, err := bad.wait(); !errors.As(err, &refused) || refused.Code != protocol.CodeForbidden {
+			t.Errorf("Publish returned %v", err)
+		}
+	})
+}
+
+func TestGivesUpInTheEnd(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		play      func(p *peer)
+		uncertain bool
+		last      protocol.Code
+	}{
+		{"never sent", func(p *peer) { p.cut() }, false, ""},
+		{"sent, no answer", func(p *peer) { p.expect("publish"); p.cut() }, true, ""},
+		{"refused all the time", func(p *peer) {
+			for range 3 {
+				p.fail(p.expect("publish"), "storage_full", `"retry_after":50`)
+			}
+		}, false, protocol.CodeStorageFull},
+		{"outcome unknown", func(p *peer) { p.fail(p.expect("publish"), "timeout", `"retry_after":500`) }, true, protocol.CodeTimeout},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inTime(t, func(t *testing.T) {
+				c, _, p := start(t, Options{Backoff: Backoff{Delay: func(int) time.Duration { return time.Hour }}})
+				if test.name == "never sent" {
+					p.cut()
+					synctest.Wait()
+				}
+				began := time.Now()
+				publishing := publish(t, c, 1)
+				test.play(p)
+				_, err := publishing.wait()
+				if !errors.Is(err, ErrGaveUp) || errors.Is(err, ErrUncertain) != test.uncertain {
+					t.Errorf("Publish returned %v", err)
+				}
+				var last *protocol.Error
+				if errors.As(err, &last); test.last != "" && (last == nil || last.Code != test.last) {
+					t.Errorf("Publish returned %v", err)
+				}
+				if got := time.Since(began); got != 2*time.Minute {
+					t.Errorf("it gave up after %v", got)
+				}
+				p.cut()
+			})
+		})
+	}
+}
+
+func TestTheOutboxIsBounded(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		options Options
+	}{{"count", Options{MaxOutbox: 3}}, {"bytes", Options{MaxOutboxBytes: 3 * (plainSize + 10)}}} {
+		t.Run(test.name, func(t *testing.T) {
+			inTime(t, func(t *testing.T) {
+				c, _, p := start(t, test.options)
+				for i := range 3 {
+					if _, err := c.PublishAsync("general", i); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if _, err := c.PublishAsync("general", 3); !errors.Is(err, ErrOutboxFull) {
+					t.Errorf("PublishAsync returned %v", err)
+				}
+				waiting := publish(t, c, 4)
+				first := p.expect("publish")
+				p.expect("publish")
+				p.expect("publish")
+				p.published(first, 1)
+				e := p.expect("publish") // there is a place for the one that waited
+				if string(e.Data) != "4" || waiting.returned() {
+					t.Errorf("the client sent %+v", e)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if _, err := c.Publish(ctx, "general", 5); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUncertain) {
+					t.Errorf("Publish returned %v", err)
+				}
+				if _, err := c.Publish(t.Context(), "general", strings.Repeat("x", 9<<20)); !errors.Is(err, ErrOutboxFull) {
+					t.Errorf("a message that never fits: %v", err)
+				}
+				flushing := later(func() (int, error) { return 0, c.Flush(t.Context()) })
+				if flushing.returned() {
+					t.Error("Flush returned too early")
+				}
+				ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if err := c.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Flush returned %v", err)
+				}
+				p.cut()
+				_ = c.Close()
+				flushing.must(t)
+				if _, err := waiting.wait(); !errors.Is(err, ErrClosed) || !errors.Is(err, ErrUncertain) {
+					t.Errorf("Publish returned %v", err)
+				}
+				if err := c.Flush(t.Context()); err != nil {
+					t.Errorf("Flush returned %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestAKeyTakesThePlaceOfTheNumber(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, l, p := start(t, Options{})
+		publish(t, c, 1)
+		keyed := publish(t, c, 2, PublishOptions{Key: "order-7"})
+		third := publish(t, c, 3)
+		p.published(p.expect("publish"), 1)
+		e := p.expect("publish") // not before the first was settled
+		if e.Key != "order-7" || e.Producer != "" || e.Seq != 0 {
+			t.Errorf("the client sent %+v", e)
+		}
+		p.cut()
+		p = l.open()
+		e = p.expect("publish")
+		if e.Key != "order-7" {
+			t.Errorf("the client sent %+v", e)
+		}
+		p.published(e, 2)
+		keyed.must(t)
+		e = p.expect("publish")
+		if e.Seq != 2 || string(e.Data) != "3" {
+			t.Errorf("the client sent %+v", e)
+		}
+		p.published(e, 3)
+		third.must(t)
+	})
+}
+
+func TestRoomsDoNotWaitForEachOther(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, _, p := start(t, Options{})
+		publish(t, c, 1)
+		p.fail(p.expect("publish"), "storage_full", `"retry_after":60`)
+		other := later(func() (protocol.Published, error) { return c.Publish(t.Context(), "other", 2) })
+		e := p.expect("publish")
+		if e.Room != "other" || e.Seq != 1 {
+			t.Errorf("the client sent %+v", e)
+		}
+		p.published(e, 1)
+		other.must(t)
+	})
+}
+
+func TestSlowsDownWhenTheServerHasEnough(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, _, p := start(t, Options{})
+		const messages = 400
+		for i := range messages {
+			if _, err := c.PublishAsync("general", i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		refused, limited := 0, time.Now()
+		for stored := 0; stored < messages; {
+			e := p.expect("publish")
+			switch {
+			case time.Now().Before(limited) || int(e.Seq) != stored+1:
+				refused++
+				code := "rate_limited"
+				if int(e.Seq) != stored+1 {
+					code = "out_of_order"
+				}
+				p.fail(e, code, `"retry_after":0.1`)
+			default:
+				stored++
+				if stored > 100 {
+					limited = time.Now().Add(100 * time.Millisecond)
+				}
+				p.published(e, stored)
+			}
+		}
+		if refused > 4*messages {
+			t.Errorf("%d tries were refused for %d messages", refused, messages)
+		}
+	})
+}
+
+func TestLanesOfManyRoomsAreForgotten(t *testing.T) {
+	o := newOutbox(&Options{})
+	first := o.lane("first").producer
+	for i := range 3 * idleLanes {
+		o.lane(strings.Repeat("x", i))
+	}
+	if len(o.lanes) > idleLanes {
+		t.Errorf("%d lanes are kept", len(o.lanes))
+	}
+	for i := range 3 * idleLanes {
+		o.lane(strings.Repeat("y", i))
+	}
+	if o.lane("first").producer == first {
+		t.Error("a lane that was forgotten came back with the same producer, whose numbers are taken")
+	}
+}
