@@ -2,6 +2,7 @@ package docs_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -21,6 +22,7 @@ const (
 	patience = 10 * time.Second // until a frame that must come counts as missing
 	leave    = 2 * time.Second  // for the server to shut down
 	anyToken = "eyJ" + varies   // stands in the examples for a token
+	anyBytes = "ZXlK" + varies  // and for one in base64url
 )
 
 // stage is what one example is run on: a server of its own, and the example's clients.
@@ -31,7 +33,8 @@ type stage struct {
 	url     string
 	clients map[string]*client
 	bound   *bindings
-	given   string // the last token that the server gave
+	given   string            // the last token that the server gave
+	tokens  map[string]string // of the clients, where the server wants them
 	work    sync.WaitGroup
 }
 
@@ -73,7 +76,7 @@ func newStage(t *testing.T, withAuth, portable bool) *stage {
 	web := httptest.NewServer(server)
 	s := &stage{
 		t: t, auth: withAuth, server: server, url: "ws" + strings.TrimPrefix(web.URL, "http"),
-		clients: make(map[string]*client), bound: newBindings(),
+		clients: make(map[string]*client), bound: newBindings(), tokens: make(map[string]string),
 	}
 	t.Cleanup(func() {
 		for _, c := range s.clients {
@@ -129,7 +132,11 @@ func (s *stage) do(step step) error {
 	}
 	switch step.verb {
 	case answers:
-		return c.wasAnswered(step.text, step.rest)
+		subprotocol, err := s.fill(step.rest, step.client)
+		if err != nil {
+			return err
+		}
+		return c.wasAnswered(step.text, subprotocol)
 	case sends:
 		text, err := s.fill(step.text, step.client)
 		if err != nil {
@@ -190,21 +197,31 @@ func displayName(client string) string {
 // fill returns what is sent for a text of the example: with the server's positions, and a real token.
 func (s *stage) fill(text, client string) (string, error) {
 	text = s.bound.actual(text)
-	if !strings.Contains(text, anyToken) {
+	if !strings.Contains(text, anyToken) && !strings.Contains(text, anyBytes) {
 		return text, nil
 	}
 	signed := s.given
 	if s.auth {
 		var err error
-		now := time.Now()
-		signed, err = jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-			"sub": userName(client), "name": displayName(client), "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
-		}).SignedString(secret())
-		if err != nil {
+		if signed, err = s.token(client); err != nil {
 			return "", err
 		}
 	}
+	text = strings.ReplaceAll(text, anyBytes, base64.RawURLEncoding.EncodeToString([]byte(signed)))
 	return strings.ReplaceAll(text, anyToken, signed), nil
+}
+
+// token returns the token of a client's user.
+func (s *stage) token(client string) (string, error) {
+	if signed := s.tokens[client]; signed != "" {
+		return signed, nil
+	}
+	now := time.Now()
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"sub": userName(client), "name": displayName(client), "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+	}).SignedString(secret())
+	s.tokens[client] = signed
+	return signed, err
 }
 
 // call does what the application does.
