@@ -115,7 +115,7 @@ func (r *room) step(m *Member) step {
 	if !l.inTail {
 		return r.stepThroughLog(m, s)
 	}
-	for _, e := range r.tail.run(m.cursor) {
+	for _, e := range r.tail.run(nil, m.cursor) {
 		if m.wants(e) && (e.stored || s.cursor >= l.liveFrom) {
 			s.frames = append(s.frames, e.frame(framing)...)
 		}

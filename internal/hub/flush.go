@@ -23,6 +23,7 @@ type flusher struct {
 	holes    int               // nil members, closed when the flush ends
 	position protocol.Position // of the newest stored message before the first entry not flushed yet
 	flushed  uint64            // sequence of the first entry not flushed yet
+	batch    batch             // what is being delivered
 	ahead    []ahead           // live members whose cursor was behind flushed from the start
 }
 
@@ -68,11 +69,13 @@ func (r *room) flush() {
 			r.leaveBehind()
 			continue
 		}
-		b := &batch{from: f.flushed, before: f.position, entries: r.tail.run(f.flushed)}
+		b := &f.batch
+		*b = batch{from: f.flushed, before: f.position, entries: r.tail.run(b.entries[:0], f.flushed)}
 		b.look()
 		r.deliver(b)
 		f.flushed = b.to()
 		f.position = b.positionAt(f.flushed)
+		clear(b.entries)
 	}
 	f.active, f.ahead = false, nil
 	if f.holes > 0 {

@@ -150,8 +150,8 @@ func (t *tail) contradicts(p protocol.Position) bool {
 	return !proven
 }
 
-// run copies the entries from seq on that a single write carries: at most maxRunBytes, at least one.
-func (t *tail) run(seq uint64) []*entry {
+// run appends the entries from seq on that a single write carries: at most maxRunBytes, at least one.
+func (t *tail) run(entries []*entry, seq uint64) []*entry {
 	size, end := 0, seq
 	for end < t.next {
 		size += t.at(end).bytes
@@ -160,9 +160,8 @@ func (t *tail) run(seq uint64) []*entry {
 		}
 		end++
 	}
-	entries := make([]*entry, end-seq)
-	for i := range entries {
-		entries[i] = t.at(seq + uint64(i))
+	for ; seq < end; seq++ {
+		entries = append(entries, t.at(seq))
 	}
 	return entries
 }
