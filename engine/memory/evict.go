@@ -76,8 +76,8 @@ func (e *Engine) forgetOldest() bool {
 	return !needed
 }
 
-// over reports whether nothing of r is needed any more. Its lock is held.
+// over reports whether nothing of r is needed any more, unless somebody is subscribed to it. Its lock is held.
 func (r *room) over(now time.Duration) bool {
-	life := max(engine.RoomLife, r.retention.Age+engine.RoomSlack)
-	return !r.subscribed && r.log.entries.n == 0 && r.latest == nil && r.producers == nil && now-r.used > life
+	life := max(engine.RoomLife, r.retention.Age+engine.RoomSlack) // which its producers do not outlive
+	return r.log.entries.n == 0 && r.latest == nil && now-r.used > life
 }

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/protocol"
@@ -206,6 +210,10 @@ func TestUnwrittenRoomsCostNothing(t *testing.T) {
 		e.Unsubscribe("unknown")
 		_ = e.Subscribe(ctx, "subscribed")
 		before := read(t, e, "subscribed", engine.Query{}).Head
+		refused.Message.Room = "subscribed"
+		if _, err := e.now(refused); !errors.Is(err, engine.ErrOutOfOrder) {
+			t.Fatal(err)
+		}
 		if e.known() != 1 {
 			t.Fatalf("%d rooms are known, want 1", e.known())
 		}
@@ -216,6 +224,54 @@ func TestUnwrittenRoomsCostNothing(t *testing.T) {
 		fill(t, e, "subscribed", 2, keepAll)
 		if page := read(t, e, "subscribed", engine.Query{Since: before, Limit: 10}); page.Refused != "" || len(page.Messages) != 2 {
 			t.Fatalf("the position of the empty room is no longer proven: %+v", page)
+		}
+	})
+}
+
+// Whoever has looked a room up when it is forgotten looks it up again.
+func TestRoomIsForgottenWhileOthersWaitForIt(t *testing.T) {
+	e := opened(t, Options{})
+	keep := engine.Retention{Messages: 10, Age: 1} // so that who trims it has something to trim
+	for i := range 20 {
+		name := fmt.Sprint("room", i)
+		fill(t, e, name, 3, keep)
+		s := e.shard(name)
+		r, _, err := s.find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.mu.Lock()
+		var waiting sync.WaitGroup
+		waiting.Go(func() { fill(t, e, name, 1, keep) })
+		waiting.Go(func() { e.evict(size) })
+		waiting.Go(func() { e.tidy(r) })
+		for range 1000 { // until they wait, most likely
+			runtime.Gosched()
+		}
+		s.mu.Lock()
+		delete(s.rooms, name)
+		e.end(r)
+		s.mu.Unlock()
+		r.mu.Unlock()
+		waiting.Wait()
+		verify(t, e)
+		if n := length(t, e, name); n > 1 {
+			t.Fatalf("%d messages", n)
+		}
+		fill(t, e, name, 1, keep)
+		verify(t, e)
+	}
+}
+
+func TestMessagesShareTheNameOfTheirRoom(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, e *Engine) {
+		for range 3 {
+			fill(t, e, strings.Clone("room"), 1, keepAll)
+		}
+		for _, m := range read(t, e, "room", engine.Query{Last: 3, Limit: 3}).Messages {
+			if r, _, _ := e.shard("room").find("room"); unsafe.StringData(m.Room) != unsafe.StringData(r.name) {
+				t.Error("a message keeps a copy of its own")
+			}
 		}
 	})
 }

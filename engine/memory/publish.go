@@ -31,16 +31,16 @@ func (e *Engine) publish(p *engine.Publication) (engine.Receipt, error) {
 	if err != nil {
 		return engine.Receipt{}, err
 	}
-	receipt, needless, err := e.store(r, p)
-	if needless {
+	receipt, unwritten, err := e.store(r, p)
+	if unwritten {
 		e.forget(r, (*room).unwritten)
 	}
 	return receipt, err
 }
 
 // store stores p in r, which is locked and which it unlocks, and feeds it. It reports whether nothing was ever stored
-// in r and nobody is subscribed to it.
-func (e *Engine) store(r *room, p *engine.Publication) (receipt engine.Receipt, needless bool, err error) {
+// in r, so that it may have been created in vain.
+func (e *Engine) store(r *room, p *engine.Publication) (receipt engine.Receipt, unwritten bool, err error) {
 	defer r.mu.Unlock()
 	wall, now := e.clock()
 	id := protocol.NewMessageID()
@@ -57,7 +57,7 @@ func (e *Engine) store(r *room, p *engine.Publication) (receipt engine.Receipt, 
 	if err == nil {
 		e.place(r, now)
 	}
-	return receipt, r.unwritten() && !r.subscribed, err
+	return receipt, r.unwritten(), err
 }
 
 // once returns receipt, and remembers it, when p was not stored before; otherwise the receipt of that time. The
