@@ -126,6 +126,16 @@ test("a long room keeps its newest 1000 lines and knows that there is more", () 
   assert.deepEqual([room.items.length, room.items[0].pos, room.earlier], [1000, "e.6.c", true]);
 });
 
+test("somebody is typing until 4 seconds have passed or the message is there", () => {
+  const room = new Conversation("lobby");
+  room.sawTyping({ user: "ben", name: "Ben" }, 0);
+  room.sawTyping({ user: "cleo" }, 1000);
+  assert.deepEqual(room.typists(3999), { names: ["Ben", "cleo"], next: 4000 });
+  assert.deepEqual(room.typists(4000), { names: ["cleo"], next: 5000 });
+  room.receive(said(1, { from: { user: "cleo" } }));
+  assert.deepEqual(room.typists(4001), { names: [], next: Infinity });
+});
+
 test("who came is one line, and in a crowd none", () => {
   const room = new Conversation("lobby");
   room.count = 3;
