@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -479,4 +480,53 @@ func sign(t *testing.T, secret []byte, user string) string {
 		t.Fatal(err)
 	}
 	return token
+}
+
+func TestConnectionOpenedDuringADrainIsAskedToComeBack(t *testing.T) {
+	eachCarrier(t, func(t *testing.T, o wireroom.Options) {
+		var server *wireroom.Server
+		drained := make(chan error, 1)
+		o.Hooks.OnConnect = func(_ context.Context, _ *http.Request, identity *auth.Identity) (*auth.Identity, error) {
+			go func() { drained <- server.Shutdown(context.Background()) }()
+			for {
+				ready := httptest.NewRecorder()
+				server.ServeHTTP(ready, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+				if ready.Code == http.StatusServiceUnavailable {
+					return identity, nil
+				}
+			}
+		}
+		server, url := start(t, o)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		conn, _, err := websocket.Dial(ctx, url+"/ws", nil)
+		for err == nil {
+			_, _, err = conn.Read(ctx)
+		}
+		if websocket.CloseStatus(err) != 4503 && !errors.Is(err, io.EOF) { // the drain may have been over before
+			t.Fatalf("ended with %v, want 4503", err)
+		}
+		if err := <-drained; err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestRefusalOfABrowserSaysWhatToDo(t *testing.T) {
+	var refusal *protocol.Error
+	_, url := start(t, wireroom.Options{Hooks: wireroom.Hooks{
+		OnConnect: func(context.Context, *http.Request, *auth.Identity) (*auth.Identity, error) { return nil, refusal },
+	}})
+	page := http.Header{"Origin": {"http" + strings.TrimPrefix(url, "ws")}}
+	for code, want := range map[protocol.Code]websocket.StatusCode{
+		protocol.CodeForbidden: 4403, protocol.CodeUnauthorized: 4401, protocol.CodeTokenExpired: 4401,
+		protocol.CodeRateLimited: 4529, protocol.CodeEngineUnavailable: 4504, protocol.CodeDraining: 4503,
+		protocol.CodeOverloaded: 4500, protocol.CodeInternal: 4500, protocol.CodeTooLarge: 4400,
+	} {
+		refusal = &protocol.Error{Code: code, Message: "no"}
+		p := dial(t, url+"/ws", &websocket.DialOptions{HTTPHeader: page})
+		if _, _, err := p.conn.Read(t.Context()); websocket.CloseStatus(err) != want {
+			t.Errorf("%s: %v, want a close with %d", code, err, want)
+		}
+	}
 }

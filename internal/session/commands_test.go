@@ -248,3 +248,34 @@ func TestRequestsBehindASlowOneWaitInOrder(t *testing.T) {
 		t.Fatal("the connection was never read again")
 	}
 }
+
+func TestSessionEndsWithItsToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		expires := time.Now().Add(time.Hour)
+		tokens := fakeTokens{
+			"t": {User: "alice", Expires: expires}, "fresh": {User: "alice", Expires: expires.Add(time.Hour)},
+		}
+		node := newNode(t, Options{Tokens: tokens, AuthTimeout: time.Second})
+		p := connect(t, node, Credentials{Token: "t"})
+		tick := func(at time.Time) []string {
+			p.session.Tick(at.Unix())
+			return p.take()
+		}
+		if said := tick(expires.Add(-61 * time.Second)); len(said) != 0 {
+			t.Fatalf("long before: %s", said)
+		}
+		if said := tick(expires.Add(-60 * time.Second)); len(said) != 1 || said[0] != `{"type":"token_expiring","expires_in":60}` {
+			t.Fatalf("a minute before: %s", said)
+		}
+		if said := tick(expires.Add(-50 * time.Second)); len(said) != 0 {
+			t.Fatalf("asked twice: %s", said)
+		}
+		p.expect(`{"type":"auth","token":"fresh","id":1}`, `{"type":"ok","id":1,"of":"auth","user":"alice","expires_at":…}`)
+		if tick(expires.Add(time.Minute)); p.closed != "" {
+			t.Fatalf("closed with %q although the token is fresh", p.closed)
+		}
+		if tick(expires.Add(time.Hour + time.Second)); p.closed != "token_expired" {
+			t.Fatalf("closed with %q, want token_expired", p.closed)
+		}
+	})
+}

@@ -39,7 +39,7 @@ func (s *Session) auth(r *protocol.Request) *protocol.Error {
 	s.ok(r, result)
 	if phase == phaseOpen && same {
 		s.mu.Lock()
-		s.identity = identity
+		s.follow(identity)
 		s.mu.Unlock()
 		return nil
 	}

@@ -18,6 +18,9 @@ const (
 	maxTokenLen = 8 << 10
 )
 
+// expiryNotice is how long before its token expires a client is asked for a fresh one, in seconds.
+const expiryNotice = 60
+
 // phase is how far a session has come.
 type phase uint8
 
@@ -43,9 +46,10 @@ type Session struct {
 	mu       sync.Mutex
 	rooms    []*hub.Member
 	work     *work // nil while nothing waits
-	deadline int64 // Unix seconds by which an auth must have come; 0 = none
+	deadline int64 // Unix seconds by which an auth must have come, the first or a fresh one; 0 = none
 	phase    phase
 	started  bool // Start was called
+	warned   bool // that the token expires soon
 	authed   bool // by a token of its own: no other user may follow
 }
 
@@ -75,7 +79,8 @@ func (s *Session) enter(identity *auth.Identity, token string) {
 	if s.phase == phaseOpen {
 		s.node.leave(s.client.User)
 	}
-	s.identity, s.phase, s.deadline = identity, phaseOpen, 0
+	s.phase = phaseOpen
+	s.follow(identity)
 	s.client.User, s.client.Name = identity.User, identity.Name
 	s.authed = !identity.Anonymous
 	users := s.node.enter(identity.User)
@@ -116,13 +121,30 @@ func (s *Session) SetName(name string) error {
 	return nil
 }
 
-// Tick does what is due: it closes a session that has not authenticated in time. now is in Unix seconds.
+// Tick does what is due: it closes a session that has not authenticated in time, asks for a fresh token before the
+// one it has expires, and closes the session when that has happened. now is in Unix seconds.
 func (s *Session) Tick(now int64) {
 	s.mu.Lock()
-	late := s.deadline != 0 && now > s.deadline
+	phase, deadline, left := s.phase, s.deadline, s.deadline-now
+	warn := phase == phaseOpen && deadline != 0 && left <= expiryNotice && !s.warned
+	s.warned = s.warned || warn
 	s.mu.Unlock()
-	if late {
+	switch {
+	case deadline == 0 || phase == phaseClosed:
+	case phase == phaseAuth && left < 0:
 		s.outlet.Close(protocol.CloseUnauthorized, "auth_timeout", 0)
+	case phase == phaseOpen && left < 0:
+		s.outlet.Close(protocol.CloseTokenExpired, string(protocol.CodeTokenExpired), 0)
+	case warn:
+		s.outlet.Push(&protocol.TokenExpiring{ExpiresIn: float64(left)})
+	}
+}
+
+// follow makes the session end with its identity's token. The session is locked.
+func (s *Session) follow(identity *auth.Identity) {
+	s.identity, s.deadline, s.warned = identity, 0, false
+	if !identity.Expires.IsZero() {
+		s.deadline = identity.Expires.Unix()
 	}
 }
 
@@ -160,7 +182,10 @@ func (s *Session) Close(e Ended) {
 		s.node.Hub.Leave(m, departure)
 		s.informLeave(m.Room())
 	}
-	if hook := s.node.Hooks.Disconnect; hook != nil && opened {
+	if !opened { // there may be no node either: the client was refused
+		return
+	}
+	if hook := s.node.Hooks.Disconnect; hook != nil {
 		s.later(func() { hook(s, e.Code, e.Reason) })
 	}
 }

@@ -36,21 +36,37 @@ func (t *table) stop() {
 	<-t.done
 }
 
+// Places of a connection that is not in the table.
+const (
+	slotNone int32 = -1 // not yet
+	slotGone int32 = -2 // no more, or never
+)
+
+// add adds a connection that carries bytes; one that is gone already is left out.
 func (t *table) add(c *connection) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if c.slot == slotGone {
+		return
+	}
 	c.slot = int32(len(t.connections))
 	t.connections = append(t.connections, c)
 }
 
+// remove takes a connection out that is gone, whether it was added or not.
 func (t *table) remove(c *connection) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if c.slot < 0 {
+		c.slot = slotGone
+		return
+	}
 	last := len(t.connections) - 1
 	t.connections[c.slot] = t.connections[last]
 	t.connections[c.slot].slot = c.slot
 	t.connections[last] = nil
 	t.connections = t.connections[:last]
+	c.slot = slotGone
 }
 
 func (t *table) len() int {

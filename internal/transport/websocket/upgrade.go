@@ -41,7 +41,7 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, failure.Message, session.Status(failure))
 		return
 	}
-	c := &connection{transport: t, framing: t.plain, opening: new([]byte)}
+	c := &connection{transport: t, framing: t.plain, opening: new([]byte), slot: slotNone}
 	if hand.Deflate != nil {
 		c.framing = t.deflated
 	}
@@ -76,11 +76,8 @@ func (t *Transport) takeOver(w http.ResponseWriter, c *connection, response []by
 	}
 	_ = nc.SetDeadline(time.Time{})
 	c.heard.Store(t.table.clock.Load())
-	t.table.add(c)
 	if err := t.Poller.Adopt(&c.socket, nc, early, c); err != nil {
 		t.Logger.Warn("a connection could not be taken over", "error", err)
-		_ = nc.Close()
-		t.table.remove(c)
 		c.session.Close(session.Ended{Code: closeAbnormal, Reason: err.Error()})
 		return
 	}
@@ -88,7 +85,14 @@ func (t *Transport) takeOver(w http.ResponseWriter, c *connection, response []by
 		c.socket.Finish(nil)
 	}
 	c.session.Start()
+	t.table.add(c)
+	if t.draining.Load() { // since this request was looked at: a drain may not have seen the connection
+		c.drain(lateSpread)
+	}
 }
+
+// lateSpread is the longest time after which a connection is asked to come back that was opened during a drain.
+const lateSpread = time.Second
 
 // hijack takes the connection of a request from net/http, with the bytes that it has read already.
 func hijack(w http.ResponseWriter) (nc net.Conn, early []byte, err error) {
@@ -174,7 +178,10 @@ func closeCode(err *protocol.Error) protocol.CloseCode {
 		return protocol.CloseRateLimited
 	case protocol.CodeEngineUnavailable:
 		return protocol.CloseEngineUnavailable
-	case protocol.CodeInternal:
+	case protocol.CodeDraining:
+		return protocol.CloseDraining
+	}
+	if err.Code.Retryable() {
 		return protocol.CloseInternal
 	}
 	return protocol.CloseBadRequest
