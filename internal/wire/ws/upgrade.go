@@ -85,21 +85,24 @@ func checkRequest(r *http.Request) *Refusal {
 	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
 		return bad("a WebSocket needs HTTP/1.1")
 	case !names(r.Header["Upgrade"], "websocket"):
-		return &Refusal{http.StatusUpgradeRequired, "this is a WebSocket endpoint", http.Header{
-			"Upgrade": {"websocket"}, "Connection": {"Upgrade"}, headerVersion: {version},
-		}}
+		return upgradeRequired("this is a WebSocket endpoint")
 	case !names(r.Header["Connection"], "upgrade"):
 		return bad("Connection does not say Upgrade")
 	case len(versions) != 1 || versions[0] != version:
-		return &Refusal{http.StatusUpgradeRequired, "this server speaks version 13", http.Header{
-			"Upgrade": {"websocket"}, "Connection": {"close"}, headerVersion: {version},
-		}}
+		return upgradeRequired("this server speaks version 13")
 	case !validKey(r.Header[headerKey]):
 		return bad("Sec-WebSocket-Key is not 16 bytes in base64")
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
 		return bad("a request for a WebSocket has no body")
 	}
 	return nil
+}
+
+// upgradeRequired returns the refusal of a request for something else (RFC 6455, section 4.4; RFC 9110, section 15.5.22).
+func upgradeRequired(reason string) *Refusal {
+	return &Refusal{http.StatusUpgradeRequired, reason, http.Header{
+		"Upgrade": {"websocket"}, "Connection": {"close", "Upgrade"}, headerVersion: {version},
+	}}
 }
 
 // bad returns the refusal of a request that is wrong. The connection is closed: what follows the request may be frames.

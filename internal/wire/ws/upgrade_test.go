@@ -161,7 +161,7 @@ func TestRefusesWhatMayNotBeUpgraded(t *testing.T) {
 			t.Errorf("%.100q: got %v", row.changes, refusal.Header)
 		case refusal.Status == 405 && refusal.Header.Get("Allow") != "GET":
 			t.Errorf("%.100q: got %v", row.changes, refusal.Header)
-		case row.changes[0] != "-Upgrade" && !strings.HasPrefix(row.changes[0], "Upgrade") && refusal.Header.Get("Connection") != "close":
+		case refusal.Header.Get("Connection") != "close": // what follows may be frames
 			t.Errorf("%.100q: the connection is not closed: %v", row.changes, refusal.Header)
 		}
 	}
