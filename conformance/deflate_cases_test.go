@@ -36,7 +36,7 @@ func compressedCases(id string, c content, offer string, full bool) []testCase {
 		{8 << 10, 256}, {16 << 10, 256}, {32 << 10, 256}, {64 << 10, 256}, {128 << 10, 256},
 		{128 << 10, 1 << 10}, {128 << 10, 4 << 10}, {128 << 10, 32 << 10},
 	} {
-		count := max(3, min(50, 64<<10/row.size))
+		count := max(2, min(50, 32<<10/row.size))
 		if full {
 			count = 1000
 		}

@@ -58,8 +58,10 @@ func (f frame) bytes() []byte {
 		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
 	}
 	b = append(b, maskingKey[:]...)
-	for i, c := range f.payload {
-		b = append(b, c^maskingKey[i%4])
+	masked := len(b)
+	b = append(b, f.payload...)
+	for i := range f.payload {
+		b[masked+i] ^= maskingKey[i%4]
 	}
 	return b
 }
