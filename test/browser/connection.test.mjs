@@ -50,6 +50,7 @@ function connect(more = {}) {
   const seen = { phases: [], pushes: [], refused: 0 };
   const connection = new Connection({
     address: () => "ws://x/ws",
+    subprotocols: () => [],
     onState: ({ phase }) => seen.phases.push(phase),
     onWelcome: () => {},
     onPush: ({ type }) => seen.pushes.push(type),

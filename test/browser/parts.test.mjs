@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 const from = (name) => import(new URL(`../../web/chat/${name}`, import.meta.url));
-const { advice, backoff, decode, inboxOf, retryAfter, roomName, roomProblem, textLength, userOf } = await from("protocol.js");
+const { advice, backoff, decode, inboxOf, retryAfter, roomName, roomProblem, subprotocols, textLength, userOf } = await from("protocol.js");
 const { Conversation } = await from("conversation.js");
 const { hueOf, initials, isJumbo, linked, people } = await from("format.js");
 const { typed } = await from("message.js");
@@ -28,6 +28,14 @@ test("the back-off is drawn from all of zero to a doubling limit of at most 20 s
   assert.deepEqual(limits, [500, 1000, 2000, 16_000, 20_000, 20_000]);
   assert.equal(backoff(3, () => 0), 0);
   assert.equal(backoff(3, () => 0.25), 1000);
+});
+
+test("a token travels as a subprotocol, as it is or in base64url", () => {
+  assert.deepEqual(subprotocols(""), []);
+  assert.deepEqual(subprotocols("eyJh.eyJz-_.x"), ["wireroom.v1", "auth.eyJh.eyJz-_.x"]);
+  const [, offered] = subprotocols("a token, with ÿÿÿ?>");
+  assert.match(offered, /^auth\.b64\.[A-Za-z0-9_-]+$/);
+  assert.equal(Buffer.from(offered.slice(9), "base64url").toString(), "a token, with ÿÿÿ?>");
 });
 
 test("an inbox's name is the user with every other byte escaped, and leads back", () => {

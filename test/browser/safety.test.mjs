@@ -107,7 +107,10 @@ for (const colorScheme of ["light", "dark"]) {
 }
 
 async function audit(person, where) {
-  await person.page.evaluate(() => Promise.all(document.getAnimations().filter(({ effect }) => effect.getTiming().iterations !== Infinity).map(({ finished }) => finished)));
+  await person.page.evaluate(() => {
+    const passing = document.getAnimations().filter(({ effect }) => effect.getTiming().iterations !== Infinity);
+    return Promise.allSettled(passing.map(({ finished }) => finished));
+  });
   await person.page.evaluate(AXE);
   const { violations } = await person.page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
   const found = violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
@@ -170,4 +173,15 @@ test("a screen reader hears who said what, and what became of the connection", a
   assert.match(heard[1], /^Ben, \d\d?:\d\d: second, in the same group$/);
   assert.equal(await ana.page.$eval("#status-text", (node) => node.getAttribute("role")), "status");
   assert.equal(await ana.page.textContent("#status-text"), "Live");
+});
+
+test("the token that makes one the same user stays out of every address", async () => {
+  const ana = await set.arrive("Ana");
+  const addresses = [];
+  ana.page.on("websocket", (socket) => addresses.push(socket.url()));
+  const user = await ana.user();
+  await ana.page.reload();
+  await ana.live();
+  assert.equal(await ana.user(), user);
+  assert.deepEqual(addresses, [set.server.url.replace("http", "ws") + "ws?name=Ana"]);
 });

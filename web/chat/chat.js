@@ -5,7 +5,7 @@ import { Membership } from "./membership.js";
 import { Outbox } from "./outbox.js";
 import { browserStorage } from "./saved.js";
 import { Store } from "./store.js";
-import { roomProblem } from "./protocol.js";
+import { roomProblem, subprotocols } from "./protocol.js";
 import { ComposerView } from "./view-composer.js";
 import { FrameView } from "./view-frame.js";
 import { LogView } from "./view-log.js";
@@ -15,7 +15,14 @@ import { askName, askToken } from "./view-dialogs.js";
 import { byID } from "./dom.js";
 
 const store = new Store(browserStorage());
-const connection = new Connection({ address, onState, onWelcome: (welcome) => membership.welcomed(welcome), onPush, onRefused });
+const connection = new Connection({
+  address,
+  subprotocols: () => subprotocols(store.token),
+  onState,
+  onWelcome: (welcome) => membership.welcomed(welcome),
+  onPush,
+  onRefused: () => (store.token = ""),
+});
 const outbox = new Outbox(store, connection);
 const membership = new Membership(store, connection, outbox);
 
@@ -47,7 +54,6 @@ function address() {
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   url.hash = url.search = "";
   if (store.me.name) url.searchParams.set("name", store.me.name);
-  if (store.token) url.searchParams.set("token", store.token);
   return url.href;
 }
 
@@ -61,10 +67,6 @@ function onPush(envelope) {
   // A connection of its own age gets a token of its own age; the rooms resume where they are.
   if (envelope.type === "token_expiring") connection.renew();
   else membership.push(envelope);
-}
-
-function onRefused() {
-  store.token = "";
 }
 
 function open(id) {

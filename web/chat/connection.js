@@ -21,7 +21,7 @@ export class Failure extends Error {
 
 /**
  * States: connecting; live; offline, with `retryAt` (Unix milliseconds); stopped, with the close `code`.
- * Options: address() returns the URL of the next attempt; onState(state); onWelcome(welcome); onPush(envelope);
+ * Options: address() and subprotocols() are asked before each attempt; onState(state); onWelcome(welcome); onPush(envelope);
  * onRefused() is told that the token was not accepted and should be forgotten.
  */
 export class Connection {
@@ -44,7 +44,7 @@ export class Connection {
   start() {
     this.#detach();
     this.#set({ phase: "connecting", failures: this.#failures });
-    const socket = new WebSocket(this.#options.address());
+    const socket = new WebSocket(this.#options.address(), this.#options.subprotocols());
     socket.binaryType = "arraybuffer";
     socket.onmessage = (event) => this.#received(decode(event.data));
     socket.onclose = (event) => this.#ended(event.code, event.reason);

@@ -23,6 +23,17 @@ export function backoff(n, random = Math.random) {
   return random() * Math.min(20_000, 500 * 2 ** Math.min(n, 10));
 }
 
+/**
+ * The subprotocols to offer for a token: that keeps it out of the URL, and so out of logs and consoles. What is no
+ * token of RFC 7230 travels as base64url.
+ */
+export function subprotocols(token) {
+  if (!token) return [];
+  if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(token)) return ["wireroom.v1", "auth." + token];
+  const bytes = String.fromCharCode(...new TextEncoder().encode(token));
+  return ["wireroom.v1", "auth.b64." + btoa(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "")];
+}
+
 /** The envelope of a text or binary frame, or null when it is none. A binary frame's payload is set as `payload`. */
 export function decode(frame) {
   try {
