@@ -76,7 +76,7 @@ func New(o Options) *Engine {
 	}
 	e.quota.init(engine.MaxUserKeys, engine.MaxKeys)
 	e.keys.init(&e.quota)
-	e.records.init()
+	e.records.init(maxRecords)
 	return e
 }
 

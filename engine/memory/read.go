@@ -89,9 +89,8 @@ func (l *log) readSince(page *engine.Page, q engine.Query) {
 	page.Messages = l.copy(first, end)
 }
 
-// readNewest fills page with the newest of the first end messages.
+// readNewest fills page with the newest of the first end messages; end is -1 before the first of all.
 func (l *log) readNewest(page *engine.Page, end, limit, maxBytes int) {
-	end = max(end, 0)
 	first, size := end, 0
 	for first > 0 && end-first < limit {
 		size += l.entries.at(first - 1).message.Size()

@@ -14,13 +14,17 @@ const maxRecords = 1_000_000
 
 // records keeps records until they expire, by the wall clock.
 type records struct {
+	max  int
 	mu   sync.Mutex
 	live map[recordName]engine.Record // nil once the engine is closed
 }
 
 type recordName struct{ kind, key string }
 
-func (s *records) init() { s.live = make(map[recordName]engine.Record) }
+func (s *records) init(max int) {
+	s.max = max
+	s.live = make(map[recordName]engine.Record)
+}
 
 func (s *records) close() {
 	s.mu.Lock()
@@ -50,7 +54,7 @@ func (s *records) put(r engine.Record, now time.Time) error {
 		return engine.ErrClosed
 	case !r.Expires.After(now):
 		delete(s.live, name)
-	case !known && len(s.live) >= maxRecords:
+	case !known && len(s.live) >= s.max:
 		return engine.ErrStorageFull
 	default:
 		r.Expires = r.Expires.Round(0) // the wall clock decides, not the monotonic one

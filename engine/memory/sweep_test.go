@@ -185,5 +185,21 @@ func TestSweepForgetsKeysAndRecords(t *testing.T) {
 		if e.quota.all.Load() != 0 || len(e.records.live) != 1 {
 			t.Fatalf("%d keys, %d records", e.quota.all.Load(), len(e.records.live))
 		}
+		for i := range e.keys.shards {
+			if e.keys.shards[i].queue.items != nil {
+				t.Fatal("an empty queue keeps memory")
+			}
+		}
+	})
+}
+
+func TestRefusedProducerLeavesNothingBehind(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, e *Engine) {
+		fill(t, e, "room", 1, keepAll)
+		p := publication("room", keepAll)
+		p.Producer, p.Seq = "p", 2
+		if _, err := e.now(p); !errors.Is(err, engine.ErrOutOfOrder) || e.quota.all.Load() != 0 {
+			t.Fatalf("%v; %d producers are remembered", err, e.quota.all.Load())
+		}
 	})
 }
