@@ -52,7 +52,6 @@ func (s *loops) adopt(c *Conn, tcp *net.TCPConn, early []byte, h Handler) error 
 		return err
 	}
 	tune(fd)
-	c.seen = readable
 	c.adopt(l, fd, peer, early, h)
 	s.table.set(fd, c)
 	if err := register(l.epoll, fd, events); err != nil {
@@ -62,7 +61,7 @@ func (s *loops) adopt(c *Conn, tcp *net.TCPConn, early []byte, h Handler) error 
 		l.leave()
 		return err
 	}
-	// The first turn receives early, and reads what came before the registration.
+	// Epoll tells of what came before the registration; of early bytes, or of the loop's closing, it knows nothing.
 	if l.push(c) {
 		c.Abort(net.ErrClosed)
 	}

@@ -2,14 +2,14 @@ package conn
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"runtime"
-	"sync"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -151,25 +151,28 @@ func TestAReusedDescriptorGetsNobodyElsesBytes(t *testing.T) {
 	}
 }
 
-func TestNoDescriptorOfTheOriginalIsLeft(t *testing.T) {
-	count := func() int {
-		entries, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(entries)
+// descriptors counts this process's descriptors.
+func descriptors(t testing.TB) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
 	}
+	return len(entries)
+}
+
+func TestNothingOfTheOriginalIsLeft(t *testing.T) {
 	p := newPoller(t, Options{})
 	warm := newRecorder()
 	open(t, p, overLoop, warm, "")
-	goroutines, before := runtime.NumGoroutine(), count()
+	goroutines, before := runtime.NumGoroutine(), descriptors(t)
 	var all []*recorder
 	for range 50 {
 		r := newRecorder()
 		open(t, p, overLoop, r, "")
 		all = append(all, r)
 	}
-	if now := count(); now != before+100 {
+	if now := descriptors(t); now != before+100 {
 		t.Errorf("50 pairs have %d descriptors", now-before)
 	}
 	if now := runtime.NumGoroutine(); now > goroutines {
@@ -179,126 +182,141 @@ func TestNoDescriptorOfTheOriginalIsLeft(t *testing.T) {
 		r.conn.Abort(nil)
 		r.untilClosed(t)
 	}
-	eventually(t, "closed", func() bool { return count() == before+50 })
-}
-
-func TestSocketOptions(t *testing.T) {
-	p, r := newPoller(t, Options{}), newRecorder()
-	open(t, p, overLoop, r, "")
-	for _, row := range []struct {
-		name                string
-		level, option, want int
-	}{
-		{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-		{"TCP_NOTSENT_LOWAT", unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMax},
-		{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 30_000},
-		{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0},
-	} {
-		got, err := unix.GetsockoptInt(int(r.conn.fd), row.level, row.option)
-		if err != nil || got != row.want {
-			t.Errorf("%s is %d (%v), want %d", row.name, got, err, row.want)
-		}
-	}
-	flags, err := unix.FcntlInt(uintptr(r.conn.fd), unix.F_GETFD, 0)
-	if err != nil || flags&unix.FD_CLOEXEC == 0 {
-		t.Errorf("a child process would inherit the descriptor: %v", err)
+	eventually(t, "closed", func() bool { return descriptors(t) == before+50 })
+	left := 0
+	p.loops.table.each(func(*Conn) { left++ })
+	if left != 1 {
+		t.Errorf("the table holds %d connections, want the one that is open", left)
 	}
 }
 
-// TestRawCallsMeanWhatUnixMeans holds the calls that bypass the scheduler to their safe twins.
-func TestRawCallsMeanWhatUnixMeans(t *testing.T) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+func TestCloseLeavesNoDescriptor(t *testing.T) {
+	warm, err := net.Listen("tcp", "127.0.0.1:0") // Go's own poller has descriptors from now on
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, b := pair[0], pair[1]
-	defer unix.Close(a)
-	empty := make([]byte, 100)
-	n, errno := receive(b, empty)
-	if _, want := unix.Read(b, empty); n != 0 || errno != want {
-		t.Errorf("reading nothing: %d, %v; want %v", n, errno, want)
-	}
-	generator := rand.New(rand.NewPCG(1, 2))
-	for range 1000 {
-		p, q := numbered(1+generator.IntN(20_000)), make([]byte, 20_000)
-		raw := generator.IntN(2) == 0
-		var sent, got int
-		if raw {
-			sent, _ = send(a, p)
-			got, _ = unix.Read(b, q)
-		} else {
-			sent, _ = unix.Write(a, p)
-			got, _ = receive(b, q)
+	defer warm.Close()
+	before := descriptors(t)
+	for _, used := range []bool{false, true} {
+		p, err := New(Options{Loops: 3})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if sent != len(p) || !bytes.Equal(q[:got], p) {
-			t.Fatalf("sent %d of %d, received %d, the same: %v", sent, len(p), got, bytes.Equal(q[:got], p))
+		if used {
+			r := newRecorder()
+			client := open(t, p, overLoop, r, "")
+			mustWrite(t, client, "x")
+			r.untilReceived(t, "x")
+			client.Close()
 		}
-	}
-	for errno = 0; errno == 0; {
-		_, errno = send(a, empty)
-	}
-	if _, want := unix.Write(a, empty); errno != want {
-		t.Errorf("writing to a full socket: %v, want %v", errno, want)
-	}
-	unix.Close(b)
-	_, errno = send(a, empty)
-	if _, want := unix.Write(a, empty); errno != want || errno != syscall.EPIPE {
-		t.Errorf("writing to a closed socket: %v, want %v", errno, want)
+		if err := p.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if now := descriptors(t); now != before {
+			t.Errorf("%d descriptors are left", now-before)
+		}
 	}
 }
 
-func TestRawEpollMeansWhatUnixMeans(t *testing.T) {
-	raw, bell, err := openEpoll()
-	if err != nil {
-		t.Fatal(err)
+func TestLoopsShareTheConnections(t *testing.T) {
+	p := newPoller(t, Options{Loops: 3})
+	for range 6 {
+		open(t, p, overLoop, newRecorder(), "")
 	}
-	defer unix.Close(raw)
-	defer unix.Close(bell)
-	safe, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(safe)
-	if err := register(safe, bell, unix.EPOLLIN); err != nil {
-		t.Fatal(err)
-	}
-	var got, want [4]unix.EpollEvent
-	for round := range 4 {
-		if round%2 == 1 {
-			_, _ = unix.Write(bell, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	for i, l := range p.loops.list {
+		l.inbox.mu.Lock()
+		if l.inbox.live != 2 {
+			t.Errorf("loop %d has %d of 6 connections", i, l.inbox.live)
 		}
-		n, errno := epollWait(raw, got[:])
-		m, err := unix.EpollWait(safe, want[:], 0)
-		if n != m || errno != 0 || err != nil || got != want || n != round%2 {
-			t.Errorf("round %d: %d, %v, %v; want %d, %v, %v", round, n, errno, got, m, err, want)
-		}
-	}
-	if _, errno := epollWait(-1, got[:]); errno != syscall.EBADF {
-		t.Errorf("a bad descriptor: %v", errno)
+		l.inbox.mu.Unlock()
 	}
 }
 
-func TestTableFindsWhatWasSet(t *testing.T) {
-	var table table
-	var wait sync.WaitGroup
-	conns := make([]Conn, 8)
-	for worker := range conns {
-		wait.Go(func() {
-			for fd := worker; fd < 5000; fd += len(conns) {
-				table.set(fd, &conns[worker])
-			}
+func TestResumeWakesASleepingLoop(t *testing.T) {
+	p, r := newPoller(t, Options{Loops: 1}), newRecorder()
+	r.onReceived = func([]byte) int { return 1 }
+	client := open(t, p, overLoop, r, "")
+	mustWrite(t, client, "abc")
+	for _, want := range []string{"a", "ab", "abc"} {
+		r.untilReceived(t, want)
+		l := p.loops.list[0]
+		eventually(t, "asleep", func() bool {
+			l.inbox.mu.Lock()
+			defer l.inbox.mu.Unlock()
+			return l.inbox.asleep
 		})
+		r.conn.Resume()
 	}
-	wait.Wait()
-	for fd := range 5000 {
-		if table.get(fd) != &conns[fd%len(conns)] {
-			t.Fatalf("descriptor %d was lost", fd)
+}
+
+func TestReceivesEarlyBytesWhileTheSocketIsFull(t *testing.T) {
+	p, r := newPoller(t, Options{}), newRecorder()
+	server, client := tcpPair(t)
+	defer client.Close()
+	raw, err := server.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chunk := numbered(1 << 20)
+	_ = raw.Write(func(fd uintptr) bool {
+		for errno := syscall.Errno(0); errno == 0; {
+			_, errno = send(int(fd), chunk)
+		}
+		return true
+	})
+	if err := p.Adopt(&r.conn, server, []byte("early"), r); err != nil {
+		t.Fatal(err)
+	}
+	r.untilReceived(t, "early")
+}
+
+// TestALateResumeFindsTheConnectionGone has Resume called in the turn in which the peer's end is read, so that the
+// loop meets the connection once more.
+func TestALateResumeFindsTheConnectionGone(t *testing.T) {
+	p, r, other := newPoller(t, Options{Loops: 1}), newRecorder(), newRecorder()
+	r.onWritable = func() { r.conn.Resume() }
+	client, otherClient := open(t, p, overLoop, r, ""), open(t, p, overLoop, other, "")
+	busy, release := make(chan struct{}), make(chan struct{})
+	other.onReceived = func(p []byte) int { close(busy); <-release; return len(p) }
+	taken, _ := fill(t, &r.conn, 8192)
+	mustWrite(t, otherClient, "x")
+	<-busy
+	readUntilWritable(t, client, int(r.conn.fd), taken)
+	closeWrite(t, client)
+	close(release)
+	if err := r.untilClosed(t); err != io.EOF {
+		t.Errorf("closed with %v", err)
+	}
+	other.onReceived = func(p []byte) int { return len(p) }
+	mustWrite(t, otherClient, "y") // a turn later
+	other.untilReceived(t, "xy")
+	r.until(t, "closed once", func() bool { return r.writable == 1 })
+	if n := p.Len(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// readUntilWritable reads at the client's end until the other end's socket takes bytes again.
+func readUntilWritable(t testing.TB, client net.Conn, fd int, taken []byte) {
+	t.Helper()
+	p := make([]byte, 64<<10)
+	for range len(taken) {
+		state := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		if n, err := unix.Poll(state, 0); err == nil && n == 1 {
+			return
+		}
+		if _, err := client.Read(p); err != nil {
+			t.Fatal(err)
 		}
 	}
-	table.set(4999, nil)
-	count := 0
-	table.each(func(*Conn) { count++ })
-	if count != 4999 || table.get(4999) != nil || table.get(1<<20) != nil {
-		t.Errorf("%d entries", count)
+	t.Fatal("never writable")
+}
+
+func TestTheEndDropsNoReplyThatWasGathered(t *testing.T) {
+	s := &script{}
+	c := Conn{carrier: s, state: gathering}
+	c.Send([]byte("reply"))
+	if err := c.reap(io.EOF); err != io.EOF || !slices.Equal(s.calls, []string{"reply"}) {
+		t.Errorf("%v, the socket got %q", err, s.calls)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -70,6 +71,7 @@ func TestSystemCalls(t *testing.T) {
 	begin := do(func(c *Conn) { c.state |= gathering })
 	end := do((*Conn).endTurn)
 	finish := do(func(c *Conn) { c.Finish([]byte("bye")) })
+	large := strings.Repeat("large", gatherMax/4)
 	type steps []func(*Conn) error
 	for _, row := range []struct {
 		name  string
@@ -88,6 +90,9 @@ func TestSystemCalls(t *testing.T) {
 		{"a write that drains in part", []int{3}, steps{begin, send("ab", true), write("cd", Kept), end, drain(true)}, []string{"abcd", "d"}},
 		{"a turn that ends full", []int{1}, steps{begin, send("ab", true), end, ready(false), drain(true)}, []string{"ab", "b"}},
 		{"a reply that is sent short", []int{1}, steps{send("ab", true), ready(false), drain(true)}, []string{"ab", "b"}},
+		{"a reply too large for a full socket is taken alone", []int{0}, steps{write("a", Blocked), send(large, true), send("b", false), drain(true)}, []string{"a", large}},
+		{"a large write is not copied", nil, steps{begin, send("a", true), write(large, Sent), end}, []string{"a", large}},
+		{"a large write behind what does not drain", []int{0}, steps{begin, send("a", true), write(large, Blocked), end, drain(true)}, []string{"a", "a"}},
 		{"nothing", nil, steps{write("", Sent), send("", true), begin, end}, nil},
 		{"finish", nil, steps{finish, finish, write("x", Gone), send("x", false)}, []string{"bye", "HALF"}},
 		{"finish in a turn", nil, steps{begin, send("a", true), finish, end}, []string{"abye", "HALF"}},

@@ -94,37 +94,46 @@ func TestAClosedPollerAdoptsNothing(t *testing.T) {
 }
 
 func TestAdoptingWhileClosingLeavesNothing(t *testing.T) {
+	const adopters, each, rounds = 4, 6, 20
 	forEach(t, func(t *testing.T, k kind) {
-		for range 20 {
+		for range rounds {
 			p, err := New(Options{Portable: k.portable})
 			if err != nil {
 				t.Fatal(err)
 			}
-			started := make(chan struct{})
-			var adopted []*recorder
-			var clients []net.Conn
-			go func() {
-				defer close(started)
-				for range 5 {
-					r := newRecorder()
+			begun := make(chan struct{}, adopters*each)
+			results := make(chan []*recorder, adopters)
+			for range adopters {
+				var pairs [each]net.Conn
+				for i := range pairs {
 					server, client := k.pair(t)
-					clients = append(clients, client)
-					if p.Adopt(&r.conn, server, nil, r) == nil {
-						adopted = append(adopted, r)
-					}
+					defer hangUp(client)
+					pairs[i] = server
 				}
-			}()
+				go func() {
+					var adopted []*recorder
+					for _, server := range pairs {
+						r := newRecorder()
+						if p.Adopt(&r.conn, server, nil, r) == nil {
+							adopted = append(adopted, r)
+						}
+						begun <- struct{}{}
+					}
+					results <- adopted
+				}()
+			}
+			for range adopters {
+				<-begun
+			}
 			if err := p.Close(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			<-started
-			for _, r := range adopted {
-				if err := r.untilClosed(t); err != net.ErrClosed {
-					t.Errorf("closed with %v", err)
+			for range adopters {
+				for _, r := range <-results {
+					if err := r.untilClosed(t); err != net.ErrClosed {
+						t.Errorf("closed with %v", err)
+					}
 				}
-			}
-			for _, client := range clients {
-				hangUp(client)
 			}
 		}
 	})

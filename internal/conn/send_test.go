@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,15 +112,24 @@ func TestSkipsAWriteWhoseFlagIsSet(t *testing.T) {
 }
 
 func TestSkipsAWriteWhoseFlagIsSetWhileItWaits(t *testing.T) {
-	c := Conn{carrier: &script{}}
-	c.mu.Lock()
-	var flag atomic.Bool
-	outcome := make(chan Outcome)
-	go func() { outcome <- c.Write([]byte("x"), &flag) }()
-	flag.Store(true)
-	c.mu.Unlock()
-	if got := <-outcome; got != Skipped {
-		t.Errorf("write returned %d", got)
+	for range 300 {
+		c := Conn{carrier: &script{}}
+		var flag atomic.Bool
+		started, outcome := make(chan struct{}), make(chan Outcome)
+		c.mu.Lock()
+		go func() {
+			close(started)
+			outcome <- c.Write([]byte("x"), &flag)
+		}()
+		<-started
+		for range 5 {
+			runtime.Gosched() // so that it waits, mostly
+		}
+		flag.Store(true)
+		c.mu.Unlock()
+		if got := <-outcome; got != Skipped {
+			t.Fatalf("write returned %d", got)
+		}
 	}
 }
 
@@ -166,15 +176,21 @@ func TestTakesOneReplyOfAnySize(t *testing.T) {
 func TestTurnEndCarriesGatheredReplies(t *testing.T) {
 	forEach(t, func(t *testing.T, k kind) {
 		r := newRecorder()
-		var once sync.Once
-		asked := false
+		var asked atomic.Bool
 		p := newPoller(t, Options{Portable: k.portable, TurnEnd: func() {
-			if asked {
-				once.Do(func() { r.conn.Write([]byte("message "), nil) })
+			if !asked.Swap(false) {
+				return
 			}
+			r.conn.mu.Lock()
+			held := r.conn.held()
+			r.conn.mu.Unlock()
+			if held != len("reply another ") {
+				t.Errorf("%d bytes were gathered at the end of the turn", held)
+			}
+			r.conn.Write([]byte("message "), nil)
 		}})
 		r.onReceived = func(p []byte) int {
-			asked = true
+			asked.Store(true)
 			r.conn.Send([]byte("reply "))
 			r.conn.Send([]byte("another "))
 			return len(p)

@@ -65,6 +65,7 @@ func shrink(server, client net.Conn) {
 // stressed is the server's side of one connection of the stress test.
 type stressed struct {
 	conn    Conn
+	inside  atomic.Bool
 	stream  []byte
 	random  *rand.Rand    // of the handler's calls
 	drained *atomic.Int64 // calls of Writable
@@ -87,6 +88,7 @@ func newStressed(stream []byte, random *rand.Rand, drained *atomic.Int64) *stres
 }
 
 func (s *stressed) Received(p []byte) int {
+	defer s.enter()()
 	n := len(p)
 	if s.random.IntN(4) == 0 {
 		n = s.random.IntN(len(p) + 1)
@@ -105,6 +107,16 @@ func (s *stressed) Received(p []byte) int {
 	return n
 }
 
+// enter notes that a method of the handler runs, until what it returns is called.
+func (s *stressed) enter() func() {
+	if !s.inside.CompareAndSwap(false, true) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.err = errors.New("methods of the handler ran at once")
+	}
+	return func() { s.inside.Store(false) }
+}
+
 // resume calls Resume before Received returns, or at some moment about then, or from a goroutine that is in no hurry.
 func (s *stressed) resume(when int) {
 	if when == 0 {
@@ -120,6 +132,7 @@ func (s *stressed) resume(when int) {
 }
 
 func (s *stressed) Writable() {
+	defer s.enter()()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -131,6 +144,7 @@ func (s *stressed) Writable() {
 }
 
 func (s *stressed) Closed(err error) {
+	defer s.enter()()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

@@ -69,19 +69,25 @@ func tcpPair(t testing.TB) (server, client net.Conn) {
 	return server, client
 }
 
-func tlsPair(t testing.TB) (server, client net.Conn) {
-	t.Helper()
+// certificate is one for tests, made once.
+var certificate = sync.OnceValues(func() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		return tls.Certificate{}, err
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, err
+})
+
+func tlsPair(t testing.TB) (server, client net.Conn) {
+	t.Helper()
+	own, err := certificate()
 	if err != nil {
 		t.Fatal(err)
 	}
 	inner, outer := tcpPair(t)
-	secure := tls.Server(inner, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{certificate}, PrivateKey: key}}})
+	secure := tls.Server(inner, &tls.Config{Certificates: []tls.Certificate{own}})
 	client = tls.Client(outer, &tls.Config{InsecureSkipVerify: true})
 	done := make(chan error, 1)
 	go func() { done <- client.(*tls.Conn).Handshake() }()

@@ -87,11 +87,14 @@ type twin struct {
 func (p *Poller) adoptTwin(c *Conn, nc net.Conn, early []byte, h Handler) error {
 	t := &twin{poller: p, conn: c, nc: nc}
 	t.wakeup.L = &c.mu
+	c.adopt(t, -1, nc.RemoteAddr(), early, h)
 	if !p.twins.add(t) {
-		nc.Close()
+		c.mu.Lock()
+		_ = c.retire(nil)
+		c.mu.Unlock()
+		t.cut()
 		return net.ErrClosed
 	}
-	c.adopt(t, -1, nc.RemoteAddr(), early, h)
 	go t.read()
 	return nil
 }
@@ -358,9 +361,6 @@ func (t *twin) retire(err error) (bool, error) {
 		err = io.EOF // what has no halves was closed whole
 	}
 	ended := err == io.EOF && c.state&broken == 0
-	if ended {
-		_, _ = c.push(nil)
-	}
 	err = c.retire(err)
 	if ended && t.writing {
 		t.last = true

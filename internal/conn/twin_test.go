@@ -3,8 +3,10 @@ package conn
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,4 +161,98 @@ func TestTwinClosesWithTheErrorOfItsWrites(t *testing.T) {
 			t.Errorf("closed with %v", err)
 		}
 	})
+}
+
+// brokenWriter is a connection on which nothing can be written.
+type brokenWriter struct{ memoryConn }
+
+var errWriter = errors.New("nothing can be written")
+
+func (b brokenWriter) Write([]byte) (int, error) { return 0, errWriter }
+
+func TestTwinClosesWithAWritersErrorWhileItsReaderWaits(t *testing.T) {
+	p, r := newPoller(t, Options{Portable: true}), newRecorder()
+	server, _ := memoryPair(1000)
+	if err := p.Adopt(&r.conn, brokenWriter{server}, nil, r); err != nil {
+		t.Fatal(err)
+	}
+	r.conn.Send([]byte("x"))
+	if err := r.untilClosed(t); err != errWriter {
+		t.Errorf("closed with %v", err)
+	}
+}
+
+// polite is a connection whose Close says goodbye first, as that of TLS does.
+type polite struct {
+	memoryConn
+	t *testing.T
+}
+
+func (p polite) NetConn() net.Conn { return p.memoryConn }
+
+func (p polite) Close() error {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	if !p.in.cut {
+		p.t.Error("Abort waits for a goodbye")
+	}
+	return nil
+}
+
+func TestAbortSaysNoGoodbye(t *testing.T) {
+	p, r := newPoller(t, Options{Portable: true}), newRecorder()
+	server, _ := memoryPair(1000)
+	if err := p.Adopt(&r.conn, polite{server, t}, nil, r); err != nil {
+		t.Fatal(err)
+	}
+	r.conn.Abort(nil)
+	r.untilClosed(t)
+}
+
+func TestTwinCallsItsHandlerOneAtATime(t *testing.T) {
+	p, r := newPoller(t, Options{Portable: true}), newRecorder()
+	server, client := memoryPair(1000)
+	done := make(chan struct{})
+	r.onReceived = func(p []byte) int {
+		started := make(chan struct{})
+		go func() {
+			close(started)
+			r.conn.carrier.(*twin).callWritable()
+			close(done)
+		}()
+		<-started
+		for range 100 {
+			runtime.Gosched()
+		}
+		return len(p)
+	}
+	if err := p.Adopt(&r.conn, server, nil, r); err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, client, "x")
+	<-done
+	r.until(t, "received", func() bool { return r.calls == 1 && r.writable == 1 })
+}
+
+// The goroutine that writes may learn that it must call Writable just before the one that reads calls Closed, and the
+// one that reads may have something to hand over just when somebody calls Abort.
+func TestTwinCallsNothingAfterTheEnd(t *testing.T) {
+	p, r := newPoller(t, Options{Portable: true}), newRecorder()
+	server, client := memoryPair(1000)
+	if err := p.Adopt(&r.conn, server, nil, r); err != nil {
+		t.Fatal(err)
+	}
+	closeWrite(t, client)
+	r.untilClosed(t)
+	r.conn.carrier.(*twin).callWritable()
+	r.until(t, "closed", func() bool { return r.writable == 0 })
+
+	aborted := newRecorder()
+	gone := &twin{poller: p, conn: &aborted.conn, nc: server}
+	gone.wakeup.L = &aborted.conn.mu
+	aborted.conn.adopt(gone, -1, nil, nil, aborted)
+	aborted.conn.Abort(nil)
+	if n, ok := gone.callReceived([]byte("x")); n != 0 || ok || aborted.calls != 0 {
+		t.Error("Received after Abort")
+	}
 }
