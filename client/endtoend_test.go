@@ -1,0 +1,454 @@
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/client"
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// unlimited lets a client do what it can.
+var unlimited = wireroom.Limits{PublishRate: -1, PublishBurst: -1, JoinRate: -1, JoinBurst: -1}
+
+// everything keeps every message of a test.
+var everything = []wireroom.Rule{{Pattern: "**", History: engine.Retention{Messages: 100_000, Bytes: 1 << 30, Age: time.Hour}}}
+
+// serve starts a server on a real port.
+func serve(t *testing.T, o wireroom.Options) (server *wireroom.Server, url string) {
+	t.Helper()
+	o.Logger = slog.New(slog.DiscardHandler)
+	server, err := wireroom.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(server)
+	t.Cleanup(func() {
+		web.Close()
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server, "ws" + strings.TrimPrefix(web.URL, "http")
+}
+
+// wires are the connections of clients, which can be cut.
+type wires struct {
+	mu   sync.Mutex
+	open []net.Conn
+	cuts int
+}
+
+// dial is an Options.Dial.
+func (w *wires) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open = append(w.open, conn)
+	return conn, err
+}
+
+// cut cuts a connection, if there is one, in one of the ways in which connections are cut.
+func (w *wires) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.open) == 0 {
+		return
+	}
+	i := rand.IntN(len(w.open))
+	conn := w.open[i].(*net.TCPConn)
+	w.open = slices.Delete(w.open, i, i+1)
+	var err error
+	switch rand.IntN(3) {
+	case 0:
+		_ = conn.SetLinger(0) // what is on its way is lost
+		err = conn.Close()
+	case 1:
+		err = conn.CloseWrite()
+	default:
+		err = conn.Close()
+	}
+	if err == nil { // the client had not left it already
+		w.cuts++
+	}
+}
+
+// count returns how many connections were cut so far.
+func (w *wires) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cuts
+}
+
+// quick makes tests over real connections quick.
+var quick = client.Backoff{Base: time.Millisecond, Max: 20 * time.Millisecond}
+
+// connect dials a server.
+func connect(t *testing.T, url string, o client.Options) *client.Client {
+	t.Helper()
+	o.Backoff = quick
+	c, err := client.Dial(t.Context(), url, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// enter joins a room.
+func enter(t *testing.T, c *client.Client, room string, o client.JoinOptions) *client.Room {
+	t.Helper()
+	r, err := c.Join(t.Context(), room, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// take returns the room's next event, which must be a T.
+func take[T client.Event](t *testing.T, r *client.Room) T {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	e, err := r.Next(ctx)
+	is, ok := e.(T)
+	if err != nil || !ok {
+		t.Fatalf("the event is %T %+v, %v; want %T", e, e, err, is)
+	}
+	return is
+}
+
+// TestTwoChatOverConnectionsThatAreCut cuts 200 connections, and 60 of the portable carrier, while two clients talk,
+// each reading what both say.
+func TestTwoChatOverConnectionsThatAreCut(t *testing.T) {
+	for _, portable := range []bool{false, true} {
+		t.Run(fmt.Sprintf("portable=%v", portable), func(t *testing.T) {
+			cuts := 200
+			if portable {
+				cuts = 60
+			}
+			chat(t, wireroom.Options{Limits: unlimited, Rules: everything, Portable: portable, Compress: true}, cuts, 15*cuts)
+		})
+	}
+}
+
+func chat(t *testing.T, o wireroom.Options, cuts, messages int) {
+	_, url := serve(t, o)
+	var w wires
+	var rooms [2]*client.Room
+	logs := make([][]string, 2)
+	var tasks sync.WaitGroup
+	for i := range rooms {
+		c := connect(t, url, client.Options{Dial: w.dial, RoomBuffer: 16 << (6 * i), Compress: i == 0})
+		rooms[i] = enter(t, c, "general", client.JoinOptions{})
+	}
+	for i, r := range rooms {
+		tasks.Go(func() {
+			logs[i] = listenTo(t, r, 2*messages, func(count int) {
+				if count*cuts > w.count()*messages {
+					w.cut()
+				}
+			})
+		})
+		tasks.Go(func() { talk(t, r, i, messages) })
+	}
+	tasks.Wait()
+	if w.cuts < cuts {
+		t.Errorf("only %d connections were cut", w.cuts)
+	}
+	if !slices.Equal(logs[0], logs[1]) {
+		t.Error("the two have read different things")
+	}
+	next := make([]int, 2)
+	for _, text := range logs[0] {
+		var who, n int
+		if _, err := fmt.Sscanf(text, `"%d says %d"`, &who, &n); err != nil || n != next[who] {
+			t.Fatalf("%s came where %d was next", text, next[who])
+		}
+		next[who]++
+	}
+}
+
+// talk publishes messages, as many at once as the outbox takes.
+func talk(t *testing.T, r *client.Room, who, messages int) {
+	var pending []*client.Pending
+	settle := func() {
+		if _, err := pending[0].Result(t.Context()); err != nil {
+			t.Error(err)
+		}
+		pending = pending[1:]
+	}
+	for n := range messages {
+		text := fmt.Sprintf("%d says %d", who, n)
+		p, err := r.PublishAsync(text)
+		for errors.Is(err, client.ErrOutboxFull) {
+			settle()
+			p, err = r.PublishAsync(text)
+		}
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		pending = append(pending, p)
+	}
+	for len(pending) > 0 {
+		settle()
+	}
+}
+
+// listenTo reads messages, one position after the other.
+func listenTo(t *testing.T, r *client.Room, count int, each func(count int)) (log []string) {
+	offset := r.Position().Offset
+	for m, err := range r.Messages(t.Context()) {
+		if err != nil {
+			t.Errorf("after %d messages: %v", len(log), err)
+			return log
+		}
+		if m.Position.Offset != offset+1 {
+			t.Errorf("position %v follows %d", m.Position, offset)
+		}
+		offset = m.Position.Offset
+		log = append(log, string(m.Data))
+		if each(len(log)); len(log) == count {
+			break
+		}
+	}
+	return log
+}
+
+func TestKeepsWithinTheLimitsOfTheServer(t *testing.T) {
+	_, url := serve(t, wireroom.Options{Limits: wireroom.Limits{PublishRate: 200, PublishBurst: 20}})
+	c := connect(t, url, client.Options{})
+	r := enter(t, c, "general", client.JoinOptions{})
+	const messages = 300
+	for i := range messages {
+		if _, err := r.PublishAsync(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range messages {
+		if m := take[*protocol.Message](t, r); string(m.Data) != fmt.Sprint(i) {
+			t.Fatalf("%s came where %d was next", m.Data, i)
+		}
+	}
+}
+
+func TestAServerThatStartsAnewIsAGap(t *testing.T) {
+	old, oldURL := serve(t, wireroom.Options{})
+	_, newURL := serve(t, wireroom.Options{})
+	var mu sync.Mutex
+	url := oldURL
+	c := connect(t, "ws://server/ws", client.Options{Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return new(net.Dialer).DialContext(ctx, network, strings.TrimPrefix(url, "ws://"))
+	}})
+	r := enter(t, c, "general", client.JoinOptions{})
+	for range 3 {
+		if _, err := r.Publish(t.Context(), "old"); err != nil {
+			t.Fatal(err)
+		}
+		take[*protocol.Message](t, r)
+	}
+	mu.Lock()
+	url = newURL
+	mu.Unlock()
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if g := take[*protocol.Gap](t, r); g.Reason != protocol.ReasonEpoch {
+		t.Errorf("the gap is %+v", g)
+	}
+	if _, err := r.Publish(t.Context(), "new"); err != nil { // the producer is not known there
+		t.Fatal(err)
+	}
+	if m := take[*protocol.Message](t, r); string(m.Data) != `"new"` || m.Position.Offset != 1 {
+		t.Errorf("the message is %+v", m)
+	}
+}
+
+func TestWhatTheServerForgotIsAGap(t *testing.T) {
+	_, url := serve(t, wireroom.Options{Limits: unlimited, Rules: []wireroom.Rule{{Pattern: "**", History: engine.Retention{Messages: 10, Bytes: 1 << 20, Age: time.Hour}}}})
+	c := connect(t, url, client.Options{RoomBuffer: 8})
+	r := enter(t, c, "general", client.JoinOptions{})
+	for i := range 100 {
+		if _, err := c.Publish(t.Context(), "general", i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last, gaps := 0, 0
+	for last != 99 {
+		e, err := r.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch e := e.(type) {
+		case *protocol.Gap:
+			gaps++
+			if _, err := c.Publish(t.Context(), "general", 99); err != nil {
+				t.Fatal(err)
+			}
+		case *protocol.Message:
+			_ = json.Unmarshal(e.Data, &last)
+		}
+	}
+	if gaps == 0 {
+		t.Error("messages were missing without a gap")
+	}
+}
+
+func TestPeopleAreSeenAndSeeEachOther(t *testing.T) {
+	_, url := serve(t, wireroom.Options{})
+	alice := connect(t, url, client.Options{Name: "Alice"})
+	bob := connect(t, url, client.Options{Name: "Bob"})
+	room := enter(t, alice, "general", client.JoinOptions{Presence: true, State: "here"})
+	if p := take[*protocol.Presence](t, room); p.Count != 1 || p.Members[0].Name != "Alice" || string(p.Members[0].State) != `"here"` {
+		t.Errorf("the presence is %+v", p)
+	}
+	bobs := enter(t, bob, "general", client.JoinOptions{})
+	if e := take[*protocol.UserEvent](t, room); e.Left || e.Name != "Bob" || e.Count != 2 {
+		t.Errorf("%+v", e)
+	}
+	if err := bobs.SetState(t.Context(), "typing"); err != nil {
+		t.Fatal(err)
+	}
+	if e := take[*protocol.State](t, room); e.User != bob.Status().User || string(e.State) != `"typing"` {
+		t.Errorf("%+v", e)
+	}
+	list, err := bobs.Presence(t.Context())
+	if err != nil || list.Count != 2 || len(list.Members) != 2 {
+		t.Errorf("the list is %+v, %v", list, err)
+	}
+	if _, err := bob.Send(t.Context(), alice.Status().User, "psst"); err != nil {
+		t.Fatal(err)
+	}
+	if m := take[*protocol.Message](t, alice.Inbox()); string(m.Data) != `"psst"` || m.From.Name != "Bob" {
+		t.Errorf("%+v", m)
+	}
+	_ = bob.Close() // with 1000, which needs no grace
+	if e := take[*protocol.UserEvent](t, room); !e.Left || e.Count != 1 {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestPayloadsArriveAsTheyWereSent(t *testing.T) {
+	_, url := serve(t, wireroom.Options{})
+	c := connect(t, url, client.Options{})
+	r := enter(t, c, "general", client.JoinOptions{})
+	if _, err := r.Publish(t.Context(), []byte("\x00\xff"), client.PublishOptions{Event: "e"}); err != nil {
+		t.Fatal(err)
+	}
+	if m := take[*protocol.Message](t, r); string(m.Bytes) != "\x00\xff" || m.Data != nil || m.Event != "e" {
+		t.Errorf("%+v", m)
+	}
+	if _, err := r.Publish(t.Context(), []byte{}); err != nil {
+		t.Fatal(err)
+	}
+	if m := take[*protocol.Message](t, r); m.Bytes == nil || len(m.Bytes) != 0 {
+		t.Errorf("%+v", m)
+	}
+	if _, err := r.Publish(t.Context(), json.RawMessage(`{"a":  1}`), client.PublishOptions{Key: "k"}); err != nil {
+		t.Fatal(err)
+	}
+	if m := take[*protocol.Message](t, r); string(m.Data) != `{"a":  1}` || m.Key != "k" {
+		t.Errorf("%+v", m)
+	}
+	again, err := r.Publish(t.Context(), 2, client.PublishOptions{Key: "k"})
+	if err != nil || !again.Duplicate {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if _, err := r.Publish(t.Context(), "silent", client.PublishOptions{NoEcho: true}); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := r.Publish(t.Context(), "now", client.PublishOptions{Ephemeral: true}); err != nil || !p.Position.IsZero() {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if m := take[*protocol.Message](t, r); string(m.Data) != `"now"` || !m.Position.IsZero() {
+		t.Errorf("%+v", m)
+	}
+	h, err := c.History(t.Context(), "general", client.HistoryOptions{Limit: 2})
+	if err != nil || len(h.Messages) != 2 || !h.More || string(h.Messages[1].Data) != `"silent"` {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+func TestTheApplicationIsAsked(t *testing.T) {
+	server, url := serve(t, wireroom.Options{})
+	server.Handle("double", func(_ context.Context, _ *wireroom.Session, m wireroom.Message) error {
+		var n int
+		if err := json.Unmarshal(m.Data, &n); err != nil {
+			return &protocol.Error{Code: protocol.CodeInvalidData, Message: "no number"}
+		}
+		return m.Reply(2 * n)
+	})
+	c := connect(t, url, client.Options{})
+	if got, err := c.Request(t.Context(), "double", 21); err != nil || string(got) != "42" {
+		t.Errorf("Request returned %s, %v", got, err)
+	}
+	var refused *protocol.Error
+	if _, err := c.Request(t.Context(), "double", "x"); !errors.As(err, &refused) || refused.Code != protocol.CodeInvalidData {
+		t.Errorf("Request returned %v", err)
+	}
+	if _, err := c.Request(t.Context(), "triple", 1); !errors.As(err, &refused) || refused.Code != protocol.CodeUnknownType {
+		t.Errorf("Request returned %v", err)
+	}
+}
+
+func TestAKickedClientIsOut(t *testing.T) {
+	server, url := serve(t, wireroom.Options{})
+	c := connect(t, url, client.Options{})
+	r := enter(t, c, "general", client.JoinOptions{})
+	if err := server.Kick(t.Context(), "general", c.Status().User, "spam", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if k := take[*protocol.Kicked](t, r); k.Reason != "spam" {
+		t.Errorf("%+v", k)
+	}
+	var refused *protocol.Error
+	if _, err := c.Join(t.Context(), "general"); !errors.As(err, &refused) || refused.Code != protocol.CodeForbidden {
+		t.Errorf("Join returned %v", err)
+	}
+}
+
+func TestAnAnonymousUserComesBack(t *testing.T) {
+	_, url := serve(t, wireroom.Options{})
+	var w wires
+	opened := make(chan client.Status, 10)
+	c := connect(t, url, client.Options{Name: "Alice", Dial: w.dial, OnState: func(s client.Status) {
+		if s.State == client.Open {
+			opened <- s
+		}
+	}})
+	first := <-opened
+	w.cut()
+	if second := <-opened; second.User != first.User || first.User == "" {
+		t.Errorf("%q came back as %q", first.User, second.User)
+	}
+	again := connect(t, url, client.Options{Token: c.Token()}) // in a later run
+	if got := again.Status().User; got != first.User {
+		t.Errorf("%q came back as %q", first.User, got)
+	}
+}
+
+func TestABadTokenIsRefused(t *testing.T) {
+	_, url := serve(t, wireroom.Options{})
+	_, err := client.Dial(t.Context(), url, client.Options{Token: "made up"})
+	var upgrade *client.UpgradeError
+	if !errors.Is(err, client.ErrUnauthorized) || !errors.As(err, &upgrade) || upgrade.Status != http.StatusUnauthorized {
+		t.Errorf("Dial returned %v", err)
+	}
+}
