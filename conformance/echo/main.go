@@ -4,10 +4,11 @@
 //	go run ./conformance/echo --listen 127.0.0.1:9001
 //
 // It prints the URL that it listens on and runs until it is ended. It takes messages of up to 16 MiB in up to 65,536
-// frames, agrees to permessage-deflate with every window and with context takeover, and says nothing by itself.
+// frames, agrees to permessage-deflate with every window, and says nothing by itself for an hour.
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -32,8 +33,12 @@ func run(address string) error {
 		return err
 	}
 	fmt.Printf("ws://%s/\n", listener.Addr())
+	echo, err := newServer(context.Background())
+	if err != nil {
+		return err
+	}
 	server := &http.Server{
-		Handler:           newHandler(),
+		Handler:           echo,
 		ReadHeaderTimeout: 5 * time.Second,
 		MaxHeaderBytes:    16 << 10,
 	}

@@ -26,6 +26,20 @@ func (s *Session) later(f func()) {
 	s.enqueue(f)
 }
 
+// Then runs f after the requests that came before: at once if none of them waits, otherwise on their worker. f must not
+// block.
+func (s *Session) Then(f func()) {
+	s.mu.Lock()
+	wait := s.work != nil && s.work.running
+	if wait {
+		s.enqueue(f)
+	}
+	s.mu.Unlock()
+	if !wait {
+		f()
+	}
+}
+
 // enqueue adds a job, for a worker that it starts if there is none. The session is locked.
 func (s *Session) enqueue(f func()) {
 	w := s.worked()

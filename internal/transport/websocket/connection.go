@@ -50,15 +50,21 @@ func (c *connection) Received(p []byte) int {
 	if err == nil {
 		return n
 	}
-	if c.peerBye == 0 { // not because the peer said goodbye
-		c.Close(protocol.CloseCode(err.Code), err.Reason, 0)
-	}
+	c.fail(err)
 	return len(p)
+}
+
+// fail closes the connection for what the peer sent, after the requests that came before.
+func (c *connection) fail(err *ws.CloseError) {
+	e := &ending{code: protocol.CloseCode(err.Code), reason: err.Reason, at: time.Now()}
+	if c.ending.CompareAndSwap(nil, e) {
+		c.session.Then(func() { c.finish(e) })
+	}
 }
 
 // config returns how the connection's frames are read.
 func (c *connection) config() *ws.Config {
-	if c.framing.deflate {
+	if c.framing.deflater != nil {
 		return &c.transport.decode[1]
 	}
 	return &c.transport.decode[0]
@@ -108,7 +114,8 @@ func (c *connection) Control(op ws.Opcode, payload []byte) bool {
 	return true
 }
 
-// peerClosed answers the peer's close frame with the same code, unless it answers ours.
+// peerClosed answers the peer's close frame with the same code, after the requests that came before, unless it
+// answers ours.
 func (c *connection) peerClosed(payload []byte) {
 	code, _ := ws.ParseClose(payload)
 	c.peerBye = protocol.CloseCode(code)
@@ -120,7 +127,8 @@ func (c *connection) peerClosed(payload []byte) {
 		c.socket.Abort(io.EOF) // both have said goodbye
 		return
 	}
-	c.socket.Finish(ws.AppendFrame(nil, ws.Close, payload[:min(len(payload), 2)]))
+	answer := ws.AppendFrame(nil, ws.Close, payload[:min(len(payload), 2)])
+	c.session.Then(func() { c.socket.Finish(answer) })
 }
 
 // closeNoStatus is the code of a close frame that has none (RFC 6455, section 7.1.5).
@@ -157,14 +165,14 @@ func (c *connection) Resume() { c.socket.Resume() }
 // Reply implements session.Outlet.
 func (c *connection) Reply(r *protocol.Reply) {
 	b := frames.Get().(*frameBuffer)
-	c.send(b.reply(c.transport.Dialect, r))
+	c.send(b.reply(c.framing, r))
 	frames.Put(b)
 }
 
 // Push implements session.Outlet.
 func (c *connection) Push(p protocol.Push) {
 	b := frames.Get().(*frameBuffer)
-	b.bytes = c.transport.plain.AppendFrame(b.bytes[:0], p)
+	b.bytes = c.framing.AppendFrame(b.bytes[:0], p)
 	c.send(b.bytes)
 	frames.Put(b)
 }
@@ -189,10 +197,16 @@ func (c *connection) Close(code protocol.CloseCode, reason string, retry time.Du
 	if !c.ending.CompareAndSwap(nil, e) {
 		return
 	}
-	if retry > 0 {
-		reason += ";retry=" + strconv.FormatFloat(retry.Seconds(), 'f', 1, 64)
+	c.finish(e)
+}
+
+// finish sends the close frame as the last one.
+func (c *connection) finish(e *ending) {
+	reason := e.reason
+	if e.retry > 0 {
+		reason += ";retry=" + strconv.FormatFloat(e.retry.Seconds(), 'f', 1, 64)
 	}
-	frame := ws.AppendFrame(nil, ws.Close, ws.AppendClose(nil, ws.CloseCode(code), reason))
+	frame := ws.AppendFrame(nil, ws.Close, ws.AppendClose(nil, ws.CloseCode(e.code), reason))
 	if c.opening != nil {
 		*c.opening = append(*c.opening, frame...)
 		return

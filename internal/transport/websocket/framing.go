@@ -14,8 +14,8 @@ const deflateFrom = 128
 // framing is how a transport's connections get what rooms hold: a dialect in WebSocket frames, deflated or not. It
 // implements hub.Framing; the connections of a kind share one.
 type framing struct {
-	dialect Dialect // nil is the native one
-	deflate bool
+	dialect  Dialect      // nil is the native one
+	deflater *ws.Deflater // nil without permessage-deflate
 }
 
 // AppendFrame implements hub.Framing.
@@ -42,8 +42,8 @@ func (f *framing) append(dst, payload []byte, binary bool) []byte {
 	if binary {
 		op = ws.Binary
 	}
-	if f.deflate && len(payload) >= deflateFrom {
-		return ws.AppendDeflated(dst, op, payload)
+	if f.deflater != nil && len(payload) >= deflateFrom {
+		return f.deflater.AppendFrame(dst, op, payload)
 	}
 	return ws.AppendFrame(dst, op, payload)
 }
@@ -54,22 +54,17 @@ type frameBuffer struct{ bytes, payload []byte }
 var frames = sync.Pool{New: func() any { return new(frameBuffer) }}
 
 // reply makes the frame of a reply; it is valid until the buffer is used again.
-func (b *frameBuffer) reply(d Dialect, r *protocol.Reply) []byte {
-	op := ws.Text
-	b.payload = b.payload[:0]
-	if d == nil {
-		b.payload = r.Append(b.payload)
-	} else {
-		payload, binary := d.Reply(r)
-		if payload == nil {
-			return nil
-		}
-		if binary {
-			op = ws.Binary
-		}
-		b.payload = append(b.payload, payload...)
+func (b *frameBuffer) reply(f *framing, r *protocol.Reply) []byte {
+	if f.dialect == nil {
+		b.payload = r.Append(b.payload[:0])
+		b.bytes = f.append(b.bytes[:0], b.payload, false)
+		return b.bytes
 	}
-	b.bytes = ws.AppendFrame(b.bytes[:0], op, b.payload)
+	payload, binary := f.dialect.Reply(r)
+	if payload == nil {
+		return nil
+	}
+	b.bytes = f.append(b.bytes[:0], payload, binary)
 	return b.bytes
 }
 

@@ -50,6 +50,12 @@ const (
 	writeTimeout = 10 * time.Second // for the answer to the upgrade
 )
 
+// The windows that this side compresses with, as binary logarithms (RFC 7692, section 7.1.2.1).
+const (
+	minWindowBits = 8
+	maxWindowBits = 15
+)
+
 // drainWaves is in how many parts a drain closes connections.
 const drainWaves = 20
 
@@ -61,9 +67,9 @@ type Transport struct {
 	Options
 	origins  origins
 	plain    *framing
-	deflated *framing
-	deflate  *ws.DeflatePolicy // nil declines permessage-deflate
-	decode   [2]ws.Config      // without and with it
+	deflated [maxWindowBits + 1]*framing // by the window that the client asked for
+	deflate  *ws.DeflatePolicy           // nil declines permessage-deflate
+	decode   [2]ws.Config                // without and with it
 	table    table
 	draining atomic.Bool
 }
@@ -72,10 +78,12 @@ type Transport struct {
 func New(o Options) *Transport {
 	t := &Transport{Options: o, origins: newOrigins(o.Origins)}
 	t.plain = &framing{dialect: o.Dialect}
-	t.deflated = &framing{dialect: o.Dialect, deflate: true}
+	for bits := minWindowBits; bits <= maxWindowBits; bits++ {
+		t.deflated[bits] = &framing{dialect: o.Dialect, deflater: &ws.Deflater{WindowBits: bits}}
+	}
 	t.decode = [2]ws.Config{{MaxMessage: o.MaxMessage}, {MaxMessage: o.MaxMessage, Deflate: true}}
 	if o.Compress {
-		t.deflate = new(ws.DeflatePolicy)
+		t.deflate = &ws.DeflatePolicy{WindowBits: minWindowBits}
 	}
 	t.table.start(t)
 	return t

@@ -43,7 +43,7 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &connection{transport: t, framing: t.plain, opening: new([]byte), slot: slotNone}
 	if hand.Deflate != nil {
-		c.framing = t.deflated
+		c.framing = t.deflated[hand.Deflate.ServerWindowBits]
 	}
 	c.jsonPing = r.URL.Query().Get("heartbeat") == "json"
 	t.takeOver(w, c, hand.AppendResponse(nil), func() {
