@@ -63,7 +63,7 @@ export class Membership {
     if (!oldest) return;
     const page = await this.#history({ room: conversation.id, before: oldest.pos, limit: FIRST });
     conversation.prepend(page.messages.map((message) => received(message, this.#store.me.user)), page.more === true);
-    for (const { from } of page.messages) if (from.name) this.#store.names.set(from.user, from.name);
+    for (const { from } of page.messages) this.#store.learn(from.user, from.name);
     this.#store.changed();
   }
 
@@ -94,7 +94,7 @@ export class Membership {
     if (type === "kicked") this.#kicked(conversation, envelope);
     if (type === "presence") this.#present(conversation, members, count);
     if (type !== "user_joined" && type !== "user_left") return;
-    if (name) this.#store.names.set(user, name);
+    this.#store.learn(user, name);
     conversation.count = count;
     if (type === "user_joined") conversation.addMembers([{ user, name }]);
     else conversation.members.delete(user);
@@ -153,7 +153,7 @@ export class Membership {
   }
 
   #present(conversation, members, count) {
-    for (const { user, name } of members ?? []) if (name) this.#store.names.set(user, name);
+    for (const { user, name } of members ?? []) this.#store.learn(user, name);
     if (members) conversation.setMembers(members, count);
     else conversation.count = count;
     conversation.nextMembers = "";

@@ -6,7 +6,8 @@ import { inboxOf, userOf } from "./protocol.js";
 const SENT_KEPT = 300; // own private messages kept by this browser: the other inbox is not ours to read
 
 export class Store {
-  me = { user: "", name: "" };
+  /** Who we are; `vouched`: by a token of somebody else's, whose name counts. */
+  me = { user: "", name: "", vouched: false };
   connection = { phase: "connecting" };
   /** Rooms and direct conversations by id: the room's name, or @user. */
   conversations = new Map();
@@ -71,6 +72,7 @@ export class Store {
   /** Takes over who the server says we are. Another user than before has another inbox and other private messages. */
   identify({ user, inbox, token, ts }) {
     if (token) this.token = token;
+    this.me.vouched = !token;
     if (this.#openedAt === Infinity) this.#openedAt = ts;
     if (this.me.user !== user) this.#become(user, inbox);
     for (const conversation of this.conversations.values()) this.#startReading(conversation);
@@ -117,7 +119,7 @@ export class Store {
 
   /** Counts a line that came as read or unread. */
   note(conversation, line) {
-    if (line.from.name) this.names.set(line.from.user, line.from.name);
+    this.learn(line.from.user, line.from.name);
     if (line.own || line.ts <= conversation.readUntil) return;
     if (conversation.id !== this.active || this.away) return conversation.markUnread(line);
     conversation.readUntil = line.ts;
@@ -135,6 +137,13 @@ export class Store {
   nameOf(user) {
     if (user === this.me.user && this.me.name) return this.me.name;
     return this.names.get(user) || user || "Server";
+  }
+
+  /** Somebody's name, as the server says it. */
+  learn(user, name) {
+    if (!name) return;
+    this.names.set(user, name);
+    if (user === this.me.user && this.me.vouched) this.me.name = name;
   }
 
   saveOutbox() {
