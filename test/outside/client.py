@@ -39,7 +39,8 @@ async def main():
         assert message["pos"] == ok["pos"]
 
         # A private message.
-        await ben.send(type="publish", room=welcome["inbox"], data="psst")
+        await ben.send(type="publish", room=welcome["inbox"], data="psst", id=4)
+        await ben.next("ok")
         await ann.send(type="join", room=welcome["inbox"], last=10, id=3)
         assert (await ann.next("ok"))["count"] == 1
         assert (await ann.next("message"))["data"] == "psst"
