@@ -3,6 +3,7 @@ package memory_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -165,4 +166,50 @@ func BenchmarkSubscribe(b *testing.B) {
 		_ = e.Subscribe(ctx, "room")
 		e.Unsubscribe("room")
 	}
+}
+
+// What one more of a thing costs in memory, with everything around it.
+func BenchmarkMemory(b *testing.B) {
+	const n = 100_000
+	for name, add := range map[string]func(*memory.Engine, int){
+		"subscribed room": func(e *memory.Engine, i int) { _ = e.Subscribe(context.Background(), strconv.Itoa(i)) },
+		"published room": func(e *memory.Engine, i int) {
+			p := publication(strconv.Itoa(i))
+			p.Retention = engine.Retention{}
+			e.Publish(context.Background(), p, stored(b))
+		},
+		"message": func(e *memory.Engine, i int) {
+			e.Publish(context.Background(), publication(strconv.Itoa(i%100)), stored(b))
+		},
+		"key": func(e *memory.Engine, i int) {
+			p := publication("room")
+			p.Retention, p.Owner, p.Message.Key = engine.Retention{}, strconv.Itoa(i/1000), strconv.Itoa(i)
+			e.Publish(context.Background(), p, stored(b))
+		},
+		"producer": func(e *memory.Engine, i int) {
+			p := publication("room")
+			p.Retention, p.Owner, p.Producer, p.Seq = engine.Retention{}, strconv.Itoa(i/1000), strconv.Itoa(i), 1
+			e.Publish(context.Background(), p, stored(b))
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				e := open(b)
+				before := inUse()
+				for i := range n {
+					add(e, i)
+				}
+				b.ReportMetric(float64(inUse()-before)/n, "bytes/each")
+				runtime.KeepAlive(e)
+			}
+		})
+	}
+}
+
+// inUse returns the memory in use after a collection.
+func inUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

@@ -18,3 +18,16 @@ func TestSuite(t *testing.T) {
 func TestSuiteInRealTime(t *testing.T) {
 	enginetest.Run(t, enginetest.Options{}, func(*testing.T) engine.Engine { return memory.New(memory.Options{}) })
 }
+
+func TestTraits(t *testing.T) {
+	var e engine.Engine = memory.New(memory.Options{})
+	if _, ok := e.(engine.Inline); !ok {
+		t.Error("it is not inline")
+	}
+	if _, ok := e.(engine.Records); !ok {
+		t.Error("it keeps no records")
+	}
+	if d, ok := e.(engine.Durability); !ok || d.Durability() != "memory" {
+		t.Error("its durability is not memory")
+	}
+}
