@@ -33,78 +33,92 @@ func (s *script) shut(*Conn)      { s.calls = append(s.calls, "SHUT") }
 func (s *script) wake(*Conn)      { s.calls = append(s.calls, "WAKE") }
 func (s *script) owner() *Poller  { return &s.poller }
 
-// TestSystemCalls says which bytes go to the socket in one call, for each course that sending can take.
+// step does something with a connection and says what went wrong.
+type step func(*Conn) error
+
+func do(f func(*Conn)) step { return func(c *Conn) error { f(c); return nil } }
+
+func write(text string, want Outcome) step {
+	return func(c *Conn) error {
+		if got := c.Write([]byte(text), nil); got != want {
+			return fmt.Errorf("write %.20q returned %d, want %d", text, got, want)
+		}
+		return nil
+	}
+}
+
+func reply(text string, want bool) step {
+	return func(c *Conn) error {
+		if got := c.Send([]byte(text)); got != want {
+			return fmt.Errorf("send %.20q returned %v", text, got)
+		}
+		return nil
+	}
+}
+
+func ready(want bool) step {
+	return func(c *Conn) error {
+		if c.Ready() != want {
+			return fmt.Errorf("ready is %v", !want)
+		}
+		return nil
+	}
+}
+
+func drain(tell bool) step {
+	return func(c *Conn) error {
+		if c.drained() != tell {
+			return fmt.Errorf("Writable called: %v", !tell)
+		}
+		return nil
+	}
+}
+
+var (
+	begin  = do(func(c *Conn) { c.state |= gathering })
+	end    = do((*Conn).endTurn)
+	finish = do(func(c *Conn) { c.Finish([]byte("bye")) })
+	abort  = do(func(c *Conn) { c.Abort(nil) })
+	resume = do((*Conn).Resume)
+	large  = strings.Repeat("large", gatherMax/4)
+)
+
+// systemCalls says which bytes go to the socket in one call, for each course that sending can take.
+var systemCalls = []struct {
+	name  string
+	takes []int
+	steps []step
+	calls []string
+}{
+	{"at once outside of a turn", nil, []step{reply("a", true), write("b", Sent)}, []string{"a", "b"}},
+	{"gathered until the turn ends", nil, []step{begin, reply("a", true), reply("b", true), ready(true), end}, []string{"ab"}},
+	{"carried by a write in the turn", nil, []step{begin, reply("a", true), write("b", Sent), end}, []string{"ab"}},
+	{"a short write", []int{2}, []step{write("abcd", Kept), ready(false), write("x", Blocked), drain(true), ready(true)}, []string{"abcd", "cd"}},
+	{"a full socket", []int{0}, []step{write("ab", Blocked), ready(false), drain(true), drain(false)}, []string{"ab"}},
+	{"replies go behind the rest", []int{1, 2}, []step{write("abc", Kept), reply("d", true), drain(false), drain(true)}, []string{"abc", "bcd", "d"}},
+	{"gathered ones that do not drain", []int{1}, []step{begin, reply("ab", true), write("cd", Blocked), end, drain(true)}, []string{"abcd", "b"}},
+	{"gathered ones that drain exactly", []int{2}, []step{begin, reply("ab", true), write("cd", Blocked), end, drain(true)}, []string{"abcd"}},
+	{"a write that drains in part", []int{3}, []step{begin, reply("ab", true), write("cd", Kept), end, drain(true)}, []string{"abcd", "d"}},
+	{"a turn that ends full", []int{1}, []step{begin, reply("ab", true), end, ready(false), drain(true)}, []string{"ab", "b"}},
+	{"a reply that is sent short", []int{1}, []step{reply("ab", true), ready(false), drain(true)}, []string{"ab", "b"}},
+	{"a reply too large for a full socket is taken alone", []int{0}, []step{write("a", Blocked), reply(large, true), reply("b", false), drain(true)}, []string{"a", large}},
+	{"a large write is not copied", nil, []step{begin, reply("a", true), write(large, Sent), end}, []string{"a", large}},
+	{"a large write behind what does not drain", []int{0}, []step{begin, reply("a", true), write(large, Blocked), end, drain(true)}, []string{"a", "a"}},
+	{"nothing", nil, []step{write("", Sent), reply("", true), begin, end}, nil},
+	{"finish", nil, []step{finish, finish, write("x", Gone), reply("x", false)}, []string{"bye", "HALF"}},
+	{"finish in a turn", nil, []step{begin, reply("a", true), finish, end}, []string{"abye", "HALF"}},
+	{"finish when full", []int{0, 1}, []step{write("a", Blocked), finish, drain(false), drain(false)}, []string{"a", "bye", "ye", "HALF"}},
+	{"a broken write", []int{-1}, []step{write("a", Gone), write("b", Gone), reply("b", false), ready(false)}, []string{"a", "SHUT"}},
+	{"a broken reply", []int{-1}, []step{reply("a", false), finish}, []string{"a", "SHUT"}},
+	{"a broken turn", []int{-1}, []step{begin, reply("a", true), end, end}, []string{"a", "SHUT"}},
+	{"a broken drain", []int{0, -1}, []step{reply("a", true), drain(false), drain(false)}, []string{"a", "a", "SHUT"}},
+	{"abort once", nil, []step{abort, abort}, []string{"SHUT"}},
+	{"abort drops what was gathered", nil, []step{begin, reply("a", true), abort, end}, []string{"SHUT"}},
+	{"resume once", nil, []step{resume, resume}, []string{"WAKE"}},
+}
+
 func TestSystemCalls(t *testing.T) {
-	write := func(text string, want Outcome) func(*Conn) error {
-		return func(c *Conn) error {
-			if got := c.Write([]byte(text), nil); got != want {
-				return fmt.Errorf("write %q returned %d, want %d", text, got, want)
-			}
-			return nil
-		}
-	}
-	send := func(text string, want bool) func(*Conn) error {
-		return func(c *Conn) error {
-			if got := c.Send([]byte(text)); got != want {
-				return fmt.Errorf("send %q returned %v", text, got)
-			}
-			return nil
-		}
-	}
-	ready := func(want bool) func(*Conn) error {
-		return func(c *Conn) error {
-			if c.Ready() != want {
-				return fmt.Errorf("ready is %v", !want)
-			}
-			return nil
-		}
-	}
-	drain := func(tell bool) func(*Conn) error {
-		return func(c *Conn) error {
-			if c.drained() != tell {
-				return fmt.Errorf("Writable called: %v", !tell)
-			}
-			return nil
-		}
-	}
-	do := func(f func(*Conn)) func(*Conn) error { return func(c *Conn) error { f(c); return nil } }
-	begin := do(func(c *Conn) { c.state |= gathering })
-	end := do((*Conn).endTurn)
-	finish := do(func(c *Conn) { c.Finish([]byte("bye")) })
-	large := strings.Repeat("large", gatherMax/4)
-	type steps []func(*Conn) error
-	for _, row := range []struct {
-		name  string
-		takes []int
-		steps steps
-		calls []string
-	}{
-		{"at once outside of a turn", nil, steps{send("a", true), write("b", Sent)}, []string{"a", "b"}},
-		{"gathered until the turn ends", nil, steps{begin, send("a", true), send("b", true), ready(true), end}, []string{"ab"}},
-		{"carried by a write in the turn", nil, steps{begin, send("a", true), write("b", Sent), end}, []string{"ab"}},
-		{"a short write", []int{2}, steps{write("abcd", Kept), ready(false), write("x", Blocked), drain(true), ready(true)}, []string{"abcd", "cd"}},
-		{"a full socket", []int{0}, steps{write("ab", Blocked), ready(false), drain(true), drain(false)}, []string{"ab"}},
-		{"replies go behind the rest", []int{1, 2}, steps{write("abc", Kept), send("d", true), drain(false), drain(true)}, []string{"abc", "bcd", "d"}},
-		{"gathered ones that do not drain", []int{1}, steps{begin, send("ab", true), write("cd", Blocked), end, drain(true)}, []string{"abcd", "b"}},
-		{"gathered ones that drain exactly", []int{2}, steps{begin, send("ab", true), write("cd", Blocked), end, drain(true)}, []string{"abcd"}},
-		{"a write that drains in part", []int{3}, steps{begin, send("ab", true), write("cd", Kept), end, drain(true)}, []string{"abcd", "d"}},
-		{"a turn that ends full", []int{1}, steps{begin, send("ab", true), end, ready(false), drain(true)}, []string{"ab", "b"}},
-		{"a reply that is sent short", []int{1}, steps{send("ab", true), ready(false), drain(true)}, []string{"ab", "b"}},
-		{"a reply too large for a full socket is taken alone", []int{0}, steps{write("a", Blocked), send(large, true), send("b", false), drain(true)}, []string{"a", large}},
-		{"a large write is not copied", nil, steps{begin, send("a", true), write(large, Sent), end}, []string{"a", large}},
-		{"a large write behind what does not drain", []int{0}, steps{begin, send("a", true), write(large, Blocked), end, drain(true)}, []string{"a", "a"}},
-		{"nothing", nil, steps{write("", Sent), send("", true), begin, end}, nil},
-		{"finish", nil, steps{finish, finish, write("x", Gone), send("x", false)}, []string{"bye", "HALF"}},
-		{"finish in a turn", nil, steps{begin, send("a", true), finish, end}, []string{"abye", "HALF"}},
-		{"finish when full", []int{0, 1}, steps{write("a", Blocked), finish, drain(false), drain(false)}, []string{"a", "bye", "ye", "HALF"}},
-		{"a broken write", []int{-1}, steps{write("a", Gone), write("b", Gone), send("b", false), ready(false)}, []string{"a", "SHUT"}},
-		{"a broken reply", []int{-1}, steps{send("a", false), finish}, []string{"a", "SHUT"}},
-		{"a broken turn", []int{-1}, steps{begin, send("a", true), end, end}, []string{"a", "SHUT"}},
-		{"a broken drain", []int{0, -1}, steps{send("a", true), drain(false), drain(false)}, []string{"a", "a", "SHUT"}},
-		{"abort once", nil, steps{do(func(c *Conn) { c.Abort(nil); c.Abort(nil) })}, []string{"SHUT"}},
-		{"abort drops what was gathered", nil, steps{begin, send("a", true), do(func(c *Conn) { c.Abort(nil) }), end}, []string{"SHUT"}},
-		{"resume once", nil, steps{do(func(c *Conn) { c.Resume(); c.Resume() })}, []string{"WAKE"}},
-	} {
+	for _, row := range systemCalls {
 		t.Run(row.name, func(t *testing.T) {
 			s := &script{takes: row.takes}
 			s.poller.maxKept = 1000
@@ -115,7 +129,7 @@ func TestSystemCalls(t *testing.T) {
 				}
 			}
 			if !slices.Equal(s.calls, row.calls) {
-				t.Errorf("the socket got %q, want %q", s.calls, row.calls)
+				t.Errorf("the socket got %.60q, want %.60q", s.calls, row.calls)
 			}
 			if c.held() != 0 || c.rare != nil && c.rare.err == nil {
 				t.Errorf("%d bytes are kept, rare %v", c.held(), c.rare)

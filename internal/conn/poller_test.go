@@ -87,6 +87,9 @@ func TestAClosedPollerAdoptsNothing(t *testing.T) {
 		if _, err := client.Read(make([]byte, 1)); err == nil {
 			t.Error("the refused connection is open")
 		}
+		if r.conn.Send([]byte("x")) || r.conn.Ready() {
+			t.Error("a refused connection seems open")
+		}
 		if r.calls != 0 || r.closed || p.Len() != 0 {
 			t.Error("the handler of a refused connection was called")
 		}
