@@ -61,8 +61,14 @@ func TestASlowReaderGetsTheRestFromTheHistory(t *testing.T) {
 		p.message("general", 31) // live, but not its turn
 		p.page(e, 19, 30, false) // a whole page is taken, even if it is longer
 		readMessages(t, r, 19, 29)
-		p.page(p.expect("history"), 31, 31, false)
-		readMessages(t, r, 30, 31)
+		e = p.expect("history")
+		if e.Since != at(30) {
+			t.Errorf("the client sent %+v", e)
+		}
+		readMessages(t, r, 30, 30)
+		p.silent()               // one page at a time
+		p.page(e, 29, 31, false) // more than was asked for
+		readMessages(t, r, 31, 31)
 		p.message("general", 31)
 		p.message("general", 32) // live again
 		readMessages(t, r, 32, 32)
@@ -179,6 +185,29 @@ func TestAGapIsNotLostOnASlowReader(t *testing.T) {
 	})
 }
 
+func TestAGapMeanwhileIsLeftToTheHistory(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		_, r, _, p := startJoined(t, Options{RoomBuffer: 4})
+		for offset := 11; offset <= 20; offset++ {
+			p.message("general", offset)
+		}
+		synctest.Wait()
+		readMessages(t, r, 11, 12)
+		e := p.expect("history")
+		p.send(fmt.Sprintf(`{"type":"gap","room":"general","reason":"lagged","pos":%q}`, at(30)))
+		p.page(e, 15, 20, true)
+		readMessages(t, r, 13, 18)
+		p.page(p.expect("history"), 21, 29, false) // 30 is not kept, but was before the head
+		readMessages(t, r, 19, 28)
+		e = p.expect("history")
+		p.ok(e, fmt.Sprintf(`"room":"general","messages":[],"pos":%q`, at(30)))
+		readMessages(t, r, 29, 29)
+		p.message("general", 31)
+		readMessages(t, r, 31, 31)
+		nothing(t, r)
+	})
+}
+
 func TestWhatHasNoPositionIsDroppedOnASlowReader(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		_, r, _, p := startJoined(t, Options{RoomBuffer: 2}, JoinOptions{Presence: true})
@@ -267,7 +296,7 @@ func TestWhatComesAfterTheRoomWasLeftIsDropped(t *testing.T) {
 		e := p.expect("history")
 		leaving := later(func() (int, error) { return 0, r.Leave(t.Context()) })
 		left := p.expect("leave")
-		p.page(e, 13, 20, false)
+		p.page(e, 13, 25, false)
 		p.ok(left, "")
 		leaving.must(t)
 		readMessages(t, r, 12, 12)

@@ -27,6 +27,7 @@ type Client struct {
 	roster   roster
 	calls    []*call // not written yet
 	outbox   outbox
+	customs  customs
 }
 
 // Dial connects to the server at url, such as ws://host:8080/ws or wss://host/ws; http and https stand for ws and wss,
@@ -55,6 +56,7 @@ func Dial(ctx context.Context, url string, options Options) (*Client, error) {
 		identity: identity{token: o.Token},
 		roster:   roster{rooms: make(map[string]*Room)},
 		outbox:   newOutbox(&o),
+		customs:  customs{ready: make(chan struct{}, 1)},
 	}
 	go c.run(life)
 	select {
@@ -120,6 +122,7 @@ func (c *Client) shut(err error) {
 	}
 	c.calls = nil
 	c.outbox.close(err)
+	c.customs.signal()
 	for _, r := range c.roster.rooms {
 		c.roster.end(r, err)
 	}

@@ -133,10 +133,9 @@ func (l *lane) abandon(p *publication) {
 func (l *lane) drop(p *publication) {
 	behind := l.behind(p)
 	l.remove(p)
-	l.rewind = true
 	switch {
 	case p.keyed() || p.producer != l.producer:
-	case p.writes <= 1 && len(behind) == 0 && p.seq == l.seq:
+	case p.writes <= 1 && p.seq == l.seq:
 		l.seq-- // the number is free again
 	default:
 		l.producer, l.seq = newProducer(), 0

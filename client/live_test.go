@@ -3,6 +3,8 @@ package client
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,13 +29,17 @@ func TestPingsThatAreNotReadAreAnsweredInPart(t *testing.T) {
 			p.frame(9, fmt.Append(nil, i))
 		}
 		synctest.Wait()
-		answers, last := 0, ""
-		for last != "999" {
+		answers, last := 0, -1
+		for last != 999 {
 			_, payload, err := readFrame(p.reader)
 			if err != nil {
 				t.Fatal(err)
 			}
-			answers, last = answers+1, string(payload)
+			n, err := strconv.Atoi(string(payload))
+			if err != nil || n <= last {
+				t.Errorf("%d was answered after %d: %v", n, last, err)
+			}
+			answers, last = answers+1, n
 		}
 		if answers > 2*mostPongs {
 			t.Errorf("%d pings were answered", answers)
@@ -147,9 +153,10 @@ func TestAServerThatReadsNothingIsLeft(t *testing.T) {
 
 func TestWhatCannotBeReadIsLeftAside(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		_, r, _, p := startJoined(t, Options{})
+		var told states
+		_, r, _, p := startJoined(t, Options{OnState: told.tell})
 		for _, text := range []string{
-			"hello", "", "[]", "{}", "null", `{"type":1}`, `{"type":"news"}`, `{"type":"user_joined","room":7}`,
+			"hello", "", "[]", "{}", "null", `{"type":1}`, `{"type":"no type"}`, `{"type":"news","data":}`, `{"type":"user_joined","room":7}`,
 			`{"type":"ok"}`, `{"type":"ok","id":99,"of":"join"}`, `{"type":"ok","id":"x","of":"join"}`, `{"type":"error","code":"bad_request","message":"?"}`,
 			`{"type":"welcome","protocol":1}`, `{"type":"auth_required"}`, `{"type":"token_expiring"}`, `{"type":"pong"}`,
 		} {
@@ -157,6 +164,9 @@ func TestWhatCannotBeReadIsLeftAside(t *testing.T) {
 		}
 		p.message("general", 11)
 		readMessages(t, r, 11, 11)
+		if got := told.names(); !slices.Equal(got, []string{"connecting", "open"}) {
+			t.Errorf("the states are %v", got)
+		}
 	})
 }
 
@@ -176,7 +186,7 @@ func TestAMessageThatCannotBeReadIsNotLost(t *testing.T) {
 				_, r, l, p := startJoined(t, Options{})
 				p.message("general", 11)
 				test.send(p)
-				p.cut()
+				p.expectEnd()
 				p = l.open()
 				if e := p.expect("join"); e.Since != at(11) {
 					t.Errorf("the client sent %+v", e)

@@ -217,6 +217,7 @@ func TestLeave(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		c, r, l, p := startJoined(t, Options{})
 		p.message("general", 11)
+		synctest.Wait()
 		leaving := later(func() (int, error) { return 0, r.Leave(t.Context()) })
 		e := p.expect("leave")
 		p.message("general", 12)
@@ -244,6 +245,24 @@ func TestLeave(t *testing.T) {
 		history := later(func() (*protocol.History, error) { return c.History(t.Context(), "general") })
 		p.ok(p.expect("history"), `"messages":[],"pos":"`+at(1)+`"`) // and no join
 		history.must(t)
+	})
+}
+
+func TestLeaveWhileItIsRejoined(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		_, r, l, p := startJoined(t, Options{})
+		p.cut()
+		p = l.open()
+		joining := p.expect("join")
+		leaving := later(func() (int, error) { return 0, r.Leave(t.Context()) })
+		e := p.expect("leave")
+		p.joined(joining, 10)
+		synctest.Wait()
+		if r.stage != stageEnded {
+			t.Error("the room is joined again")
+		}
+		p.ok(e, "")
+		leaving.must(t)
 	})
 }
 

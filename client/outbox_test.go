@@ -225,8 +225,11 @@ func TestAKeyTakesThePlaceOfTheNumber(t *testing.T) {
 		publish(t, c, 1)
 		keyed := publish(t, c, 2, PublishOptions{Key: "order-7"})
 		third := publish(t, c, 3)
-		p.published(p.expect("publish"), 1)
-		e := p.expect("publish") // not before the first was settled
+		first := p.expect("publish")
+		p.silent()
+		p.published(first, 1)
+		e := p.expect("publish")
+		p.silent() // each is settled before the next one goes
 		if e.Key != "order-7" || e.Producer != "" || e.Seq != 0 {
 			t.Errorf("the client sent %+v", e)
 		}
@@ -296,6 +299,224 @@ func TestSlowsDownWhenTheServerHasEnough(t *testing.T) {
 	})
 }
 
+func TestANumberNeverStandsForTwoMessages(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, l, p := start(t, Options{})
+		one, two := publish(t, c, 1), publish(t, c, 2)
+		e1, e2 := p.expect("publish"), p.expect("publish")
+		p.cut() // the server may still have both in the connection's bytes
+		p = l.open()
+		again1, again2 := p.expect("publish"), p.expect("publish")
+		p.fail(again1, "forbidden", "")
+		if _, err := one.wait(); !errors.Is(err, ErrUncertain) {
+			t.Errorf("Publish returned %v", err)
+		}
+		three := publish(t, c, 3)
+		p.fail(again2, "out_of_order", "")
+		e := p.expect("publish")
+		if e.Producer != e2.Producer || e.Seq != e2.Seq || string(e.Data) != "2" {
+			t.Errorf("the client sent %+v, at first %+v", e, e2)
+		}
+		p.silent() // what is new must not be stored before what is old
+		p.fail(e, "out_of_order", "")
+		e = p.expect("publish") // now nothing can be stored under the old number
+		if e.Producer == e1.Producer || e.Seq != 1 || string(e.Data) != "2" {
+			t.Errorf("the client sent %+v", e)
+		}
+		p.published(e, 1)
+		e = p.expect("publish")
+		if e.Seq != 2 || string(e.Data) != "3" {
+			t.Errorf("the client sent %+v", e)
+		}
+		p.published(e, 2)
+		two.must(t)
+		three.must(t)
+	})
+}
+
+func TestTheNumberOfARefusedMessageIsNotUsedAgainIfAnOldConnectionHadIt(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, l, p := start(t, Options{})
+		one := publish(t, c, 1)
+		e1 := p.expect("publish")
+		p.cut()
+		p = l.open()
+		p.fail(p.expect("publish"), "forbidden", "")
+		_, _ = one.wait()
+		two := publish(t, c, 2)
+		e := p.expect("publish")
+		if e.Producer == e1.Producer || e.Seq != 1 {
+			t.Errorf("the client sent %+v, before %+v", e, e1)
+		}
+		p.published(e, 1)
+		two.must(t)
+	})
+}
+
+func TestOutOfOrderSaysThatNothingWasStored(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, l, p := start(t, Options{})
+		one, two := publish(t, c, 1), publish(t, c, 2)
+		p.expect("publish")
+		p.expect("publish")
+		p.cut()
+		p = l.open()
+		p.fail(p.expect("publish"), "storage_full", `"retry_after":60`)
+		p.fail(p.expect("publish"), "out_of_order", "")
+		synctest.Wait()
+		p.cut()
+		_ = c.Close()
+		if _, err := one.wait(); !errors.Is(err, ErrClosed) || !errors.Is(err, ErrUncertain) {
+			t.Errorf("Publish returned %v", err)
+		}
+		if _, err := two.wait(); !errors.Is(err, ErrClosed) || errors.Is(err, ErrUncertain) {
+			t.Errorf("Publish returned %v", err)
+		}
+	})
+}
+
+func TestAReconnectDoesNotWaitForWhatTheOldConnectionWasTold(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, _, l, p := startJoined(t, Options{})
+		publish(t, c, 1)
+		p.fail(p.expect("publish"), "rate_limited", `"retry_after":60`)
+		joining := later(func() (*Room, error) { return c.Join(t.Context(), "other") })
+		p.fail(p.expect("join"), "rate_limited", `"retry_after":60`)
+		synctest.Wait()
+		began := time.Now()
+		p.close(4503, "retry=0")
+		p = l.open()
+		for range 2 {
+			p.joined(p.expect("join"), 10)
+		}
+		p.published(p.expect("publish"), 1)
+		if got := time.Since(began); got != 0 {
+			t.Errorf("it took %v", got)
+		}
+		joining.must(t)
+	})
+}
+
+func TestAServerThatTakesNoNumberIsNotHurried(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, _, p := start(t, Options{})
+		publish(t, c, 1)
+		began, tries := time.Now(), 0
+		for ; time.Since(began) < time.Minute; tries++ {
+			p.fail(p.expect("publish"), "out_of_order", "")
+		}
+		if tries > 100 {
+			t.Errorf("%d tries in a minute", tries)
+		}
+	})
+}
+
+// inFlight reads all that the client sends without an answer.
+func inFlight(t *testing.T, p *peer) (all []*envelope) {
+	t.Helper()
+	for {
+		_ = p.conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+		e, _, err := readEnvelope(p.reader)
+		_ = p.conn.SetReadDeadline(time.Time{})
+		if err != nil {
+			return all
+		}
+		all = append(all, e)
+	}
+}
+
+func TestTheWindowGrowsWithSuccessAndIsHalvedByRefusals(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, _, p := start(t, Options{})
+		for i := range 1000 {
+			if _, err := c.PublishAsync("general", i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		answer := func(want int, code string) {
+			t.Helper()
+			all := inFlight(t, p)
+			if len(all) != want {
+				t.Errorf("%d are on their way, want %d", len(all), want)
+			}
+			for i, e := range all {
+				switch {
+				case code == "":
+					p.published(e, i+1)
+				case i > 0:
+					p.fail(e, "out_of_order", "")
+				default:
+					p.fail(e, code, `"retry_after":0.000001`)
+				}
+			}
+		}
+		answer(64, "")
+		answer(128, "overloaded")
+		answer(64, "storage_full") // which is not for sending too much
+		answer(64, "")
+		answer(128, "")
+		answer(256, "")
+		answer(256, "")
+	})
+}
+
+func TestEphemeralMessagesThatWereNotSentAreNotSentLater(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, l, p := start(t, Options{})
+		for i := range startWindow {
+			if _, err := c.PublishAsync("general", i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range startWindow {
+			p.expect("publish")
+		}
+		waiting := publish(t, c, "typing", PublishOptions{Ephemeral: true})
+		ctx, cancel := context.WithCancel(t.Context())
+		withdrawn := later(func() (protocol.Published, error) {
+			return c.Publish(ctx, "general", "more", PublishOptions{Ephemeral: true})
+		})
+		synctest.Wait()
+		cancel()
+		if _, err := withdrawn.wait(); !errors.Is(err, context.Canceled) || errors.Is(err, ErrUncertain) {
+			t.Errorf("Publish returned %v", err)
+		}
+		p.cut()
+		if _, err := waiting.wait(); !errors.Is(err, ErrDisconnected) || errors.Is(err, ErrUncertain) {
+			t.Errorf("Publish returned %v", err)
+		}
+		p = l.open()
+		for _, e := range inFlight(t, p) {
+			if e.Ephemeral {
+				t.Errorf("the client sent %+v", e)
+			}
+		}
+	})
+}
+
+func TestAnAnswerThatComesTooLateChangesNothing(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, _, p := start(t, Options{RetryFor: 10 * time.Second})
+		one := publish(t, c, 1)
+		e := p.expect("publish")
+		if _, err := one.wait(); !errors.Is(err, ErrGaveUp) || !errors.Is(err, ErrUncertain) {
+			t.Errorf("Publish returned %v", err)
+		}
+		p.published(e, 1)
+		two := publish(t, c, 2)
+		e = p.expect("publish")
+		if e.Seq != 2 {
+			t.Errorf("the client sent %+v", e)
+		}
+		p.published(e, 2)
+		two.must(t)
+		synctest.Wait()
+		if o := &c.outbox; o.count != 0 || o.bytes != 0 || o.inFlight != 0 || len(o.active) != 0 {
+			t.Errorf("the outbox is not empty: %+v", o)
+		}
+	})
+}
+
 func TestLanesOfManyRoomsAreForgotten(t *testing.T) {
 	o := newOutbox(&Options{})
 	first := o.lane("first").producer
@@ -305,8 +526,13 @@ func TestLanesOfManyRoomsAreForgotten(t *testing.T) {
 	if len(o.lanes) > idleLanes {
 		t.Errorf("%d lanes are kept", len(o.lanes))
 	}
+	o.add(&publication{request: protocol.Request{Room: []byte("busy")}})
+	busy := o.lane("busy")
 	for i := range 3 * idleLanes {
 		o.lane(strings.Repeat("y", i))
+	}
+	if o.lane("busy") != busy {
+		t.Error("a lane with something in it was forgotten")
 	}
 	if o.lane("first").producer == first {
 		t.Error("a lane that was forgotten came back with the same producer, whose numbers are taken")

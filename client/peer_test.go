@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha1"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // listener is where a test's client finds its scripted server, in memory.
@@ -212,6 +214,16 @@ func (p *peer) expect(name string) *envelope {
 	return e
 }
 
+// silent reports an error if the client sends something now.
+func (p *peer) silent() {
+	p.t.Helper()
+	_ = p.conn.SetReadDeadline(time.Now().Add(time.Microsecond))
+	if opcode, payload, err := readFrame(p.reader); err == nil {
+		p.t.Errorf("the client sent opcode %d %s", opcode, payload)
+	}
+	_ = p.conn.SetReadDeadline(time.Time{})
+}
+
 // expectClose reads the client's close frame, answers it, and returns its code.
 func (p *peer) expectClose() uint16 {
 	p.t.Helper()
@@ -220,6 +232,9 @@ func (p *peer) expectClose() uint16 {
 		p.t.Fatalf("waiting for a close frame: %x, %v", closed, err)
 	}
 	_ = writeFrame(p.conn, 8, closed[:2])
+	if secure, ok := p.conn.(*tls.Conn); ok {
+		_ = secure.NetConn().Close() // no farewell of TLS: the client in the same memory would have to read it
+	}
 	_ = p.conn.Close()
 	return binary.BigEndian.Uint16(closed)
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/wireroom/wireroom/protocol"
 )
 
-// Request sends a request of a type of the application's own, with data as in Publish, and returns the data of the
+// Request sends a request of a type of the application's own (see protocol.CheckType), with data as in Publish, and returns the data of the
 // answer: nil when it has none. A refusal is a *protocol.Error. When the connection is lost before the answer came
 // the error is ErrDisconnected with ErrUncertain: the client does not know whether such a request may be sent twice. A
 // request that was not sent yet waits for the next connection.
 func (c *Client) Request(ctx context.Context, name string, data any) (json.RawMessage, error) {
-	if isOwnType(name) {
-		return nil, fmt.Errorf("request %q: the type is one of the protocol's own", name)
+	if !protocol.CheckType(name) {
+		return nil, fmt.Errorf("request %q: no type for an application's own requests", name)
 	}
 	q := newCall(name)
 	var err error
@@ -30,16 +30,6 @@ func (c *Client) Request(ctx context.Context, name string, data any) (json.RawMe
 		return nil, fmt.Errorf("request %q: %w", name, err)
 	}
 	return answer.Data, nil
-}
-
-// isOwnType reports whether name is a type that the protocol gives a meaning to.
-func isOwnType(name string) bool {
-	switch name {
-	case "", protocol.TypeAuth, protocol.TypeJoin, protocol.TypeLeave, protocol.TypePublish, protocol.TypePresence,
-		protocol.TypeState, protocol.TypeHistory, protocol.TypePing, protocol.TypePong:
-		return true
-	}
-	return false
 }
 
 // History reads a part of a room's log, which need not be joined; see HistoryOptions. When the position given cannot

@@ -138,6 +138,11 @@ func TestRequestsEndWithTheirContext(t *testing.T) {
 		}
 		sent := ask("sent")
 		p.expect("sent")
+		gone, stop := context.WithCancel(t.Context())
+		forgotten := later(func() (*protocol.History, error) { return c.History(gone, "general") })
+		p.expect("history")
+		stop()
+		_, _ = forgotten.wait()
 		again := later(func() (*protocol.History, error) { return c.History(ctx, "general") })
 		p.expect("history")
 		p.cut()
@@ -155,7 +160,8 @@ func TestRequestsEndWithTheirContext(t *testing.T) {
 		if _, err := ask("dead").wait(); !errors.Is(err, context.Canceled) {
 			t.Errorf("Request returned %v", err)
 		}
-		p = l.open() // and none of them is sent
+		p = l.open()
+		p.silent() // none of them is sent
 		request := later(func() (json.RawMessage, error) { return c.Request(t.Context(), "next", 1) })
 		p.ok(p.expect("next"), `"data":1`)
 		request.must(t)

@@ -91,6 +91,10 @@ func (s *session) text(ctx context.Context, frame []byte) error {
 	case protocol.TypeOK, protocol.TypeError:
 		return s.reply(&e)
 	}
+	if s.greeted && protocol.CheckType(e.Type) {
+		s.client.custom(&e)
+		return nil
+	}
 	push, err := e.Push()
 	switch {
 	case err == nil:
