@@ -83,7 +83,7 @@ export class FrameView {
     setText(byID("status-text"), { connecting: "Connecting", live: "Live", offline: "Offline", stopped: "Stopped" }[phase]);
     const again = this.#store.connection.failures > 0;
     byID("banner").hidden = phase === "live" || (phase === "connecting" && !again);
-    setText(byID("banner-text"), phase === "stopped" ? this.#stopText() : REASONS[code] ?? "The connection was lost. What you write waits here and goes out when it is back.");
+    setText(byID("banner-text"), phase === "stopped" ? this.#stopText() : REASONS[code] ?? "The connection was lost. What you write waits here until it is back.");
     setText(byID("banner-action"), phase === "stopped" ? (code === 4401 ? "Enter a token" : "Connect") : "Try now");
     byID("banner-action").hidden = phase === "connecting";
     this.#renderCountdown();
