@@ -51,6 +51,14 @@ func TestRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
+func TestASettingHasOneProblemAtMost(t *testing.T) {
+	inFolder(t, "tls: {cert_file: [a.pem], key_file: a.pem}")
+	_, err := config.Load(config.Layers{File: "wireroom.yaml"})
+	if want := "tls.cert_file at wireroom.yaml:1: there can be only one value"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestAcceptsWhatWorks(t *testing.T) {
 	for _, file := range []string{
 		"listen: ':0'", "listen: '[::1]:80'", "listen: localhost:8080",

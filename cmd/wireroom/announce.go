@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+
+	"github.com/wireroom/wireroom/cmd/wireroom/internal/config"
+)
+
+// announce says where the server is, and aloud what about its configuration is not for production. People read it on
+// standard output; with JSON logs, programs read it there instead.
+func (p *program) announce(loaded *config.Loaded, listening net.Addr, logger *slog.Logger) {
+	c := &loaded.Config
+	urls := urlsOf(c, listening)
+	notes := notesOn(c, listening)
+	if c.Log.Format == "json" {
+		logger.Info("serving", "version", versionName(), "url", urls.page, "websocket", urls.sockets, "config", loaded.File)
+		for _, note := range notes {
+			logger.Warn(note)
+		}
+		return
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Wireroom %s\n", versionName())
+	if servesChat(c) {
+		fmt.Fprintf(&b, "  chat       %s\n", urls.page)
+	}
+	for _, url := range urls.sockets {
+		fmt.Fprintf(&b, "  WebSocket  %s\n", url)
+	}
+	if loaded.File != "" {
+		fmt.Fprintf(&b, "  settings   %s\n", loaded.File)
+	}
+	for _, note := range notes {
+		fmt.Fprintf(&b, "  note       %s\n", note)
+	}
+	fmt.Fprint(p.out, b.String())
+}
+
+// urls are where a server is.
+type urls struct {
+	page    string
+	sockets []string
+}
+
+// urlsOf returns the URLs of a server that listens on an address. One that listens on every address is shown with the
+// one that works on this machine.
+func urlsOf(c *config.Config, listening net.Addr) urls {
+	host := listening.String()
+	if tcp, ok := listening.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		host = fmt.Sprintf("localhost:%d", tcp.Port)
+	}
+	secure := ""
+	if c.TLS.CertFile != "" {
+		secure = "s"
+	}
+	u := urls{page: fmt.Sprintf("http%s://%s/", secure, host)}
+	for _, path := range c.Paths {
+		u.sockets = append(u.sockets, fmt.Sprintf("ws%s://%s%s", secure, host, path))
+	}
+	return u
+}
+
+// notesOn returns what an operator should know about a configuration, the worst first.
+func notesOn(c *config.Config, listening net.Addr) []string {
+	tcp, ok := listening.(*net.TCPAddr)
+	alone := ok && tcp.IP.IsLoopback()
+	var notes []string
+	if c.NoLimits {
+		notes = append(notes, "NO LIMITS: any client can use up this server. Only for measuring; take out --no-limits for anything else.")
+	}
+	switch {
+	case c.Secret == "" && alone:
+		notes = append(notes, "development defaults: only this machine can connect, and whoever does is anonymous and may join and publish everywhere. Set a secret, and listen on another address, for more.")
+	case c.Secret == "":
+		notes = append(notes, "whoever reaches this machine may connect, join and publish: there is no secret. See `wireroom config init`.")
+	case c.Anonymous:
+		notes = append(notes, "clients without a token are let in, as anonymous users (anonymous: true).")
+	}
+	for _, origin := range c.Origins {
+		if origin == "*" {
+			notes = append(notes, "pages from anywhere may connect (origins: *).")
+		}
+	}
+	if c.TLS.CertFile == "" && !alone {
+		notes = append(notes, "no TLS: tokens and messages can be read on their way. Set tls, or put a proxy with TLS in front.")
+	}
+	return append(notes, "messages are kept in memory: they are gone when the server ends.")
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/cmd/wireroom/internal/config"
+	"github.com/wireroom/wireroom/web"
+)
+
+// Bounds of the HTTP server that are no settings.
+const (
+	maxHeader   = 16 << 10         // bytes of a request's header
+	idleTimeout = 60 * time.Second // of a connection between two requests
+)
+
+// serveCommand is `wireroom serve`.
+type serveCommand struct {
+	settings
+}
+
+// Run serves until SIGINT or SIGTERM, then drains.
+func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) error {
+	loaded, err := s.load(p, line)
+	if err != nil {
+		return err
+	}
+	c := &loaded.Config
+	logger := newLogger(p.err, c.Log)
+	for _, text := range loaded.Warnings {
+		logger.Warn(text)
+	}
+	// A signal ends the server; a second one ends the process at once, whatever it does.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	server, err := wireroom.New(ctx, serverOptions(c, logger))
+	if err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	front, err := newFrontend(c, server, logger)
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- front.serve() }()
+	p.announce(loaded, front.listener.Addr(), logger)
+	select {
+	case err := <-failed:
+		return errors.Join(fmt.Errorf("serve: %w", err), server.Close())
+	case <-ctx.Done():
+	}
+	stop()
+	err = drain(server, front, c.DrainTimeout, logger)
+	<-failed // that it was shut down
+	return err
+}
+
+// drain ends the server gently, in the order that a load balancer needs: first it is not ready, then clients are sent
+// elsewhere, and only then nobody answers any more.
+func drain(server *wireroom.Server, front *frontend, timeout time.Duration, logger *slog.Logger) error {
+	sessions, _ := server.Counts()
+	logger.Info("draining; a second signal ends the server at once", "sessions", sessions, "timeout", timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	err := errors.Join(server.Shutdown(ctx), front.http.Shutdown(ctx))
+	if errors.Is(err, context.DeadlineExceeded) {
+		logger.Warn("the drain took too long; the clients that were left have been cut off", "timeout", timeout)
+		return front.http.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("drain: %w", err)
+	}
+	logger.Info("drained")
+	return nil
+}
+
+// frontend is the HTTP server in front of a Server, and the address that it listens on.
+type frontend struct {
+	http     *http.Server
+	listener net.Listener
+}
+
+// newFrontend listens, so that whoever is told the address can connect to it.
+func newFrontend(c *config.Config, server *wireroom.Server, logger *slog.Logger) (*frontend, error) {
+	handler, err := routes(c, server)
+	if err != nil {
+		return nil, fmt.Errorf("serve: %w", err)
+	}
+	f := &frontend{http: &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: c.ActiveLimits().HandshakeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug), // what clients do wrong is their business
+		Protocols:         new(http.Protocols),
+	}}
+	f.http.Protocols.SetHTTP1(true) // an upgrade to WebSocket is one of HTTP/1.1
+	if c.TLS.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("serve: %w", err)
+		}
+		f.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	}
+	if f.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		return nil, &failure{exitFailed, fmt.Errorf("serve: %w", err), listenAdvice(err)}
+	}
+	return f, nil
+}
+
+// listenAdvice says what helps when one cannot listen.
+func listenAdvice(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "Another program listens there, perhaps another Wireroom. Choose another port: --listen 127.0.0.1:8081, or 127.0.0.1:0 for any free one."
+	case errors.Is(err, syscall.EACCES):
+		return "Ports below 1024 are for the administrator. Choose a higher one, or allow this one: setcap cap_net_bind_service=+ep on the binary."
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "This machine does not have that address. :PORT listens on all that it has."
+	}
+	return ""
+}
+
+// serve serves until the frontend is shut down or fails.
+func (f *frontend) serve() error {
+	if f.http.TLSConfig != nil {
+		return f.http.ServeTLS(f.listener, "", "")
+	}
+	return f.http.Serve(f.listener)
+}
+
+// routes returns the handler for everything: the server's paths, and the chat page for the rest.
+func routes(c *config.Config, server *wireroom.Server) (http.Handler, error) {
+	if !servesChat(c) {
+		return server, nil
+	}
+	chat, err := web.Handler(web.Chat())
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	for _, path := range append(slices.Clone(c.Paths), "/healthz", "/readyz") {
+		mux.Handle(path, server)
+	}
+	mux.Handle("/", chat)
+	return mux, nil
+}
+
+// servesChat reports whether there is a chat page: it connects to the default path.
+func servesChat(c *config.Config) bool {
+	return c.Chat && slices.Contains(c.Paths, wireroom.DefaultPath)
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+func TestServesWithoutArguments(t *testing.T) {
+	server, url := serve(t)
+	if !strings.HasPrefix(url, "ws://127.0.0.1:") || !strings.HasSuffix(url, "/ws") {
+		t.Errorf("the URL is %s", url)
+	}
+	var notes []string
+	for range 2 {
+		notes = append(notes, server.line())
+	}
+	if all := strings.Join(notes, "\n"); !strings.Contains(all, "development defaults") || !strings.Contains(all, "kept in memory") {
+		t.Errorf("the notes are %s", all)
+	}
+	if status, body := get(t, url, "/"); status != http.StatusOK || !strings.Contains(body, "<title>") {
+		t.Errorf("the chat page is %d %q", status, body)
+	}
+	if status, body := get(t, url, "/healthz"); status != http.StatusOK || body != "ok\n" {
+		t.Errorf("the health is %d %q", status, body)
+	}
+	if status, _ := get(t, url, "/absent"); status != http.StatusNotFound {
+		t.Errorf("what is not there is %d", status)
+	}
+	sub := start(t, command(t, nil, "sub", "general", "--server", url, "--presence"))
+	sub.line() // it is in the room
+	if got := run(t, "pub", "general", "hello", "--server", url); got.status != exitDone {
+		t.Errorf("publishing gives %+v", got)
+	}
+	if line := sub.line(); !strings.Contains(line, "user_joined") && !strings.Contains(line, `"data":"hello"`) {
+		t.Errorf("the subscriber sees %s", line)
+	}
+}
+
+func TestSaysWhatIsNotForProduction(t *testing.T) {
+	for _, row := range []struct {
+		arguments []string
+		environ   []string
+		want      []string
+		not       []string
+	}{
+		{
+			arguments: []string{"--listen", "127.0.0.1:0"},
+			want:      []string{"chat       http://127.0.0.1:", "development defaults: only this machine"}, not: []string{"NO LIMITS", "no TLS"},
+		},
+		{
+			arguments: []string{"--listen", "0.0.0.0:0", "--no-limits", "--origins", "*"},
+			want:      []string{"ws://localhost:", "NO LIMITS", "whoever reaches this machine may connect", "no TLS", "pages from anywhere"},
+			not:       []string{"development defaults"},
+		},
+		{
+			arguments: []string{"--listen", "127.0.0.1:0", "--no-chat", "--anonymous", "--paths", "/a,/b"},
+			environ:   []string{"WIREROOM_SECRET=" + secret},
+			want:      []string{"/a", "/b", "clients without a token are let in"},
+			not:       []string{"chat  ", "development defaults", secret},
+		},
+		{
+			arguments: []string{"--listen", "127.0.0.1:0", "--paths", "/a"}, want: []string{"/a"}, not: []string{"chat  "},
+		},
+	} {
+		server := start(t, command(t, row.environ, append([]string{"serve"}, row.arguments...)...))
+		var said strings.Builder
+		for line := ""; !strings.Contains(line, "kept in memory"); { // the last one
+			line = server.line()
+			said.WriteString(line + "\n")
+		}
+		for _, want := range row.want {
+			if !strings.Contains(said.String(), want) {
+				t.Errorf("%q does not say %q:\n%s", row.arguments, want, said.String())
+			}
+		}
+		for _, not := range row.not {
+			if strings.Contains(said.String()+server.errors.String(), not) {
+				t.Errorf("%q says %q:\n%s", row.arguments, not, said.String())
+			}
+		}
+	}
+}
+
+func TestSpeaksJSONToPrograms(t *testing.T) {
+	server := start(t, command(t, []string{"WIREROOM_LISEN=x"}, "serve", "--listen", "127.0.0.1:0", "--log-format", "json"))
+	server.says("kept in memory")
+	for line := range strings.Lines(server.errors.String()) {
+		var entry struct{ Level, Msg, URL string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Errorf("no JSON: %s", line)
+		}
+		if entry.Msg == "serving" && !strings.HasPrefix(entry.URL, "http://127.0.0.1:") {
+			t.Errorf("the URL is missing: %s", line)
+		}
+	}
+	if said := server.errors.String(); !strings.Contains(said, "WIREROOM_LISEN is no setting") || !strings.Contains(said, `"serving"`) {
+		t.Errorf("said %s", said)
+	}
+	server.signal(syscall.SIGTERM)
+	if server.status() != exitDone {
+		t.Errorf("ended with %d: %s", server.status(), server.errors)
+	}
+	for line := range server.lines {
+		t.Errorf("standard output has %s", line)
+	}
+}
+
+func TestDrainsOnASignal(t *testing.T) {
+	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		server, url := serve(t, "--drain-timeout", "3s")
+		sub := start(t, command(t, nil, "sub", "general", "--server", url, "--presence"))
+		sub.line()
+		server.signal(s)
+		sub.says(`connection closed with 4503 "draining"`)
+		if status := server.status(); status != exitDone || !strings.Contains(server.errors.String(), "msg=drained") {
+			t.Errorf("after %v the server ended with %d: %s", s, status, server.errors)
+		}
+	}
+}
+
+func TestIsNotReadyWhileItDrains(t *testing.T) {
+	server, url := serve(t, "--drain-timeout", "10m")
+	if status, _ := get(t, url, "/readyz"); status != http.StatusOK {
+		t.Fatalf("/readyz is %d", status)
+	}
+	idle, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/ws"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	upgrade(t, idle)
+	server.signal(syscall.SIGTERM)
+	server.says("draining")
+	for {
+		status, _ := get(t, url, "/readyz")
+		if status == http.StatusServiceUnavailable {
+			break
+		}
+	}
+	if status, _ := get(t, url, "/healthz"); status != http.StatusOK {
+		t.Errorf("/healthz is %d", status)
+	}
+	server.signal(syscall.SIGTERM)
+	if status := server.status(); status != -1 {
+		t.Errorf("the second signal ended it with %d", status)
+	}
+}
+
+// upgrade makes a WebSocket of a connection, waits for its welcome, and then never does anything.
+func upgrade(t *testing.T, c net.Conn) {
+	t.Helper()
+	const request = "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+	if _, err := c.Write([]byte(request)); err != nil {
+		t.Fatal(err)
+	}
+	var answer []byte
+	for !bytes.Contains(answer, []byte(`"type":"welcome"`)) {
+		part := make([]byte, 4096)
+		n, err := c.Read(part)
+		if answer = append(answer, part[:n]...); err != nil {
+			t.Fatalf("the answer is %q, %v", answer, err)
+		}
+	}
+}
+
+func TestTheSettingsReachTheServer(t *testing.T) {
+	long := strings.Repeat("x", 2<<10)
+	_, url := serve(t, "--limits-max-message", "1KiB")
+	if got := run(t, "pub", "a", long, "--server", url); got.status != exitRefused {
+		t.Errorf("a message that is too long: %+v", got)
+	}
+	_, url = serve(t, "--limits-max-message", "1KiB", "--no-limits")
+	if got := run(t, "pub", "a", long, "--server", url); got.status != exitDone {
+		t.Errorf("with no limits: %+v", got)
+	}
+	_, url = serve(t, "--limits-max-message", "0")
+	if got := run(t, "pub", "a", strings.Repeat("x", 100<<10), "--server", url); got.status != exitDone {
+		t.Errorf("with a limit of 0: %+v", got)
+	}
+}
+
+func TestReadsTheFileInItsFolder(t *testing.T) {
+	c := command(t, nil, "serve", "--listen", "127.0.0.1:0")
+	writeFile(t, filepath.Join(c.Dir, "wireroom.yaml"), "listen: nonsense but for the flag:0\npaths: [/own]\n")
+	server := start(t, c)
+	if url := server.url(); !strings.HasSuffix(url, "/own") {
+		t.Errorf("the URL is %s", url)
+	}
+	if line := server.line(); !strings.Contains(line, "settings   wireroom.yaml") {
+		t.Errorf("the file is not named: %s", line)
+	}
+}
+
+func TestLetsInWhoHasAToken(t *testing.T) {
+	c := command(t, []string{"WIREROOM_SECRET=" + secret}, "serve", "--listen", "127.0.0.1:0")
+	url := start(t, c).url()
+	got := run(t, "pub", "a", "b", "--server", url)
+	if got.status != exitRefused || !strings.Contains(got.err, "The server wants a token") {
+		t.Errorf("without a token: %+v", got)
+	}
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": "alice", "name": "Alice"}).SignedString([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "token")
+	writeFile(t, file, token+"\n")
+	if got := run(t, "pub", "a", "b", "--server", url, "--token-file", file); got.status != exitDone {
+		t.Errorf("with a token: %+v", got)
+	}
+	got = finish(t, command(t, []string{"WIREROOM_TOKEN=" + token, "WIREROOM_SERVER=" + url}, "sub", "a", "--last", "1", "--count", "1"))
+	if got.status != exitDone || !strings.Contains(got.out, `"from":{"user":"alice"`) || !strings.Contains(got.out, `"name":"Alice"`) {
+		t.Errorf("the message is %+v", got)
+	}
+}
+
+func TestServesTLS(t *testing.T) {
+	folder := t.TempDir()
+	certFile, keyFile := filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
+	writeCertificate(t, certFile, keyFile)
+	_, url := serve(t, "--tls-cert-file", certFile, "--tls-key-file", keyFile)
+	if !strings.HasPrefix(url, "wss://127.0.0.1:") {
+		t.Fatalf("the URL is %s", url)
+	}
+	got := finish(t, command(t, []string{"SSL_CERT_FILE=" + certFile}, "pub", "a", "b", "--server", url))
+	if got.status != exitDone {
+		t.Errorf("over TLS: %+v", got)
+	}
+	got = run(t, "pub", "a", "b", "--server", url)
+	if got.status != exitUnreachable || !strings.Contains(got.err, "certificate") {
+		t.Errorf("with a certificate that nobody vouches for: %+v", got)
+	}
+}
+
+func TestSaysWhyItCannotListen(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	got := run(t, "serve", "--listen", taken.Addr().String())
+	if got.status != exitFailed || !strings.Contains(got.err, taken.Addr().String()) || !strings.Contains(got.err, "Choose another port") {
+		t.Errorf("on a port that is taken: %+v", got)
+	}
+}
