@@ -84,6 +84,8 @@ func wrongInput(t testing.TB) []wrong {
 		wrong{"length near 2^63", x("82 ff 7f ff ff ff ff ff ff ff"), 1009},
 		wrong{"one byte over the limit", x("82 ff 00 00 00 00 00 01 00 01"), 1009},
 		wrong{"sum over the limit", append(fromClient(frame{op: ws.Binary, more: true, payload: "x"}), x("80 ff 00 00 00 00 00 01 00 00")...), 1009},
+		wrong{"sum of three over the limit", append(fromClient(frame{op: ws.Binary, more: true, payload: string(make([]byte, 40_000))},
+			frame{more: true, payload: "x"}), x("80 fe ff ff")...), 1009},
 		wrong{"sum that overflows", append(fromClient(frame{op: ws.Binary, more: true, payload: "x"}), x("80 ff 7f ff ff ff ff ff ff ff")...), 1009},
 		wrong{"close of one byte", closing("\x03"), 1002},
 		wrong{"close reason that is not UTF-8", closing("\x03\xe8\xff"), 1007},
@@ -117,6 +119,21 @@ func TestRefusesWhatIsWrongAtOnce(t *testing.T) {
 		}
 		if got := read(t, c, bytewise(row.input[:len(row.input)-1])...); got.err != nil {
 			t.Errorf("%s, without its last byte: got %v", row.name, got)
+		}
+	}
+}
+
+func TestRefusesTheCompressedBitWhereItMayNotBe(t *testing.T) { // RFC 7692, section 6.1
+	c := &ws.Config{Deflate: true}
+	open := frame{op: ws.Text, more: true, payload: "x"}.bytes(true)
+	for _, first := range []byte{0xc8, 0xc9, 0xca, 0xd1, 0xe2} {
+		if got := read(t, c, []byte{first}); got.err == nil || got.err.Code != ws.CloseProtocolError {
+			t.Errorf("%x: got %v", first, got)
+		}
+	}
+	for _, first := range []byte{0x40, 0xc0, 0xc9} {
+		if got := read(t, c, open, []byte{first}); got.err == nil || got.err.Code != ws.CloseProtocolError {
+			t.Errorf("%x within a message: got %v", first, got)
 		}
 	}
 }
@@ -229,6 +246,11 @@ func TestNegativeLimitsAreNone(t *testing.T) {
 	}
 	if got := read(t, c, many); got.err != nil {
 		t.Errorf("many fragments: %v", got)
+	}
+	c.Deflate = true
+	packed := new(ws.Deflater).AppendMasked(nil, ws.Binary, testKey, make([]byte, 1<<20))
+	if got := read(t, c, packed); got.err != nil || len(got.events) != 1 {
+		t.Errorf("compressed: %v", got)
 	}
 }
 

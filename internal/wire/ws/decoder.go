@@ -152,7 +152,7 @@ func (d *Decoder) finish(t *turn, at **Decoder) *CloseError {
 // deliver hands a whole message to the sink.
 func (d *Decoder) deliver(t *turn, payload []byte) {
 	t.stop = !t.sink.Message(d.message.op, payload)
-	d.message, d.text = message{}, text{}
+	d.message = message{} // the text is complete, and so as it was
 	d.payload = emptied(d.payload, maxKept)
 }
 

@@ -109,6 +109,19 @@ func TestLimitsTheInflatedSize(t *testing.T) {
 	}
 }
 
+func TestTakesInFragmentsWhatCompressionMadeLarger(t *testing.T) {
+	const limit = 1000
+	content := new(ws.Deflater).Append(nil, noise(limit))
+	if len(content) <= limit {
+		t.Fatalf("noise of %d bytes became %d", limit, len(content))
+	}
+	input := fromClient(frame{op: ws.Binary, more: true, rsv: 4, payload: string(content[:limit-1])}, frame{payload: string(content[limit-1:])})
+	c := &ws.Config{Deflate: true, MaxMessage: limit}
+	if got := read(t, c, input); got.err != nil || !equalEvents(got.events, []event{{ws.Binary, string(noise(limit))}}) {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestLimitsTheCompressedSize(t *testing.T) {
 	c := &ws.Config{Deflate: true, MaxMessage: 1000}
 	empty := bytes.Repeat([]byte{0, 0, 0, 0xff, 0xff}, 300) // holds nothing

@@ -47,9 +47,7 @@ func (f *inflater) inflate(input, window []byte, limit int) ([]byte, *CloseError
 	}
 	f.output = f.output[:0]
 	for {
-		if err := f.grow(4*len(input), limit); err != nil {
-			return nil, err
-		}
+		f.grow(4*len(input), limit)
 		n, err := f.reader.Read(f.output[len(f.output):cap(f.output)])
 		f.output = f.output[:len(f.output)+n]
 		switch {
@@ -65,19 +63,14 @@ func (f *inflater) inflate(input, window []byte, limit int) ([]byte, *CloseError
 
 // grow makes room in a full output, up to one byte more than the limit: with it the reader meets the end of a message
 // that has just that size.
-func (f *inflater) grow(hint, limit int) *CloseError {
+func (f *inflater) grow(hint, limit int) {
 	have := len(f.output)
 	if have < cap(f.output) {
-		return nil
+		return
 	}
-	size := min(max(2*have, hint, 512), limit+1)
-	if size <= have {
-		return errTooBig
-	}
-	larger := make([]byte, have, size)
+	larger := make([]byte, have, min(max(2*have, hint, 512), limit+1))
 	copy(larger, f.output)
 	f.output = larger
-	return nil
 }
 
 // checkRest returns what is wrong with the input behind the end of the stream. A sender may end the stream itself, with

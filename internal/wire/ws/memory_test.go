@@ -124,3 +124,82 @@ func TestInflatesUpToTheLimitOnly(t *testing.T) {
 		t.Errorf("%d bytes of input allocated %d", len(bomb), got)
 	}
 }
+
+func TestAMessageThatComesWholeTakesItsSize(t *testing.T) {
+	const size = 60_000
+	c := &ws.Config{MaxMessage: size}
+	input := frame{op: ws.Binary, payload: string(make([]byte, size))}.bytes(true)
+	var (
+		d *ws.Decoder
+		s counter
+	)
+	got := allocated(func() {
+		for _, piece := range [][]byte{input[:20_000], input[20_000:40_000], input[40_000:]} {
+			_, _ = c.Decode(&d, piece, &s)
+		}
+	})
+	// Pieces of 20,000, 40,000 and 60,000 bytes, not of 80,000; buffers are rounded up.
+	if s.messages != 1 || got > 130_000 {
+		t.Errorf("%d messages, allocated %d bytes", s.messages, got)
+	}
+}
+
+func TestBuffersAreUsedAgain(t *testing.T) {
+	c := &ws.Config{Client: true, Deflate: true}
+	input := ws.AppendDeflated(nil, ws.Binary, prose(50_000))
+	var (
+		d   *ws.Decoder
+		s   counter
+		dst []byte
+	)
+	// The race detector has pools lose a quarter of what they are given; without pools it would be all of it.
+	const times, inflater, compressor = 200, 100_000, 800_000
+	got := allocated(func() {
+		for range times {
+			_, _ = c.Decode(&d, input, &s)
+		}
+	})
+	if s.messages != times || got/times > inflater/2 {
+		t.Errorf("%d messages, inflating allocated %d bytes for each", s.messages, got/times)
+	}
+	payload := prose(1000)
+	got = allocated(func() {
+		for range times {
+			dst = ws.AppendDeflated(dst[:0], ws.Binary, payload)
+		}
+	})
+	if got/times > compressor/2 {
+		t.Errorf("deflating allocated %d bytes for each message", got/times)
+	}
+}
+
+func TestAWindowIsAllThatIsHeldWithTakeover(t *testing.T) {
+	held := func() uint64 {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.GC() // pools keep what they have for one more
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	c := &ws.Config{Client: true, Deflate: true, Takeover: true}
+	stream := new(ws.Deflater).NewStream()
+	var inputs [][]byte
+	for range 100 {
+		inputs = append(inputs, stream.AppendFrame(nil, ws.Binary, prose(20_000)))
+	}
+	var (
+		d *ws.Decoder
+		s counter
+	)
+	before := held()
+	for _, input := range inputs {
+		if _, err := c.Decode(&d, input, &s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := int64(held()) - int64(before); d == nil || s.messages != 100 || got > 100_000 {
+		t.Errorf("%d messages, %d bytes are held", s.messages, got)
+	}
+	runtime.KeepAlive(inputs)
+	d.Release()
+}

@@ -38,7 +38,7 @@ func TestReadsTheSameHoweverTheInputIsCut(t *testing.T) {
 		if got := read(t, c, bytewise(input)...); !same(got, want) {
 			t.Errorf("%s, bytewise: got %v, want %v", name, got, want)
 		}
-		for cut := range input {
+		for cut := 0; cut < len(input); cut += 1 + len(input)/2000 { // everywhere, but in the one that is long
 			if got := read(t, c, input[:cut], input[cut:]); !same(got, want) {
 				t.Errorf("%s, cut at %d: got %v, want %v", name, cut, got, want)
 			}

@@ -177,10 +177,12 @@ func manyNames(n int) string {
 }
 
 func TestRefusesHTTP2(t *testing.T) {
-	r := asked(t)
-	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/2.0", 2, 0
-	if _, refusal := ws.Upgrade(r, nil, ""); refusal == nil || refusal.Status != 400 {
-		t.Errorf("got %v", refusal)
+	for minor := range 2 {
+		r := asked(t)
+		r.ProtoMajor, r.ProtoMinor = 2, minor
+		if _, refusal := ws.Upgrade(r, nil, ""); refusal == nil || refusal.Status != 400 {
+			t.Errorf("2.%d: got %v", minor, refusal)
+		}
 	}
 }
 
@@ -264,4 +266,3 @@ func TestAnswersNothingBetweenTheLines(t *testing.T) {
 		t.Errorf("and %q", got)
 	}
 }
-
