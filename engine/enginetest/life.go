@@ -71,6 +71,9 @@ func feedsNothingOnceClosed(f *fixture) {
 					f.Errorf("publish, closed %v: %v", after > 0, err)
 					return
 				}
+				if err != nil {
+					time.Sleep(time.Millisecond) // a moment for Close
+				}
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/protocol"
@@ -185,7 +186,10 @@ func readIsAtomic(f *fixture) {
 	var readers sync.WaitGroup
 	for range 4 {
 		readers.Go(func() {
-			for end := false; !end; {
+			for i, end := 0, false; !end; i++ {
+				if i%100 == 99 {
+					time.Sleep(time.Millisecond) // a moment for the others
+				}
 				end = published.Load()
 				page, err := f.engine.Read(context.Background(), f.name("room"), engine.Query{Since: start, Limit: 10_000})
 				newest := start
