@@ -38,8 +38,8 @@ func (l *log) drop() int64 {
 // trim lets go what passes a bound.
 func (l *log) trim(keep engine.Retention, now time.Duration) {
 	for l.entries.n > 0 {
-		oldest := l.entries.at(0)
-		if l.entries.n <= keep.Messages && (keep.Bytes == 0 || l.bytes <= keep.Bytes) && (keep.Age == 0 || now-oldest.at <= keep.Age) {
+		small := l.entries.n <= keep.Messages && (keep.Bytes == 0 || l.bytes <= keep.Bytes)
+		if small && (keep.Age == 0 || now-l.entries.at(0).at <= keep.Age) {
 			return
 		}
 		l.drop()

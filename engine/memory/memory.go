@@ -1,8 +1,8 @@
 // Package memory is the engine that lives in the process: positions, logs and duplicates are kept in memory and end
 // with it. Nothing in it waits, so a publish is stored, fed and answered before the call returns.
 //
-// A publish walks publish.go: find the room (room.go), recognise a duplicate (once.go, keys.go, producer.go), keep the
-// message (log.go, latest.go), feed it. What is kept is bounded by evict.go and swept by sweep.go.
+// A publish walks publish.go: find the room (room.go), recognise a duplicate (keys.go, producer.go), keep the message
+// (log.go, latest.go), feed it. What is kept is bounded by evict.go and swept by sweep.go.
 package memory
 
 import (
