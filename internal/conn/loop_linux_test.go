@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -162,7 +163,7 @@ func descriptors(t testing.TB) int {
 }
 
 func TestNothingOfTheOriginalIsLeft(t *testing.T) {
-	p := newPoller(t, Options{})
+	p := newPoller(t, Options{Loops: 1})
 	warm := newRecorder()
 	open(t, p, overLoop, warm, "")
 	goroutines, before := runtime.NumGoroutine(), descriptors(t)
@@ -277,7 +278,11 @@ func TestALateResumeFindsTheConnectionGone(t *testing.T) {
 	r.onWritable = func() { r.conn.Resume() }
 	client, otherClient := open(t, p, overLoop, r, ""), open(t, p, overLoop, other, "")
 	busy, release := make(chan struct{}), make(chan struct{})
-	other.onReceived = func(p []byte) int { close(busy); <-release; return len(p) }
+	var once sync.Once
+	other.onReceived = func(p []byte) int {
+		once.Do(func() { close(busy); <-release })
+		return len(p)
+	}
 	taken, _ := fill(t, &r.conn, 8192)
 	mustWrite(t, otherClient, "x")
 	<-busy
@@ -287,7 +292,6 @@ func TestALateResumeFindsTheConnectionGone(t *testing.T) {
 	if err := r.untilClosed(t); err != io.EOF {
 		t.Errorf("closed with %v", err)
 	}
-	other.onReceived = func(p []byte) int { return len(p) }
 	mustWrite(t, otherClient, "y") // a turn later
 	other.untilReceived(t, "xy")
 	r.until(t, "closed once", func() bool { return r.writable == 1 })
