@@ -21,7 +21,7 @@ func layers() []archtest.Layer {
 			Imports:  []string{"engine", "internal/rule"},
 			Outside:  []string{"github.com/alecthomas/kong", "go.yaml.in/yaml/v3"},
 		},
-		{Packages: []string{"conformance/..."}, Imports: []string{".", "internal/wire/...", "internal/conn"}, Outside: library},
+		{Packages: []string{"conformance/..."}, Imports: []string{".", "protocol", "internal/wire/...", "internal/conn"}, Outside: library},
 		{Packages: []string{"examples/..."}, Imports: []string{".", "auth", "client", "engine/...", "protocol", "wireroomtest"}},
 		{Packages: []string{"bench/..."}, Imports: []string{".", "client", "engine/...", "protocol", "internal/..."}, Outside: library},
 

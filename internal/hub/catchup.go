@@ -152,11 +152,13 @@ func (r *room) stepThroughLog(m *Member, s step) step {
 		return r.step(m)
 	}
 	framing := m.receiver.Framing()
-	for _, p := range messages {
+	for i, p := range messages {
 		s.frames = framing.AppendFrame(s.frames, p)
-	}
-	if page.More && len(messages) > 0 {
-		s.position = messages[len(messages)-1].Position
+		last := i == len(messages)-1
+		if !last && len(s.frames) >= maxRunBytes || last && page.More {
+			s.position = p.Position
+			return s
+		}
 	}
 	return s
 }

@@ -3,13 +3,13 @@
 /** How many characters a chat message may have. */
 export const MAX_TEXT = 500;
 
-const STOP = new Set([1000, 1002, 1003, 1007, 1008, 1009, 4400, 4403]);
+const STOP = new Set([1000, 1002, 1003, 1007, 1008, 1009]); // and 44xx but for those of TOKEN
 const TOKEN = new Set([4401]);
 
 /** What a client does after a close code: "stop", "token" (one new token, else stop) or "reconnect". */
 export function advice(code) {
-  if (STOP.has(code)) return "stop";
-  return TOKEN.has(code) ? "token" : "reconnect";
+  if (TOKEN.has(code)) return "token";
+  return STOP.has(code) || (code >= 4400 && code < 4500) ? "stop" : "reconnect";
 }
 
 /** Milliseconds that a close reason such as "draining;retry=3.2" asks to wait; 0 when it asks for nothing. */

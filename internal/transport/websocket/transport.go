@@ -56,8 +56,12 @@ const (
 	maxWindowBits = 15
 )
 
-// drainWaves is in how many parts a drain closes connections.
-const drainWaves = 20
+// How a drain closes connections.
+const (
+	drainWaves  = 20               // in so many parts
+	drainSpread = 30 * time.Second // over this time at the most
+	drainRetry  = 5 * time.Second  // and asks each to come back within this
+)
 
 // errShutDown is why connections end that a drain left behind.
 var errShutDown = errors.New("the server was shut down")
@@ -72,6 +76,7 @@ type Transport struct {
 	decode   [2]ws.Config                // without and with it
 	table    table
 	draining atomic.Bool
+	opening  atomic.Int32 // upgrades under way
 }
 
 // New returns a transport. Close ends it.
@@ -90,19 +95,26 @@ func New(o Options) *Transport {
 }
 
 // Drain refuses new connections and tells those that are open to come back, each after a time of its own: they are
-// closed in waves over half of the time that ctx leaves, or 5 seconds. It returns when they are gone or ctx has ended.
+// closed in waves over half of the time that ctx leaves, 30 seconds at the most. It returns when they are gone or ctx
+// has ended.
 func (t *Transport) Drain(ctx context.Context) error {
 	t.draining.Store(true)
-	spread := 5 * time.Second
+	for t.opening.Load() > 0 { // those that were let in before are drained too
+		if !sleep(ctx, time.Millisecond) {
+			return context.Cause(ctx)
+		}
+	}
+	spread := drainSpread
 	if deadline, ok := ctx.Deadline(); ok {
-		spread = max(time.Until(deadline)/2, 0)
+		spread = min(max(time.Until(deadline)/2, 0), drainSpread)
 	}
 	all := t.table.all()
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for wave := range drainWaves {
-		from, to := wave*len(all)/drainWaves, (wave+1)*len(all)/drainWaves
+		from := (wave*len(all) + drainWaves - 1) / drainWaves
+		to := ((wave+1)*len(all) + drainWaves - 1) / drainWaves
 		for _, c := range all[from:to] {
-			c.drain(spread)
+			c.drain(min(spread, drainRetry))
 		}
 		if to == len(all) {
 			break

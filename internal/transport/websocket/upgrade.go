@@ -22,6 +22,8 @@ const (
 
 // ServeHTTP implements http.Handler: it upgrades a request and hands the connection over to the poller.
 func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	t.opening.Add(1)
+	defer t.opening.Add(-1)
 	offered := ws.Subprotocols(r.Header)
 	hand, refusal := ws.Upgrade(r, t.deflate, selectSubprotocol(offered))
 	switch {
@@ -86,13 +88,7 @@ func (t *Transport) takeOver(w http.ResponseWriter, c *connection, response []by
 	}
 	c.session.Start()
 	t.table.add(c)
-	if t.draining.Load() { // since this request was looked at: a drain may not have seen the connection
-		c.drain(lateSpread)
-	}
 }
-
-// lateSpread is the longest time after which a connection is asked to come back that was opened during a drain.
-const lateSpread = time.Second
 
 // hijack takes the connection of a request from net/http, with the bytes that it has read already.
 func hijack(w http.ResponseWriter) (nc net.Conn, early []byte, err error) {
