@@ -83,8 +83,15 @@ func TestBytesBoundTheQueueToo(t *testing.T) {
 			p.message("general", offset)
 		}
 		synctest.Wait()
-		if n := len(r.queue.events); n < 4 || n > 5 {
+		n := len(r.queue.events)
+		if n < 4 || n > 5 {
 			t.Errorf("%d events are kept", n)
+		}
+		readMessages(t, r, 11, 10+n)
+		p.page(p.expect("history"), 11+n, 30, false)
+		readMessages(t, r, 11+n, 30)
+		if r.queue.bytes != 0 {
+			t.Errorf("an empty queue of %d bytes", r.queue.bytes)
 		}
 	})
 }

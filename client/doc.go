@@ -35,7 +35,7 @@
 // reader. The room falls behind instead: what the server sends of it is dropped, and once half of the queue was
 // read the client fetches what it dropped from the room's history, page by page, until the room is live again. The
 // reader sees nothing of this but the order of the room. Where the history does not reach back that far, the
-// reader gets a Gap. A queue passes its bounds only by what one reply may hold: one page of history, or one Gap.
+// reader gets a Gap. A queue passes its bounds only by a page of history, by a Gap, and by a last Kicked.
 //
 // # What a publish promises
 //

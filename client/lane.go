@@ -75,13 +75,11 @@ func (l *lane) next(now time.Time) (p *publication, wait time.Time) {
 // follows reports whether the server cannot store p when it refuses last, which is on its way: their numbers must be
 // of one series.
 func (l *lane) follows(p, last *publication) bool {
-	if p.keyed() || last.keyed() {
-		return false
+	series := p.producer
+	if series == "" {
+		series = l.producer
 	}
-	if p.producer == "" {
-		return last.producer == l.producer
-	}
-	return last.producer == p.producer
+	return !p.keyed() && !last.keyed() && last.producer == series
 }
 
 // number gives p its number, if it has none and needs one.

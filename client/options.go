@@ -17,7 +17,7 @@ import (
 // Options say how a client connects and behaves. The zero value connects anonymously.
 //
 // Functions given here are called from the client's own goroutines: they must end when their context does, and must
-// not call Close.
+// neither call Close nor wait for anything that the server has to answer.
 type Options struct {
 	// Token says who the client is. Without Token and TokenFunc the client is anonymous: the server makes up a user
 	// and hands a token for it out, with which the client comes back as the same user.
@@ -44,7 +44,7 @@ type Options struct {
 	// Compress asks the server to compress what it sends (permessage-deflate).
 	Compress bool
 
-	// ConnectTimeout bounds one attempt, up to the welcome. Default 15 s.
+	// ConnectTimeout bounds one attempt, from TokenFunc to the welcome. Default 15 s.
 	ConnectTimeout time.Duration
 	// KeepDialing makes Dial try until its context ends, instead of returning the first failure.
 	KeepDialing bool

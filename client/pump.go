@@ -20,7 +20,11 @@ func (c *Client) pump(ctx context.Context) {
 	var out frames
 	for ctx.Err() == nil {
 		out.reset()
-		s, next := c.gather(&out)
+		s, next, failed := c.gather(&out)
+		if failed != nil {
+			s.link.abort(failed)
+			continue
+		}
 		if len(out.buf) > 0 {
 			c.write(s, out.buf)
 			continue
@@ -56,31 +60,30 @@ func (c *Client) write(s *session, frames []byte) {
 }
 
 // gather appends to out what is to be written now, in the session that it returns. When that is nothing, next is when
-// to look again; zero for not before poke.
-func (c *Client) gather(out *frames) (s *session, next time.Time) {
+// to look again; zero for not before poke. With failed the session is to be ended.
+func (c *Client) gather(out *frames) (s *session, next time.Time, failed error) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	next = c.outbox.expire(now, c.options.RetryFor)
 	s = c.session
 	if s == nil || s.mute {
-		return s, next
+		return s, next, nil
 	}
 	s.writeControl(out)
 	if s.goodbye {
 		out.buf = appendClose(out.buf, ws.CloseNormal, "")
 		s.mute = true
-		return s, next
+		return s, next, nil
 	}
 	s.writeCalls(out, &s.calls)
 	if !s.greeted {
-		return s, next
+		return s, next, nil
 	}
 	probe, dead := s.live.check(now)
 	if dead {
 		s.mute = true
-		s.link.abort(errSilent)
-		return s, next
+		return s, next, errSilent
 	}
 	if probe {
 		out.request(&protocol.Request{Type: []byte(protocol.TypePing)}, 0)
@@ -88,7 +91,7 @@ func (c *Client) gather(out *frames) (s *session, next time.Time) {
 	c.roster.write(s, out, now)
 	s.writeCalls(out, &c.calls)
 	next = earlier(next, c.outbox.write(s, out, now))
-	return s, earlier(earlier(next, c.roster.due), s.live.due())
+	return s, earlier(earlier(next, c.roster.due), s.live.due()), nil
 }
 
 // writeControl appends the answers to pings.

@@ -251,6 +251,9 @@ func TestGivesUpAfterTheAttemptsAllowed(t *testing.T) {
 		if !errors.Is(c.Err(), ErrGaveUp) {
 			t.Errorf("closed with %v", c.Err())
 		}
+		if len(l.conns) != 0 {
+			t.Error("it tried once more")
+		}
 		if _, err := r.wait(); !errors.Is(err, ErrGaveUp) {
 			t.Errorf("Join returned %v", err)
 		}

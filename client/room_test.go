@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -149,6 +150,29 @@ func TestManyReadersShareARoom(t *testing.T) {
 		_ = c.Close()
 		for _, reader := range readers {
 			reader.must(t) // Close ends every one of them
+		}
+	})
+}
+
+func TestEveryReaderThatWaitsIsServed(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		_, r, _, p := startJoined(t, Options{})
+		var readers []*outcome[Event] // each reads once, so that none can wake another later
+		for range 4 {
+			readers = append(readers, later(func() (Event, error) { return r.Next(t.Context()) }))
+		}
+		synctest.Wait()
+		var both bytes.Buffer
+		for offset := 11; offset <= 12; offset++ {
+			text := fmt.Sprintf(`{"type":"message","room":"general","pos":%q,"from":{"user":"bob"},"ts":1,"data":1}`, at(offset))
+			_ = writeFrame(&both, 1, []byte(text))
+		}
+		_ = writeFrame(&both, 1, []byte(`{"type":"kicked","room":"general","reason":"spam","for":60}`))
+		p.raw(both.String())
+		for _, reader := range readers {
+			if !reader.returned() {
+				t.Fatal("a reader still waits")
+			}
 		}
 	})
 }

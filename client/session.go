@@ -33,6 +33,7 @@ type session struct {
 	goodbye  bool        // the close frame is to be written
 	mute     bool        // nothing is to be written any more
 	draining *CloseError // what draining has told; nil for nothing
+	failure  error       // with which the session is to end; nil for none
 }
 
 // newSession returns the session on l, which has no welcome yet.
@@ -140,7 +141,7 @@ func (s *session) reply(e *protocol.Envelope) error {
 	delete(s.pending, id)
 	ask.answered(c, r)
 	c.poke()
-	return nil
+	return s.failure
 }
 
 // push takes what the server sent unasked.
@@ -246,7 +247,7 @@ func (s *session) authenticate() error {
 	q := authCall(token, c.options.Name)
 	q.settled = func(err *protocol.Error) {
 		if err != nil {
-			s.link.abort(fmt.Errorf("auth: %w", err))
+			s.failure = fmt.Errorf("auth: %w", err)
 		}
 	}
 	s.calls = append(s.calls, q)

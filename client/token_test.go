@@ -33,7 +33,7 @@ func TestTokenFuncIsAskedWhenATokenIsNeeded(t *testing.T) {
 		}
 		p := presented("t1")
 		p.upgrade()
-		p.welcome("")
+		p.welcome(`"token":"not for us"`)
 		c := dialled.must(t)
 		p.cut()
 		p = presented("t1") // still good
