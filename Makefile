@@ -1,0 +1,69 @@
+# Each of these sets up what it needs, on a fresh Debian with Go as on any other machine:
+#
+#   make run     start a server on http://127.0.0.1:8080   (ARGS="--listen :9000" for its flags)
+#   make test    everything that CI runs
+#   make lint    what a reader would find, found by a program
+#   make bench   measure, and compare with the time before   (PACKAGES=./protocol BENCH=Parse COUNT=10)
+#   make fmt     format the source
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench fmt
+
+ARGS ?=
+PACKAGES ?= ./...
+BENCH ?= .
+COUNT ?= 6
+
+tool := go tool -modfile=tools/go.mod
+# Folders with clients in JavaScript, each with tests of its own: `npm test` runs them.
+pages := $(patsubst %/package.json,%,$(wildcard test/browser/package.json clients/typescript/package.json))
+# Folders whose npm modules the Go tests need.
+outside := test/outside
+binary := $(CURDIR)/.cache/wireroom
+say = @printf '\n== %s\n'
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+run:
+	@go run ./cmd/wireroom serve $(ARGS)
+
+test:
+	$(say) 'what the tests need'
+	@test/setup/need.sh gcc node npm chromium python-websockets
+	@test/setup/modules.sh $(outside) $(pages)
+	@go mod download
+	$(say) 'go vet'
+	@go vet ./...
+	$(say) 'the architecture: imports, sizes, state'
+	@go test -count=1 ./internal/archtest
+	$(say) 'go test -race'
+	@go test -race -timeout 9m ./...
+	@go build -o $(binary) ./cmd/wireroom
+	@for folder in $(pages); do \
+		printf '\n== npm test in %s\n' "$$folder"; \
+		WIREROOM_BIN=$(binary) npm test --prefix "$$folder" --silent; \
+	done
+	$(say) 'all tests passed'
+
+lint:
+	$(say) 'golangci-lint'
+	@$(tool) golangci-lint run ./...
+	$(say) 'the portable parts build elsewhere'
+	@for system in darwin windows; do GOOS=$$system CGO_ENABLED=0 go vet ./...; done
+	$(say) 'modules'
+	@go mod verify
+	@go mod tidy -diff
+	$(say) 'nothing found'
+
+bench:
+	@mkdir -p .cache
+	@if [[ -f .cache/bench.txt ]]; then mv .cache/bench.txt .cache/bench-before.txt; fi
+	@go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PACKAGES) | tee .cache/bench.txt
+	$(say) 'in short; before and after, if it ran before'
+	@$(tool) benchstat $$(ls .cache/bench-before.txt 2>/dev/null || true) .cache/bench.txt
+
+fmt:
+	@git ls-files --cached --others --exclude-standard -- '*.go' ':!*/testdata/*' | xargs $(tool) gofumpt -w
