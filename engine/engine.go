@@ -127,6 +127,10 @@ type Inline interface{ Inline() }
 // Durability is the trait of an engine that says how it keeps messages: memory (the default), disk or engine.
 type Durability interface{ Durability() string }
 
+// Health is the trait of an engine that can fail for good: Health returns nil, or why nothing is stored any more until
+// the engine is opened anew.
+type Health interface{ Health() error }
+
 // Feed is what an engine hands messages to: the node's hub.
 type Feed interface {
 	// Deliver hands over a message of a subscribed room, in the room's order. An engine may call it with a lock of
