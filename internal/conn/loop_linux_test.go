@@ -83,9 +83,9 @@ func TestTurnsAreFair(t *testing.T) {
 	var turn, floodTurn, floods, served atomic.Int64
 	p := newPoller(t, Options{Loops: 1, TurnEnd: func() { turn.Add(1) }})
 	flood, other := newRecorder(), newRecorder()
-	otherClient := open(t, p, overLoop, other, "")
 	other.onReceived = func(p []byte) int { served.Store(floods.Load()); return len(p) }
-	other.until(t, "served once", func() bool { mustWrite(t, otherClient, "x"); return true })
+	otherClient := open(t, p, overLoop, other, "")
+	mustWrite(t, otherClient, "x")
 	other.untilReceived(t, "x")
 
 	ready := make(chan struct{})
@@ -276,13 +276,13 @@ func TestReceivesEarlyBytesWhileTheSocketIsFull(t *testing.T) {
 func TestALateResumeFindsTheConnectionGone(t *testing.T) {
 	p, r, other := newPoller(t, Options{Loops: 1}), newRecorder(), newRecorder()
 	r.onWritable = func() { r.conn.Resume() }
-	client, otherClient := open(t, p, overLoop, r, ""), open(t, p, overLoop, other, "")
 	busy, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	other.onReceived = func(p []byte) int {
 		once.Do(func() { close(busy); <-release })
 		return len(p)
 	}
+	client, otherClient := open(t, p, overLoop, r, ""), open(t, p, overLoop, other, "")
 	taken, _ := fill(t, &r.conn, 8192)
 	mustWrite(t, otherClient, "x")
 	<-busy
