@@ -311,6 +311,47 @@ func TestWhatTheServerForgotIsAGap(t *testing.T) {
 	}
 }
 
+func TestARoomOfTheLatestBeginsWithTheNewestOfEachEvent(t *testing.T) {
+	latest := wireroom.Rule{Pattern: "**", Delivery: wireroom.Latest, History: engine.Retention{Messages: 1, Bytes: 1 << 20, Age: time.Hour, Latest: true}}
+	_, url := serve(t, wireroom.Options{Rules: []wireroom.Rule{latest}})
+	var w wires
+	c := connect(t, url, client.Options{Dial: w.dial})
+	publish := func(c *client.Client, n int) {
+		t.Helper()
+		for i := range n {
+			if _, err := c.Publish(t.Context(), "prices", i, client.PublishOptions{Event: fmt.Sprint("e", i%3)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	publish(c, 20)
+	r := enter(t, c, "prices", client.JoinOptions{})
+	expect := func(want ...string) {
+		t.Helper()
+		for _, text := range want {
+			if m := take[*protocol.Message](t, r); m.Event+" "+string(m.Data) != text {
+				t.Errorf("%s is %s, want %s", m.Event, m.Data, text)
+			}
+		}
+	}
+	expect("e2 17", "e0 18", "e1 19")
+	w.cut()
+	other := connect(t, url, client.Options{})
+	publish(other, 12)
+	newest := make(map[string]string) // by event; what came before and after the cut depends on when it was noticed
+	for newest["e0"] != "9" || newest["e1"] != "10" || newest["e2"] != "11" {
+		e, err := r.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, ok := e.(*protocol.Message); ok {
+			newest[m.Event] = string(m.Data)
+		}
+	}
+	publish(other, 1)
+	expect("e0 0")
+}
+
 func TestPeopleAreSeenAndSeeEachOther(t *testing.T) {
 	_, url := serve(t, wireroom.Options{})
 	alice := connect(t, url, client.Options{Name: "Alice"})

@@ -1,8 +1,10 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -182,6 +184,34 @@ func TestStatesAreToldInOrder(t *testing.T) {
 		}
 		if s := told.last(); !errors.Is(s.Err, ErrClosed) {
 			t.Errorf("closed with %v", s.Err)
+		}
+	})
+}
+
+// logHook is a log handler that calls a function for each line.
+type logHook struct {
+	slog.Handler
+	line func(text string)
+}
+
+func (h logHook) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h logHook) Handle(_ context.Context, r slog.Record) error { h.line(r.Message); return nil }
+
+func TestWithoutAConnectionTheStatusSaysSoAtOnce(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		statuses := make(chan State, 1)
+		var status func() Status
+		logger := slog.New(logHook{slog.DiscardHandler, func(text string) {
+			if text == "not connected" { // which is before OnState is told
+				statuses <- status().State
+			}
+		}})
+		c, _, p := start(t, Options{Logger: logger})
+		status = c.Status
+		p.cut()
+		if got := <-statuses; got != Connecting {
+			t.Errorf("the status is %v", got)
 		}
 	})
 }

@@ -177,6 +177,33 @@ func TestEveryReaderThatWaitsIsServed(t *testing.T) {
 	})
 }
 
+func TestAReaderWakesTheNext(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		_, r, _, p := startJoined(t, Options{})
+		for _, end := range []string{
+			`{"type":"user_left","room":"general","user":"c","count":2}`,
+			`{"type":"kicked","room":"general","reason":"spam","for":60}`,
+		} {
+			p.send(`{"type":"user_joined","room":"general","user":"c","count":3}`)
+			p.send(end)
+			synctest.Wait()
+			<-r.ready // as a reader that had found nothing just before, and then takes one event only
+			_, _ = r.pop()
+			select {
+			case <-r.ready:
+			default:
+				t.Error("the next reader was not woken")
+			}
+			_, _ = r.pop()
+		}
+		select {
+		case <-r.ready:
+		default:
+			t.Error("the next reader was not woken to learn of the end")
+		}
+	})
+}
+
 func TestMessagesYieldsGapsAndGoesOn(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		_, r, _, p := startJoined(t, Options{})
