@@ -110,10 +110,15 @@ func (l *lane) landed(p *publication) {
 // remove takes p, which is not on its way, out of the lane.
 func (l *lane) remove(p *publication) {
 	i := slices.Index(l.queue, p)
-	if i < 0 {
+	switch {
+	case i < 0:
 		return
+	case i == 0: // the usual one: nothing is moved for it
+		l.queue[0] = nil
+		l.queue = l.queue[1:]
+	default:
+		l.queue = slices.Delete(l.queue, i, i+1)
 	}
-	l.queue = slices.Delete(l.queue, i, i+1)
 	if i < l.sent {
 		l.sent--
 	}
