@@ -31,6 +31,14 @@ func TestEnvelopesOfTheApplicationsOwnTypes(t *testing.T) {
 		if e := waiting.must(t); e.Kind != "bare" || e.Data != nil {
 			t.Errorf("%+v", e)
 		}
+		p.send(`{"type":"one"}`)
+		p.send(`{"type":"two"}`)
+		synctest.Wait()
+		<-c.customs.ready // as a reader that had found nothing just before, and then takes one only
+		_, _ = c.popCustom()
+		if e, err := c.NextCustom(t.Context()); err != nil || e.Kind != "two" || len(c.customs.ready) != 1 {
+			t.Errorf("%+v, %v; the next reader is woken %d times", e, err, len(c.customs.ready))
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := c.NextCustom(ctx); !errors.Is(err, context.Canceled) {

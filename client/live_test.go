@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"testing"
@@ -149,6 +150,16 @@ func TestAServerThatReadsNothingIsLeft(t *testing.T) {
 		p.published(p.expect("publish"), 1)
 		publishing.must(t)
 	})
+}
+
+func TestTheFirstCauseOfAnEndCounts(t *testing.T) {
+	conn, _ := net.Pipe()
+	l := &link{conn: conn}
+	l.abort(errSilent)
+	l.abort(errDead)
+	if err := l.read(t.Context(), nil); err != errSilent {
+		t.Errorf("the connection ended with %v", err)
+	}
 }
 
 func TestWhatCannotBeReadIsLeftAside(t *testing.T) {

@@ -266,6 +266,19 @@ func TestLeaveWhileItIsRejoined(t *testing.T) {
 	})
 }
 
+func TestLeaveReturnsWithTheConnection(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, r, _, p := startJoined(t, Options{})
+		publish(t, c, 1) // is not read, so that nothing behind it can be written
+		leaving := later(func() (int, error) { return 0, r.Leave(t.Context()) })
+		if leaving.returned() {
+			t.Error("Leave returned without an answer")
+		}
+		p.cut()
+		leaving.must(t)
+	})
+}
+
 func TestLeaveHoldsEvenIfItsContextEnds(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		_, r, _, p := startJoined(t, Options{})

@@ -291,7 +291,13 @@ func (p *peer) message(room string, offset int) {
 func (p *peer) close(code int, reason string) {
 	p.t.Helper()
 	p.frame(8, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
-	_, _ = io.Copy(io.Discard, p.reader) // the client's answer
+	opcode, payload, err := readFrame(p.reader)
+	for err == nil && opcode != 8 {
+		opcode, payload, err = readFrame(p.reader)
+	}
+	if err != nil || len(payload) != 2 || int(binary.BigEndian.Uint16(payload)) != code {
+		p.t.Errorf("a close with %d was answered with opcode %d %x, %v", code, opcode, payload, err)
+	}
 	_ = p.conn.Close()
 }
 

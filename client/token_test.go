@@ -165,6 +165,42 @@ func TestAuthThatIsRefusedEndsTheDial(t *testing.T) {
 	})
 }
 
+func TestAuthThatIsRefusedSaysWhatToDo(t *testing.T) {
+	for _, test := range []struct {
+		code string
+		stop bool
+	}{{"unauthorized", false}, {"token_expired", false}, {"forbidden", true}, {"overloaded", false}} {
+		t.Run(test.code, func(t *testing.T) {
+			inTime(t, func(t *testing.T) {
+				count := 0
+				c, l, p := start(t, Options{TokenFunc: func(context.Context) (string, error) {
+					count++
+					return fmt.Sprint("t", count), nil
+				}})
+				p.cut()
+				p = l.accept()
+				p.upgrade()
+				p.send(`{"type":"auth_required","timeout":10}`)
+				e := p.expect("auth")
+				p.send(`{"type":"auth_required","timeout":10}`) // once is enough
+				p.fail(e, test.code, "")
+				if test.stop {
+					<-c.Done()
+					return
+				}
+				want := "Bearer t2"
+				if test.code == "overloaded" {
+					want = "Bearer t1"
+				}
+				p = l.accept()
+				if got := p.request.Header.Get("Authorization"); got != want {
+					t.Errorf("it came back with %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
 func TestAnAnonymousClientComesBackAsTheSameUser(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		l := listen(t)
