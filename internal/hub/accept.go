@@ -15,6 +15,7 @@ const repairDelay = 250 * time.Millisecond
 // dropped; after a hole it is held until the hole is filled. The room is locked.
 func (r *room) accept(m *protocol.Message) {
 	switch {
+	case r.dead:
 	case m.Position.IsZero():
 		r.append(&entry{push: m, exclude: m.Exclude, bytes: 2 * m.Size()})
 	case r.early != nil:
@@ -62,10 +63,11 @@ func (r *room) repair() {
 func (r *room) splice(page engine.Page) bool {
 	early := r.early
 	r.early = nil
+	if r.dead {
+		return true
+	}
 	if page.Refused != "" {
-		before := r.tail.bytes
-		r.tail.reset(page.Head)
-		r.hub.tailBytes.Add(-int64(before))
+		r.reset(page.Head)
 		r.append(&entry{push: &protocol.Gap{Room: r.name, Reason: page.Refused, Position: page.Head}, bytes: 256})
 	}
 	for _, m := range page.Messages {
@@ -79,24 +81,6 @@ func (r *room) splice(page engine.Page) bool {
 		r.accept(m)
 	}
 	return true
-}
-
-// verify compares the tail's head with the engine's and repairs the difference.
-func (r *room) verify() {
-	select {
-	case <-r.opened:
-	case <-r.hub.ctx.Done():
-		return
-	}
-	r.mu.Lock()
-	busy := r.early != nil || r.openErr != nil
-	if !busy {
-		r.early = []*protocol.Message{}
-	}
-	r.mu.Unlock()
-	if !busy {
-		r.repair()
-	}
 }
 
 // sleep waits, or until the hub is closed.

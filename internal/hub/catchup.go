@@ -15,6 +15,7 @@ const replayMessages = 256
 type lag struct {
 	position protocol.Position // of the newest stored message that the member has
 	liveFrom uint64            // entries before it that are not stored are not for the member
+	replayTo uint64            // entries before it are the replay of a join, which everybody gets
 	inTail   bool
 	replay   bool // since the join; otherwise the member was too slow
 	passed   bool // entries that are not stored were passed over
@@ -105,9 +106,6 @@ func (r *room) step(m *Member) step {
 	framing := m.receiver.Framing()
 	for _, p := range l.notices {
 		s.frames = framing.AppendFrame(s.frames, p)
-		if gap, ok := p.(*protocol.Gap); ok {
-			s.position = gap.Position
-		}
 	}
 	if s.notices > 0 && !l.inTail {
 		return s
@@ -116,7 +114,8 @@ func (r *room) step(m *Member) step {
 		return r.stepThroughLog(m, s)
 	}
 	for _, e := range r.tail.run(nil, m.cursor) {
-		if m.wants(e) && (e.stored || s.cursor >= l.liveFrom) {
+		replayed := e.stored && s.cursor < l.replayTo
+		if replayed || m.wants(e) && (e.stored || s.cursor >= l.liveFrom) {
 			s.frames = append(s.frames, e.frame(framing)...)
 		}
 		s.cursor++
@@ -148,17 +147,17 @@ func (r *room) stepThroughLog(m *Member, s step) step {
 	if q.Latest && page.Refused == protocol.ReasonExpired {
 		messages = newerThan(messages, q.Since)
 	} else if page.Refused != "" {
+		// The position moves before the gap is delivered: a tail whose feed is late may prove the old one meanwhile.
 		m.lag.notices = append(m.lag.notices, r.gap(m, page))
+		m.lag.position = page.Head
 		return r.step(m)
 	}
 	framing := m.receiver.Framing()
-	for i, p := range messages {
+	for _, p := range messages {
 		s.frames = framing.AppendFrame(s.frames, p)
-		last := i == len(messages)-1
-		if !last && len(s.frames) >= maxRunBytes || last && page.More {
-			s.position = p.Position
-			return s
-		}
+	}
+	if page.More && len(messages) > 0 {
+		s.position = messages[len(messages)-1].Position
 	}
 	return s
 }

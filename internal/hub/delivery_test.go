@@ -177,21 +177,6 @@ func TestLatestRoomGivesTheNewestPerEventAndNotTheBacklog(t *testing.T) {
 	expect(t, "live", slow.say(t), "300")
 }
 
-func TestLatestRoomIsDeliveredInBoundedWrites(t *testing.T) {
-	latest := rule.Default
-	latest.Delivery, latest.History.Latest = rule.Latest, true
-	h := newHub(t, latest)
-	for i := range 40 {
-		m := &protocol.Message{Room: "r", Event: fmt.Sprint(i), Data: fmt.Appendf(nil, `"%020000d"`, i)}
-		publishLater(t, h, &engine.Publication{Message: m})
-	}
-	s := newSocket(h, new(lines), "a")
-	s.join(t, JoinRequest{Room: "r"})
-	if got := s.take(t); len(got) != 40 || s.largest > maxRunBytes+30_000 {
-		t.Fatalf("%d messages, in writes of up to %d bytes", len(got), s.largest)
-	}
-}
-
 func TestNothingFollowsALeave(t *testing.T) {
 	h := newHub(t)
 	s := newSocket(h, new(lines), "a")

@@ -64,7 +64,8 @@ type Hub struct {
 	graces    graces
 	kicks     kicks
 	events    events
-	work      sync.WaitGroup
+	heads     heads
+	work      work
 	ctx       context.Context // ends with Close: background work belongs to the hub, not to a caller
 	cancel    context.CancelCauseFunc
 }
@@ -106,7 +107,7 @@ func New(ctx context.Context, o Options) (*Hub, error) {
 // Close ends the hub's work and its engine.
 func (h *Hub) Close(ctx context.Context) error {
 	h.cancel(ErrClosed)
-	h.work.Wait()
+	h.work.stop()
 	h.events.stop()
 	return h.engine.Close(ctx)
 }
@@ -186,9 +187,30 @@ func (h *Hub) all() []*room {
 	return rooms
 }
 
-// background runs f in a goroutine that Close waits for.
-func (h *Hub) background(f func()) {
-	h.work.Go(f)
+// background runs f in a goroutine that Close waits for; once Close was called it does not.
+func (h *Hub) background(f func()) { h.work.start(f) }
+
+// work is the hub's goroutines.
+type work struct {
+	mu    sync.Mutex
+	group sync.WaitGroup
+	over  bool // nothing more is started
+}
+
+func (w *work) start(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.over {
+		w.group.Go(f)
+	}
+}
+
+// stop returns when everything has ended.
+func (w *work) stop() {
+	w.mu.Lock()
+	w.over = true
+	w.mu.Unlock()
+	w.group.Wait()
 }
 
 // dirty is the rooms that wait for a flush.

@@ -34,7 +34,6 @@ type socket struct {
 	full    bool
 	took    bytes.Buffer
 	writes  int
-	largest int
 	blocked int
 	removed []*protocol.Kicked
 	member  *Member
@@ -58,7 +57,6 @@ func (s *socket) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
 	}
 	s.took.Write(frames)
 	s.writes++
-	s.largest = max(s.largest, len(frames))
 	return conn.Sent
 }
 

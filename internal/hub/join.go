@@ -49,6 +49,11 @@ func (h *Hub) Join(ctx context.Context, q JoinRequest, receiver Receiver, joined
 	}
 	m := &Member{room: r, receiver: receiver, client: q.Client, presence: q.Presence}
 	r.mu.Lock()
+	if h.kicks.forbidden(q.Room, q.Client.User) { // since this join began: the kick did not find the member
+		r.mu.Unlock()
+		r.release()
+		return ErrKicked
+	}
 	switch {
 	case s.replay:
 	case s.joined.Recovered && s.joined.Position != r.tail.head: // more came since the position was proven
@@ -58,7 +63,7 @@ func (h *Hub) Join(ctx context.Context, q JoinRequest, receiver Receiver, joined
 	}
 	r.presence.join(r, q)
 	if s.replay {
-		m.lag = &lag{position: s.joined.Position, liveFrom: r.tail.next, replay: true}
+		m.lag = &lag{position: s.joined.Position, liveFrom: r.tail.next, replayTo: r.tail.next, replay: true}
 	} else {
 		r.goLive(m)
 	}
@@ -111,12 +116,13 @@ func (r *room) start(ctx context.Context, q JoinRequest) (start, error) {
 func (r *room) startInTail(since protocol.Position, s *start) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, proven := r.tail.after(since); !proven {
+	seq, proven := r.tail.after(since)
+	if !proven {
 		return false
 	}
 	s.joined.Recovered = true
 	s.joined.Position, s.joined.Head = since, r.tail.head
-	s.joined.Count = int(r.tail.head.Offset - since.Offset)
+	s.joined.Count = r.tail.stored(seq)
 	s.replay = s.joined.Count > 0
 	return true
 }

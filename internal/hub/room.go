@@ -22,19 +22,22 @@ type room struct {
 
 	// The shard's lock guards the life of the room: it is opened by its first joiner and closed by the tick when it
 	// had no pins for a while.
-	pins    int // members, and joins under way
-	empty   time.Time
-	closing bool
-	opened  chan struct{} // closed when openErr is set
-	openErr error
-	closed  chan struct{} // closed when the engine has unsubscribed
+	pins     int // members, and joins under way
+	empty    time.Time
+	closing  bool
+	opened   chan struct{} // closed when openErr is set
+	openErr  error
+	deserted bool          // openErr is only that the first joiner went away
+	closed   chan struct{} // closed when the engine has unsubscribed
 
 	mu       sync.Mutex
+	dead     bool      // closed: whoever still has the room appends nothing
 	members  []*Member // nil where one left during a flush
 	tail     tail
 	early    []*protocol.Message // fed while the tail cannot take them; not nil means opening or repairing
 	presence presence
 	flusher  flusher
+	quiet    quiet
 }
 
 // acquire returns the named room with one more pin, opened.
@@ -70,6 +73,9 @@ func (h *Hub) acquire(ctx context.Context, name string) (*room, error) {
 		if wait == r.closed {
 			continue
 		}
+		if r.deserted {
+			continue
+		}
 		if r.openErr != nil {
 			return nil, r.openErr
 		}
@@ -77,7 +83,8 @@ func (h *Hub) acquire(ctx context.Context, name string) (*room, error) {
 	}
 }
 
-// open subscribes the room and reads its head. When that fails the room is gone, for those who wait for it too.
+// open subscribes the room and reads its head. When that fails the room is gone, for those who wait for it too; but
+// when it failed because ctx ended, they try themselves.
 func (r *room) open(ctx context.Context) error {
 	page, err := r.subscribe(ctx)
 	if err != nil {
@@ -85,13 +92,13 @@ func (r *room) open(ctx context.Context) error {
 		s.mu.Lock()
 		delete(s.rooms, r.name)
 		s.mu.Unlock()
-		r.openErr = fmt.Errorf("open %q: %w", r.name, err)
+		r.openErr, r.deserted = fmt.Errorf("open %q: %w", r.name, err), ctx.Err() != nil
 		close(r.opened)
 		close(r.closed)
 		return r.openErr
 	}
 	r.mu.Lock()
-	r.tail.reset(page.Head)
+	r.reset(page.Head)
 	r.flusher.position = page.Head
 	early := r.early
 	r.early = nil
@@ -137,8 +144,8 @@ func (r *room) closeIfIdle(then time.Time) {
 	}
 	r.hub.engine.Unsubscribe(r.name)
 	r.mu.Lock()
-	r.hub.tailBytes.Add(-int64(r.tail.bytes))
-	r.tail.reset(r.tail.head)
+	r.dead = true
+	r.reset(r.tail.head)
 	r.mu.Unlock()
 	s.mu.Lock()
 	delete(s.rooms, r.name)
@@ -146,8 +153,17 @@ func (r *room) closeIfIdle(then time.Time) {
 	close(r.closed)
 }
 
+// reset forgets the tail; the log goes on after head. The room is locked.
+func (r *room) reset(head protocol.Position) {
+	r.hub.tailBytes.Add(-int64(r.tail.bytes))
+	r.tail.reset(head)
+}
+
 // append puts an entry onto the tail and asks for a flush. The room is locked.
 func (r *room) append(e *entry) {
+	if r.dead {
+		return
+	}
 	h := r.hub
 	rise := r.tail.append(e)
 	if h.tailBytes.Add(int64(rise)) > h.tailLimit {

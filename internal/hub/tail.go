@@ -129,6 +129,17 @@ func (t *tail) after(p protocol.Position) (seq uint64, proven bool) {
 	return t.first + uint64(i) + 1, true
 }
 
+// stored returns how many stored messages the tail holds from seq on.
+func (t *tail) stored(seq uint64) int {
+	n := 0
+	for ; seq < t.next; seq++ {
+		if t.at(seq).stored {
+			n++
+		}
+	}
+	return n
+}
+
 // lastStored returns the sequence of the newest stored entry, or first - 1 when the tail holds none.
 func (t *tail) lastStored() uint64 {
 	seq := t.next

@@ -39,6 +39,7 @@ func (h *Hub) tick(now time.Time, second bool) {
 			r.mu.Unlock()
 			r.closeIfIdle(now.Add(-linger))
 		}
+		h.compareHeads()
 	}
 	h.Flush()
 }
