@@ -1,0 +1,253 @@
+import { Backoff } from "./backoff.js";
+import { judge, waitOf } from "./closing.js";
+import { Alarm, Clock } from "./clock.js";
+import { WireroomError } from "./errors.js";
+import { Identity } from "./identity.js";
+import { Link } from "./link.js";
+import type { ConnectOptions, SocketClass, Status, Welcome } from "./types.js";
+import { onWake } from "./wake.js";
+import { type Envelope, subprotocolOf } from "./wire.js";
+
+/** The version of the protocol that this client speaks. */
+const version = 1;
+
+/** How a connection calls up. */
+export interface ConnectionEvents {
+  /** The server has let the client in; `link` is there. */
+  opened(welcome: Welcome): void;
+  received(envelope: Envelope): void;
+  /** The link that was opened is gone. */
+  lost(): void;
+  /** The state has changed, or an attempt has failed. */
+  changed(status: Status): void;
+}
+
+/** An attempt to get a link, and the link that it became. */
+interface Attempt {
+  token?: string;
+  /** The token goes in the first message and not in the handshake. */
+  inBand: boolean;
+  link?: Link;
+  /** The handshake has succeeded. */
+  upgraded?: boolean;
+  /** The token is on its way; a welcome before its answer is another user's. */
+  authenticating?: boolean;
+}
+
+/** Keeps a link to the server, until it is closed or told to stay away. */
+export class Connection {
+  status: Status = { state: "connecting", failures: 0 };
+  /** The link, while it is open. */
+  link?: Link;
+  readonly #address: string;
+  readonly #options: ConnectOptions;
+  readonly #events: ConnectionEvents;
+  readonly #identity: Identity;
+  readonly #backoff: Backoff;
+  readonly #clock = new Clock();
+  readonly #retry = new Alarm(() => void this.#attempt());
+  readonly #impatience = new Alarm(() => this.#fail(1006, "no welcome in time"));
+  readonly #endWake: () => void;
+  #current?: Attempt;
+  #openedAt = 0;
+  /** What `draining` told: when to come back, if the close does not say it. */
+  #drainingMs?: number;
+  /** The server told when to come back, which nothing makes earlier. */
+  #waitIsTold = false;
+  #inBand = false;
+
+  constructor(address: string, options: ConnectOptions, events: ConnectionEvents) {
+    this.#address = address;
+    this.#options = options;
+    this.#events = events;
+    this.#identity = new Identity(options.token);
+    this.#backoff = new Backoff(options.backoff);
+    this.#endWake = onWake(() => this.wake());
+    void this.#attempt();
+  }
+
+  /** Asks an open link for a sign of life, and makes the next attempt now unless the server has told when. */
+  wake(): void {
+    if (this.link) {
+      this.link.probe();
+    } else if (!this.#current && this.status.state !== "closed" && !this.#waitIsTold) {
+      this.status = { ...this.status, retryMs: undefined };
+      this.#events.changed(this.status);
+      void this.#attempt();
+    }
+  }
+
+  /** Ends it all. */
+  close(error: WireroomError): void {
+    if (this.status.state === "closed") {
+      return;
+    }
+    this.#retry.clear();
+    this.#endWake();
+    this.#lose({ state: "closed", failures: this.#backoff.failures, error }, 1000);
+  }
+
+  /** Fetches a new token and sends it, as the one of this link is about to expire. */
+  async #renew(link: Link): Promise<void> {
+    if (!this.#identity.renewable) {
+      return;
+    }
+    try {
+      const token = await this.#identity.fetch();
+      if (token && link === this.link) {
+        link.request({ type: "auth", token }, undefined, () => {});
+      }
+    } catch {
+      // The server closes the link when the token expires, and the next one begins with a new token.
+    }
+  }
+
+  async #attempt(): Promise<void> {
+    this.#retry.clear();
+    this.#waitIsTold = false;
+    const attempt: Attempt = { inBand: this.#inBand };
+    this.#current = attempt;
+    this.#impatience.set(this.#options.connectTimeoutMs ?? 15_000);
+    try {
+      attempt.token = await this.#identity.next();
+    } catch (cause) {
+      if (attempt === this.#current) {
+        this.#fail(1006, "", new WireroomError("unauthorized", "no token could be had", { cause, retryable: true }));
+      }
+      return;
+    }
+    if (attempt === this.#current) {
+      this.#dial(attempt);
+    }
+  }
+
+  #dial(attempt: Attempt): void {
+    const { token, inBand } = attempt;
+    const Socket = this.#options.WebSocket ?? (globalThis.WebSocket as SocketClass);
+    const protocols = ["wireroom.v1", ...(token && !inBand ? [subprotocolOf(token)] : [])];
+    try {
+      const link = new Link(new Socket(this.#address, protocols), {
+        opened: () => {
+          attempt.upgraded = true;
+          if (inBand && token) {
+            this.#authenticate(attempt);
+          }
+        },
+        received: (envelope) => this.#received(attempt, envelope),
+        ended: (code, reason) => {
+          if (attempt === this.#current) {
+            this.#fail(code, reason);
+          }
+        },
+      });
+      attempt.link = link;
+    } catch (cause) {
+      this.close(new WireroomError("unsupported", "the WebSocket cannot be made", { cause }));
+    }
+  }
+
+  #authenticate(attempt: Attempt): void {
+    attempt.authenticating = true;
+    attempt.link?.request({ type: "auth", token: attempt.token }, undefined, (reply, error) => {
+      attempt.authenticating = false;
+      if (reply && error) {
+        const refused = error.code === "unauthorized" || error.code === "token_expired";
+        this.#fail(refused ? 4401 : error.retryable ? 4500 : 4403, error.code);
+      }
+    });
+  }
+
+  #received(attempt: Attempt, envelope: Envelope): void {
+    switch (envelope.type) {
+      case "welcome":
+        if (!attempt.authenticating && !this.link) {
+          this.#welcomed(attempt, envelope as unknown as Welcome);
+        }
+        break;
+      case "auth_required":
+        if (!attempt.token) {
+          this.#fail(4401, "unauthorized");
+        } else if (!attempt.authenticating) {
+          this.#authenticate(attempt);
+        }
+        break;
+      case "draining":
+        this.#drainingMs = waitOf(envelope.reconnect_after);
+        break;
+      case "token_expiring":
+        void this.#renew(attempt.link as Link);
+        break;
+      default:
+        if (this.link) {
+          this.#events.received(envelope);
+        }
+    }
+  }
+
+  #welcomed(attempt: Attempt, welcome: Welcome): void {
+    if (welcome.protocol !== version) {
+      this.close(new WireroomError("unsupported", `the server speaks version ${welcome.protocol} of the protocol`));
+      return;
+    }
+    this.#impatience.clear();
+    this.#identity.welcomed(welcome.token);
+    this.#inBand = false;
+    this.#openedAt = this.#clock.now();
+    const link = attempt.link as Link;
+    link.pingMs = welcome.ping_interval * 1000 || link.pingMs;
+    link.maxMessage = welcome.max_message || Infinity;
+    this.link = link;
+    this.status = { state: "open", failures: this.#backoff.failures };
+    this.#events.opened(welcome);
+    this.#events.changed(this.status);
+  }
+
+  /** Takes the end of the current attempt or link, and says what comes next. */
+  #fail(code: number, reason: string, error?: WireroomError): void {
+    const { token, upgraded, inBand } = this.#current as Attempt;
+    const verdict = judge(code, reason);
+    if (verdict.advice === "renew") {
+      verdict.advice = this.#identity.rejected() ? "again" : "stop";
+    }
+    error ??= new WireroomError(
+      /^[a-z_]+$/.test(verdict.reason) ? verdict.reason : "disconnected",
+      `the connection ended with ${code} ${verdict.reason}`.trimEnd(),
+      { closeCode: code, retryable: verdict.advice !== "stop" },
+    );
+    // A token that the handshake refuses looks like a server that is not there, where the status cannot be seen. So
+    // after a handshake that failed the token goes in a message, whose answer can be seen.
+    this.#inBand = !!token && !upgraded && !inBand;
+    this.#backoff.lasted(this.link ? this.#clock.now() - this.#openedAt : 0);
+    const waitMs = this.#backoff.next();
+    const failures = this.#backoff.failures;
+    if (verdict.advice === "again" && failures >= (this.#options.maxAttempts ?? Infinity)) {
+      error = new WireroomError("gave_up", `no connection after ${failures} failures`, { cause: error });
+      verdict.advice = "stop";
+    }
+    if (verdict.advice === "stop") {
+      this.close(error);
+      return;
+    }
+    const told = verdict.waitMs ?? this.#drainingMs;
+    const retryMs = told ?? waitMs;
+    this.#waitIsTold = told !== undefined;
+    this.#retry.set(retryMs);
+    this.#lose({ state: "connecting", failures, retryMs, error });
+  }
+
+  /** Leaves the current attempt or link for another state. */
+  #lose(status: Status, goodbye?: number): void {
+    const current = this.#current;
+    const wasOpen = !!this.link;
+    this.#impatience.clear();
+    this.#drainingMs = this.#current = this.link = undefined;
+    this.status = status;
+    if (wasOpen) {
+      this.#events.lost();
+    }
+    current?.link?.end(1006, "", goodbye);
+    if (status === this.status) {
+      this.#events.changed(status);
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import { type WireroomError, disconnected, refusal } from "./errors.js";
+import { Clock } from "./clock.js";
+import type { SocketLike } from "./types.js";
+import { type Envelope, type Payload, read, sizeOf, write } from "./wire.js";
+
+/**
+ * Takes the answer to a request: the `ok`, or an `error` envelope with what it tells. Without an envelope the connection
+ * was lost before the answer came. It is called once.
+ */
+export type Answer = (reply: Envelope | undefined, error: WireroomError | undefined) => void;
+
+/** How a link calls up. `ended` is the last call, and comes once; the answers that are still due follow it. */
+export interface LinkEvents {
+  opened(): void;
+  received(envelope: Envelope): void;
+  ended(code: number, reason: string): void;
+}
+
+/** WebSocket.OPEN */
+const open = 1;
+
+/** After a silence in which the server should have been heard it is pinged, and then it has `answerMs`. */
+const graceMs = 10_000;
+const askedMs = 15_000;
+const answerMs = 5_000;
+
+/** One connection: it writes requests, gives each its answer, and notices when the server is gone. */
+export class Link {
+  /** Set by the welcome: the server's ping interval, and the most that it takes in one frame. */
+  pingMs = 25_000;
+  maxMessage = Infinity;
+  readonly #clock = new Clock();
+  readonly #socket: SocketLike;
+  readonly #events: LinkEvents;
+  #pending = new Map<number, Answer>();
+  #lastId = 0;
+  #ended = false;
+  #timer?: ReturnType<typeof setTimeout>;
+  #heard = this.#clock.now();
+  /** When the first request was written since something was heard, and when a ping was; Infinity for not. */
+  #asked = Infinity;
+  #probed = Infinity;
+
+  constructor(socket: SocketLike, events: LinkEvents) {
+    this.#socket = socket;
+    this.#events = events;
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.#heard = this.#clock.now();
+      this.#watch();
+      events.opened();
+    };
+    socket.onmessage = (event) => this.#received(event.data);
+    // What went wrong is not told here, and a close follows.
+    socket.onerror = () => {};
+    socket.onclose = (event) => this.end(event.code, event.reason);
+  }
+
+  /** How many bytes the socket was given and has not sent. */
+  get bufferedAmount(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** Writes an envelope that gets no answer. */
+  send(envelope: object): void {
+    this.#write(write(envelope, undefined));
+  }
+
+  /**
+   * Writes a request; `answer` is called later. Returns false, and writes nothing, when that would be longer than the
+   * server takes: it would end the connection.
+   */
+  request(envelope: object, payload: Payload, answer: Answer): boolean {
+    const id = ++this.#lastId;
+    const frame = write({ ...envelope, id }, payload);
+    if (sizeOf(frame) > this.maxMessage) {
+      return false;
+    }
+    this.#pending.set(id, answer);
+    this.#asked = Math.min(this.#asked, this.#clock.now());
+    this.#write(frame);
+    return true;
+  }
+
+  /** Asks whether the server is there, and ends the link if it does not say so soon. */
+  probe(): void {
+    if (this.#probed === Infinity) {
+      this.#probed = this.#clock.now();
+      this.send({ type: "ping" });
+      this.#watch();
+    }
+  }
+
+  /**
+   * Ends the link, as a close by the server with that code and reason would. The server is told `goodbye`; 4000 says to
+   * it that the client may come back.
+   */
+  end(code: number, reason: string, goodbye = 4000): void {
+    if (this.#ended) {
+      return;
+    }
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    try {
+      socket.close(goodbye);
+    } catch {
+      // A socket that cannot be closed now is left to itself; nobody listens to it any more.
+    }
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    this.#events.ended(code, reason);
+    for (const answer of pending) {
+      answer(undefined, disconnected(true));
+    }
+  }
+
+  #write(frame: string | Uint8Array<ArrayBuffer>): void {
+    if (this.#socket.readyState === open) {
+      this.#socket.send(frame);
+    }
+  }
+
+  #received(frame: unknown): void {
+    this.#heard = this.#clock.now();
+    this.#asked = this.#probed = Infinity;
+    const envelope = read(frame);
+    if (!envelope) {
+      return;
+    }
+    if (envelope.type === "ping") {
+      this.send({ type: "pong" });
+    } else if ((envelope.type === "ok" || envelope.type === "error") && this.#pending.has(envelope.id)) {
+      const answer = this.#pending.get(envelope.id) as Answer;
+      this.#pending.delete(envelope.id);
+      answer(envelope, envelope.type === "ok" ? undefined : refusal(envelope as never));
+    } else {
+      this.#events.received(envelope);
+    }
+  }
+
+  /** Looks after the silence. Every frame counts as life, so that the timer is not set anew for each. */
+  #watch(): void {
+    clearTimeout(this.#timer);
+    const now = this.#clock.now();
+    if (now >= this.#probed + answerMs) {
+      this.end(1006, "the server is silent");
+      return;
+    }
+    if (now >= this.#due() && this.#probed === Infinity) {
+      this.probe();
+      return;
+    }
+    this.#timer = setTimeout(() => this.#watch(), Math.max(0, this.#due() - now));
+  }
+
+  #due(): number {
+    return Math.min(this.#heard + this.pingMs + graceMs, this.#asked + askedMs, this.#probed + answerMs);
+  }
+}
