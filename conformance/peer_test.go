@@ -12,13 +12,16 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/wireroom/wireroom/internal/wire/ws/flatetest"
 )
 
 // patience is how long the server may take for anything. It only ends what would never end.
-const patience = 60 * time.Second
+const patience = 30 * time.Second
 
 // peer is a client that can do everything wrong.
 type peer struct {
@@ -191,6 +194,7 @@ func ended(err error) bool {
 // deflate is an agreed permessage-deflate, by the standard library.
 type deflate struct {
 	takeover struct{ own, server bool }
+	distance int // in bytes, how far back the server's messages may refer
 	written  bytes.Buffer
 	writer   *flate.Writer
 	reader   io.ReadCloser
@@ -201,6 +205,7 @@ type deflate struct {
 func newDeflate(offer, answer string) (*deflate, error) {
 	d := new(deflate)
 	d.takeover.own, d.takeover.server = true, true
+	d.distance = 1 << 15
 	parts := strings.Split(answer, ";")
 	if strings.TrimSpace(parts[0]) != "permessage-deflate" {
 		return nil, fmt.Errorf("the server chose %q", answer)
@@ -216,6 +221,11 @@ func newDeflate(offer, answer string) (*deflate, error) {
 			if strings.Contains(offer, name) && !strings.Contains(offer, name+"="+value) {
 				return nil, fmt.Errorf("the server answered %q to %q", answer, offer)
 			}
+			bits, err := strconv.Atoi(value)
+			if err != nil || bits < 8 || bits > 15 {
+				return nil, fmt.Errorf("the server answered %q", answer)
+			}
+			d.distance = 1 << bits
 		default: // client_max_window_bits is never offered: the standard library has one window only
 			return nil, fmt.Errorf("the server answered %q to %q", answer, offer)
 		}
@@ -254,9 +264,25 @@ func (d *deflate) inflate(content []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inflate the server's message: %w", err)
 	}
+	if err := d.checkDistance(content); err != nil {
+		return nil, err
+	}
 	if d.takeover.server {
 		d.window = append(d.window, payload...)
 		d.window = d.window[max(0, len(d.window)-32<<10):]
 	}
 	return payload, nil
+}
+
+// checkDistance returns an error if a message refers further back than was agreed on. It is slow, so it looks at small
+// messages only; those are larger than the windows that the cases ask for.
+func (d *deflate) checkDistance(content []byte) error {
+	if d.distance == 1<<15 || len(content) > 8<<10 {
+		return nil
+	}
+	stream, err := flatetest.Inflate(content, d.window)
+	if err == nil && stream.Distance > d.distance {
+		err = fmt.Errorf("the server's message refers back by %d bytes, which is more than %d", stream.Distance, d.distance)
+	}
+	return err
 }

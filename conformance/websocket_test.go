@@ -98,8 +98,8 @@ func TestWebSocket(t *testing.T) {
 	server := startEcho(t)
 	var s summary
 	for _, c := range suite(*full) {
-		s.count(c.id)
 		t.Run(c.id, func(t *testing.T) {
+			s.count(c.id)
 			p, err := connect(server, c.offer)
 			if err != nil {
 				t.Fatalf("%s: connect: %v", c.about, err)

@@ -1,14 +1,17 @@
-package ws_test
+// Package flatetest reads DEFLATE (RFC 1951) in the simplest way, for tests: it tells how far back a stream refers,
+// which decompressors for use do not, and it is another opinion of what a stream holds.
+package flatetest
 
 import (
 	"errors"
+	"fmt"
 	"io"
 )
 
-// inflated is what a stream of DEFLATE holds, as a simple reading of RFC 1951 finds it.
-type inflated struct {
-	output   []byte
-	distance int // the largest that is referred to
+// Stream is what a stream of DEFLATE holds.
+type Stream struct {
+	Output   []byte
+	Distance int // in bytes, the largest that is referred back
 }
 
 var errStream = errors.New("malformed stream")
@@ -19,7 +22,8 @@ type bitReader struct {
 	pos  int // in bits
 }
 
-// bits reads a number of n bits; at the end it panics with io.EOF.
+// bits reads a number of n bits; at the end it panics with io.EOF, as the reading of symbols
+// does with what is wrong: Inflate recovers.
 func (r *bitReader) bits(n int) int {
 	value := 0
 	for i := range n {
@@ -69,61 +73,64 @@ func (r *bitReader) symbol(c *code) int {
 	panic(errStream)
 }
 
-// inflateSimply reads blocks to the end of data, as they come behind a window.
-func inflateSimply(data, window []byte) (got inflated, err error) {
+// Inflate reads the blocks of data, which comes behind the output in window, to its end; the end may be anywhere, as it
+// is in a message of permessage-deflate. It is slow, and believes data in how much it holds.
+func Inflate(data, window []byte) (got Stream, err error) {
+	got.Output = append(got.Output, window...)
 	defer func() {
-		switch failure := recover(); failure {
-		case nil:
-		case io.EOF:
-		default:
-			err = failure.(error)
+		got.Output = got.Output[len(window):]
+		if failure := recover(); failure != nil && failure != io.EOF {
+			err = fmt.Errorf("inflate: %v", failure)
 		}
-		got.output = got.output[len(window):]
 	}()
-	got.output = append(got.output, window...)
 	r := &bitReader{data: data}
 	for {
 		r.bits(1) // whether it is the last does not matter: the next begins behind it
 		switch r.bits(2) {
 		case 0:
-			r.pos = (r.pos + 7) &^ 7
-			length, check := r.bits(16), r.bits(16)
-			if length != ^check&0xFFFF {
-				return got, errStream
-			}
-			for range length {
-				got.output = append(got.output, byte(r.bits(8)))
-			}
+			got.stored(r)
 		case 1:
 			got.block(r, fixedLiterals(), fixedDistances())
 		case 2:
 			literals, distances := r.dynamicCodes()
 			got.block(r, literals, distances)
 		default:
-			return got, errStream
+			panic(errStream)
 		}
 	}
 }
 
+// stored reads a block without compression.
+func (got *Stream) stored(r *bitReader) {
+	r.pos = (r.pos + 7) &^ 7
+	length, check := r.bits(16), r.bits(16)
+	if length != ^check&0xFFFF {
+		panic(errStream)
+	}
+	for range length {
+		got.Output = append(got.Output, byte(r.bits(8)))
+	}
+}
+
 // block reads the symbols of a block.
-func (got *inflated) block(r *bitReader, literals, distances *code) {
+func (got *Stream) block(r *bitReader, literals, distances *code) {
 	for {
 		symbol := r.symbol(literals)
 		switch {
 		case symbol < 256:
-			got.output = append(got.output, byte(symbol))
+			got.Output = append(got.Output, byte(symbol))
 			continue
 		case symbol == 256:
 			return
 		}
 		length := lengthOf(r, symbol-257)
 		distance := distanceOf(r, r.symbol(distances))
-		if distance > len(got.output) {
+		if distance > len(got.Output) {
 			panic(errStream)
 		}
-		got.distance = max(got.distance, distance)
+		got.Distance = max(got.Distance, distance)
 		for range length {
-			got.output = append(got.output, got.output[len(got.output)-distance])
+			got.Output = append(got.Output, got.Output[len(got.Output)-distance])
 		}
 	}
 }
