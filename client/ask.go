@@ -100,7 +100,6 @@ func retryWait(err *protocol.Error, tries int) time.Duration {
 // call is a request whose answer somebody waits for.
 type call struct {
 	request protocol.Request
-	binary  bool
 	again   bool                  // may be sent twice
 	settled func(*protocol.Error) // called with the client's mu held when it was answered; nil for none
 

@@ -170,7 +170,8 @@ func TestReadsEachPositionOnceAndInOrder(t *testing.T) {
 					}
 				}
 				readers.Wait()
-				for _, c := range append(clients, c) {
+				_ = c.Close()
+				for _, c := range clients {
 					_ = c.Close()
 				}
 				close(m.listener.conns)

@@ -154,8 +154,8 @@ func TestCloseSettlesWhatWaitsForAConnection(t *testing.T) {
 		if _, err := unsent.wait(); !errors.Is(err, ErrClosed) || errors.Is(err, ErrUncertain) {
 			t.Errorf("Publish returned %v", err)
 		}
-		for range r.Events(t.Context()) {
-			t.Error("the room has an event")
+		for e, err := range r.Events(t.Context()) {
+			t.Errorf("the room has %v, %v", e, err)
 		}
 	})
 }

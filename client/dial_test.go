@@ -124,8 +124,14 @@ func TestDialKeepsDialingUntilTheServerIsThere(t *testing.T) {
 
 func TestRefusesOptionsAndURLsThatMakeNoSense(t *testing.T) {
 	for _, o := range []Options{
-		{RetryFor: time.Hour}, {RetryFor: -1}, {MaxOutbox: -1}, {RoomBuffer: -1}, {Backoff: Backoff{Attempts: -1}},
-		{Backoff: Backoff{Base: -1}}, {Inbox: JoinOptions{Last: -1}}, {Inbox: JoinOptions{State: func() {}}},
+		{RetryFor: time.Hour},
+		{RetryFor: -1},
+		{MaxOutbox: -1},
+		{RoomBuffer: -1},
+		{Backoff: Backoff{Attempts: -1}},
+		{Backoff: Backoff{Base: -1}},
+		{Inbox: JoinOptions{Last: -1}},
+		{Inbox: JoinOptions{State: func() {}}},
 		{Inbox: JoinOptions{Last: 1, Since: protocol.Position{Epoch: 1}}},
 	} {
 		if _, err := Dial(t.Context(), "ws://server/ws", o); err == nil || !strings.Contains(err.Error(), "client options") {

@@ -79,8 +79,13 @@ func TestJoinRefusesWhatMakesNoSense(t *testing.T) {
 			room    string
 			options []JoinOptions
 		}{
-			{"", nil}, {"$x", nil}, {"a b", nil}, {strings.Repeat("a", 201), nil},
-			{"x", []JoinOptions{{Last: -1}}}, {"x", []JoinOptions{{Last: 1, Since: since}}}, {"x", []JoinOptions{{}, {}}},
+			{"", nil},
+			{"$x", nil},
+			{"a b", nil},
+			{strings.Repeat("a", 201), nil},
+			{"x", []JoinOptions{{Last: -1}}},
+			{"x", []JoinOptions{{Last: 1, Since: since}}},
+			{"x", []JoinOptions{{}, {}}},
 			{"x", []JoinOptions{{State: make(chan int)}}},
 		} {
 			if _, err := c.Join(t.Context(), test.room, test.options...); err == nil {

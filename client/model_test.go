@@ -74,8 +74,6 @@ func (m *model) serve() {
 	m.tasks.Wait()
 }
 
-func (m *model) conns2() <-chan net.Conn { return m.listener.conns }
-
 // chance says yes with a probability. m.mu is held.
 func (m *model) chance(p float64) bool { return m.random.Float64() < p }
 

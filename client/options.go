@@ -165,7 +165,7 @@ func fill[T time.Duration | int](name string, value *T, standard T) error {
 // check reports options that contradict each other.
 func (o *JoinOptions) check() error {
 	if o.Last < 0 {
-		return errors.New("Last is negative")
+		return errors.New("a negative Last")
 	}
 	if o.Last > 0 && !o.Since.IsZero() {
 		return errors.New("both Since and Last are set")

@@ -48,10 +48,26 @@ func TestCloseCodesSayWhatToDo(t *testing.T) {
 		code int
 		want bool
 	}{
-		{1000, stop}, {1002, stop}, {1003, stop}, {1007, stop}, {1008, stop}, {1009, stop},
-		{4400, stop}, {4401, stop}, {4403, stop}, {4501, stop}, // 4401 and 4501 without a TokenFunc
-		{1001, reconnect}, {1011, reconnect}, {1012, reconnect}, {1013, reconnect}, {3000, reconnect},
-		{4500, reconnect}, {4503, reconnect}, {4504, reconnect}, {4508, reconnect}, {4529, reconnect},
+		{1000, stop},
+		{1002, stop},
+		{1003, stop},
+		{1007, stop},
+		{1008, stop},
+		{1009, stop},
+		{4400, stop},
+		{4401, stop},
+		{4403, stop},
+		{4501, stop}, // 4401 and 4501 without a TokenFunc
+		{1001, reconnect},
+		{1011, reconnect},
+		{1012, reconnect},
+		{1013, reconnect},
+		{3000, reconnect},
+		{4500, reconnect},
+		{4503, reconnect},
+		{4504, reconnect},
+		{4508, reconnect},
+		{4529, reconnect},
 	} {
 		t.Run(fmt.Sprint(test.code), func(t *testing.T) {
 			inTime(t, func(t *testing.T) {
@@ -130,8 +146,11 @@ func TestHTTPRefusalsSayWhatToDo(t *testing.T) {
 		stop   bool
 		wait   time.Duration
 	}{
-		{401, "", true, 0}, {403, "", true, 0},
-		{404, "", false, time.Second}, {500, "", false, time.Second}, {503, "Retry-After: 30\r\n", false, 30 * time.Second},
+		{401, "", true, 0},
+		{403, "", true, 0},
+		{404, "", false, time.Second},
+		{500, "", false, time.Second},
+		{503, "Retry-After: 30\r\n", false, 30 * time.Second},
 		{429, "Retry-After: Sat, 01 Jan 2000 00:01:00 GMT\r\n", false, time.Minute}, // the time in a bubble begins at midnight
 	} {
 		t.Run(fmt.Sprint(test.status), func(t *testing.T) {
@@ -239,8 +258,8 @@ func TestFailuresAreForgottenAfterAStableConnectionOnly(t *testing.T) {
 func TestBackoffIsFullJitter(t *testing.T) {
 	o, _ := Options{}.complete()
 	b := newBackoff(o.Backoff)
-	for n, most := range []time.Duration{500, 1000, 2000, 4000, 8000, 16000, 20000, 20000} {
-		most *= time.Millisecond
+	for n, milliseconds := range []int{500, 1000, 2000, 4000, 8000, 16000, 20000, 20000} {
+		most := time.Duration(milliseconds) * time.Millisecond
 		b.failures = n
 		b.random = func() float64 { return 0 }
 		if wait, _ := b.next(); wait != 0 {

@@ -75,8 +75,10 @@ func TestHistory(t *testing.T) {
 			options []HistoryOptions
 			want    envelope
 		}{
-			{nil, envelope{}}, {[]HistoryOptions{{Limit: 9}}, envelope{Limit: 9}},
-			{[]HistoryOptions{{Since: since}}, envelope{Since: at(5)}}, {[]HistoryOptions{{Before: since}}, envelope{Before: at(5)}},
+			{nil, envelope{}},
+			{[]HistoryOptions{{Limit: 9}}, envelope{Limit: 9}},
+			{[]HistoryOptions{{Since: since}}, envelope{Since: at(5)}},
+			{[]HistoryOptions{{Before: since}}, envelope{Before: at(5)}},
 		} {
 			history := ask(test.options...)
 			p.expect("history")

@@ -129,7 +129,8 @@ func (c *Client) welcomed(s *session, w *protocol.Welcome) error {
 		return fmt.Errorf("the server speaks version %d of the protocol, this client %d", w.Protocol, protocol.Version)
 	}
 	c.mu.Lock()
-	if s.greeted || c.closing != nil {
+	late := s.greeted || c.closing != nil
+	if late {
 		c.mu.Unlock()
 		return nil
 	}
