@@ -63,7 +63,7 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	}
 	stop()
 	err = drain(server, front, c.DrainTimeout, logger)
-	<-failed // that it was shut down
+	_ = <-failed // that it was shut down
 	return err
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -10,8 +12,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/wireroom/wireroom/client"
 )
 
 func TestServesWithoutArguments(t *testing.T) {
@@ -132,12 +137,7 @@ func TestIsNotReadyWhileItDrains(t *testing.T) {
 	if status, _ := get(t, url, "/readyz"); status != http.StatusOK {
 		t.Fatalf("/readyz is %d", status)
 	}
-	idle, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/ws"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer idle.Close()
-	upgrade(t, idle)
+	upgrade(t, dialTCP(t, url))
 	server.signal(syscall.SIGTERM)
 	server.says("draining")
 	for {
@@ -193,8 +193,12 @@ func TestReadsTheFileInItsFolder(t *testing.T) {
 	c := command(t, nil, "serve", "--listen", "127.0.0.1:0")
 	writeFile(t, filepath.Join(c.Dir, "wireroom.yaml"), "listen: nonsense but for the flag:0\npaths: [/own]\n")
 	server := start(t, c)
-	if url := server.url(); !strings.HasSuffix(url, "/own") {
+	url := server.url()
+	if !strings.HasSuffix(url, "/own") {
 		t.Errorf("the URL is %s", url)
+	}
+	if got := run(t, "pub", "a", "b", "--server", url); got.status != exitDone {
+		t.Errorf("publishing there gives %+v", got)
 	}
 	if line := server.line(); !strings.Contains(line, "settings   wireroom.yaml") {
 		t.Errorf("the file is not named: %s", line)
@@ -213,7 +217,7 @@ func TestLetsInWhoHasAToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "token")
-	writeFile(t, file, token+"\n")
+	writeFile(t, file, " "+token+" \n")
 	if got := run(t, "pub", "a", "b", "--server", url, "--token-file", file); got.status != exitDone {
 		t.Errorf("with a token: %+v", got)
 	}
@@ -239,6 +243,76 @@ func TestServesTLS(t *testing.T) {
 	if got.status != exitUnreachable || !strings.Contains(got.err, "certificate") {
 		t.Errorf("with a certificate that nobody vouches for: %+v", got)
 	}
+}
+
+func TestAnonymousUsersReturnAfterARestart(t *testing.T) {
+	arguments := []string{"serve", "--anonymous", "--listen"}
+	environ := []string{"WIREROOM_SECRET=" + secret}
+	server := start(t, command(t, environ, append(arguments, "127.0.0.1:0")...))
+	url := server.url()
+	before, err := client.Dial(t.Context(), url, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, token := before.Welcome().User, before.Token()
+	before.Close()
+	server.signal(syscall.SIGKILL)
+	server.status()
+	start(t, command(t, environ, append(arguments, strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/ws"))...)).url()
+	after, err := client.Dial(t.Context(), url, client.Options{Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer after.Close()
+	if got := after.Welcome().User; got != user {
+		t.Errorf("%s came back as %s", user, got)
+	}
+}
+
+func TestServesNoChatWhereThereIsToBeNone(t *testing.T) {
+	_, url := serve(t, "--no-chat")
+	if status, _ := get(t, url, "/"); status != http.StatusNotFound {
+		t.Errorf("/ is %d", status)
+	}
+}
+
+func TestEndsAHandshakeThatTakesTooLong(t *testing.T) {
+	_, url := serve(t, "--limits-handshake-timeout", "100ms")
+	c := dialTCP(t, url)
+	if _, err := c.Write([]byte("GET /ws HTTP/1.1\r\nHost: x\r\nX-Slow: ")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(c); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the server waits for ever")
+	}
+}
+
+func TestRefusesALongHeader(t *testing.T) {
+	_, url := serve(t)
+	c := dialTCP(t, url)
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	// The server may close before all of it is written.
+	_, _ = c.Write([]byte("GET /ws HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 32<<10) + "\r\n\r\n"))
+	answer := make([]byte, len("HTTP/1.1 431"))
+	if _, err := io.ReadFull(c, answer); err != nil || string(answer) != "HTTP/1.1 431" {
+		t.Errorf("the answer is %q, %v", answer, err)
+	}
+}
+
+// dialTCP connects to the server of a WebSocket URL.
+func dialTCP(t *testing.T, url string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/ws"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 func TestSaysWhyItCannotListen(t *testing.T) {
