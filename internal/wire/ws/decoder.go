@@ -176,6 +176,11 @@ func (d *Decoder) deliverDeflated(t *turn) *CloseError {
 
 // emptied returns b with nothing in it, or nil if it is larger than what is worth keeping.
 func emptied(b []byte, most int) []byte {
+	if poisoning {
+		for i := range b {
+			b[i] = 0xDD
+		}
+	}
 	if cap(b) > most {
 		return nil
 	}

@@ -66,7 +66,7 @@ func maskBytewise(key [4]byte, pos int, p []byte) {
 func TestMasksAsTheRFCStates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := [4]byte(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "key"))
-		pos := rapid.IntRange(0, 1<<40).Draw(t, "pos")
+		pos := rapid.IntRange(0, 1<<30).Draw(t, "pos")
 		p := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "p")
 		from := rapid.IntRange(0, len(p)).Draw(t, "from") // another alignment
 		want := append([]byte(nil), p...)
