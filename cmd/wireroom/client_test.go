@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,6 +106,18 @@ func TestSubComesBackByItself(t *testing.T) {
 	for {
 		if line := sub.line(); strings.Contains(line, `"data":"after"`) {
 			break
+		}
+	}
+}
+
+func TestTheTokenComesFromAFileOrTheEnvironment(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	writeFile(t, file, " from.a.file \r\n")
+	p := &program{environ: []string{"WIREROOM_TOKENS=no", "WIREROOM_TOKEN=from.the=environment"}}
+	for flag, want := range map[string]string{file: "from.a.file", "": "from.the=environment"} {
+		c := connection{TokenFile: flag}
+		if got, err := c.token(p); got != want || err != nil {
+			t.Errorf("with --token-file %q the token is %q, %v, want %q", flag, got, err, want)
 		}
 	}
 }
