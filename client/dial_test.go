@@ -105,6 +105,25 @@ func TestDialKeepsDialingUntilItsContextEnds(t *testing.T) {
 	})
 }
 
+func TestAnAttemptIsBounded(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		began := time.Now()
+		hang := func(ctx context.Context) error { <-ctx.Done(); return errors.New("took too long") }
+		for _, o := range []Options{
+			{Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return nil, hang(ctx) }},
+			{TokenFunc: func(ctx context.Context) (string, error) { return "", hang(ctx) }},
+		} {
+			o.ConnectTimeout = 7 * time.Second
+			if _, err := Dial(t.Context(), "ws://server/ws", o); !errors.Is(err, errNoWelcomeInTime) || !strings.Contains(err.Error(), "took too long") {
+				t.Errorf("Dial returned %v", err)
+			}
+		}
+		if got := time.Since(began); got != 14*time.Second {
+			t.Errorf("both took %v", got)
+		}
+	})
+}
+
 func TestDialKeepsDialingUntilTheServerIsThere(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		l := listen(t)

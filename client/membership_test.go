@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,9 @@ func TestJoinSaysWhereToBegin(t *testing.T) {
 				r := joining.must(t)
 				if r.Name() != "general" {
 					t.Errorf("the room is %q", r.Name())
+				}
+				if want := cmp.Or(test.want.Since, at(10)); r.Position().String() != want {
+					t.Errorf("the reader stands at %v, want %s", r.Position(), want)
 				}
 			})
 		})
@@ -327,18 +331,19 @@ func TestStateHoldsOverReconnects(t *testing.T) {
 func TestTheInboxIsJoinedByItself(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		l := listen(t)
+		since, _ := protocol.ParsePosition(at(3))
 		dialled := later(func() (*Client, error) {
-			return Dial(t.Context(), "ws://server/ws", Options{Inbox: JoinOptions{Last: 3}, Dial: l.dial})
+			return Dial(t.Context(), "ws://server/ws", Options{Inbox: JoinOptions{Since: since}, Dial: l.dial})
 		})
 		p := l.accept()
 		p.upgrade()
 		p.welcome(`"user":"alice","inbox":"@alice"`)
 		c := dialled.must(t)
 		e := p.expect("join")
-		if e.Room != "@alice" || e.Last != 3 {
+		if e.Room != "@alice" || e.Since != at(3) {
 			t.Errorf("the client sent %+v", e)
 		}
-		p.joined(e, 5)
+		p.ok(e, fmt.Sprintf(`"room":"@alice","pos":%q,"head":%q,"count":2,"recovered":true`, at(3), at(5)))
 		p.message("@alice", 6)
 		if m := next[*protocol.Message](t, c.Inbox()); m.Room != "@alice" {
 			t.Errorf("the message is %+v", m)
@@ -351,7 +356,7 @@ func TestTheInboxIsJoinedByItself(t *testing.T) {
 		p.upgrade()
 		p.welcome(`"user":"bob","inbox":"@bob"`)
 		e = p.expect("join")
-		if e.Room != "@bob" || e.Since != "" || e.Last != 3 {
+		if e.Room != "@bob" || e.Since != "" {
 			t.Errorf("the client sent %+v", e)
 		}
 		p.joined(e, 50)

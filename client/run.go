@@ -81,15 +81,8 @@ func (c *Client) connect(ctx context.Context) (open time.Duration, err error) {
 	defer cancel()
 	attempt, greeted := context.WithTimeoutCause(ctx, c.options.ConnectTimeout, errNoWelcomeInTime)
 	defer greeted()
-	token, err := c.token(attempt)
+	l, err := c.reachServer(attempt)
 	if err != nil {
-		return 0, err
-	}
-	l, err := c.dial(attempt, token)
-	if err != nil {
-		if context.Cause(attempt) == errNoWelcomeInTime {
-			err = fmt.Errorf("%w: %w", errNoWelcomeInTime, err)
-		}
 		return 0, err
 	}
 	s := newSession(c, l)
@@ -106,6 +99,24 @@ func (c *Client) connect(ctx context.Context) (open time.Duration, err error) {
 	cancel()
 	s.tasks.Wait()
 	return open, s.told(err)
+}
+
+// reachServer shakes hands with the server.
+func (c *Client) reachServer(ctx context.Context) (*link, error) {
+	token, err := c.token(ctx)
+	if err != nil {
+		return nil, lateError(ctx, err)
+	}
+	l, err := c.dial(ctx, token)
+	return l, lateError(ctx, err)
+}
+
+// lateError returns err, and that it took too long if that is so.
+func lateError(ctx context.Context, err error) error {
+	if err == nil || context.Cause(ctx) != errNoWelcomeInTime || errors.Is(err, errNoWelcomeInTime) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errNoWelcomeInTime, err)
 }
 
 // disconnected takes note that the session's connection has ended, and returns how long it was open.
