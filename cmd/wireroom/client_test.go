@@ -85,6 +85,36 @@ func TestSubEndsWellWhenItIsToldTo(t *testing.T) {
 	}
 }
 
+func TestSubEndsWellWhileItConnects(t *testing.T) {
+	deaf, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	sub := start(t, command(t, nil, "sub", "a", "--server", "ws://"+deaf.Addr().String()+"/ws"))
+	c, err := deaf.Accept() // and it gets no answer
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	sub.signal(syscall.SIGINT)
+	if status := sub.status(); status != exitDone {
+		t.Errorf("it ended with %d: %s", status, sub.errors)
+	}
+}
+
+func TestGivesUpConnectingInTime(t *testing.T) {
+	deaf, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	got := run(t, "pub", "a", "b", "--server", "ws://"+deaf.Addr().String()+"/ws", "--timeout", "100ms")
+	if got.status != exitUnreachable || !strings.Contains(got.err, "no connection within 100ms") {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestSubComesBackByItself(t *testing.T) {
 	server, url := serve(t)
 	address := strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/ws")

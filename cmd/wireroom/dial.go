@@ -67,7 +67,7 @@ func (p *program) env(name string) string {
 	return ""
 }
 
-// explain returns the failure for what a client reports, or err itself where there is nothing to add.
+// explain returns the failure for what a client reports, or err itself where there is nothing to add, nil for nil.
 func explain(err error) error {
 	var status *client.UpgradeError
 	var refused *protocol.Error

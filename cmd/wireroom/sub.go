@@ -37,22 +37,25 @@ func (c *subCommand) Run(ctx context.Context, p *program) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	err := c.follow(ctx, p, options)
+	if ctx.Err() != nil {
+		return nil // this is how it ends
+	}
+	return explain(err)
+}
+
+// follow joins the room and prints what happens there.
+func (c *subCommand) follow(ctx context.Context, p *program, options client.JoinOptions) error {
 	connected, err := c.dial(ctx, p, client.Options{OnState: p.watch()})
 	if err != nil {
 		return err
 	}
 	defer connected.Close()
 	room, err := connected.Join(ctx, c.Room, options)
-	if err == nil {
-		err = c.print(ctx, room, p.out)
-	}
-	if ctx.Err() != nil {
-		return nil // this is how it ends
-	}
 	if err != nil {
-		return explain(err)
+		return err
 	}
-	return nil
+	return c.print(ctx, room, p.out)
 }
 
 // print prints the events of a room until there are enough of them, or no more.
