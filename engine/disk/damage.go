@@ -1,0 +1,51 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/wireroom/wireroom/engine"
+)
+
+// ErrDamaged tells that files do not say what was written to them. errors.As with a *DamageError tells where.
+var ErrDamaged = errors.New("the files are damaged")
+
+// DamageError says what is damaged. It is an ErrDamaged and an engine.ErrUnavailable; nothing was stored.
+type DamageError struct {
+	Room   string // refused because of it; empty when it is none's own
+	Offset uint64 // of the message in the room, or of the place in File when there is no room; 0 when that is not known
+	File   string // empty when that is not known
+	Err    error  // what was seen
+}
+
+// Error implements error.
+func (e *DamageError) Error() string {
+	parts := []string{ErrDamaged.Error()}
+	if e.Room != "" {
+		parts = append(parts, fmt.Sprintf("room %q", e.Room))
+	}
+	if e.File != "" {
+		parts = append(parts, "file "+e.File)
+	}
+	if e.Offset != 0 || e.Room == "" && e.File != "" {
+		parts = append(parts, fmt.Sprintf("offset %d", e.Offset))
+	}
+	return strings.Join(parts, ", ") + ": " + e.Err.Error()
+}
+
+// Unwrap returns what errors.Is finds in e.
+func (e *DamageError) Unwrap() []error { return []error{ErrDamaged, engine.ErrUnavailable, e.Err} }
+
+// damaged returns the error of what cannot be read of a room: err is what Pebble or a decoder said.
+func damaged(room string, offset uint64, err error) error {
+	if known := (*DamageError)(nil); errors.As(err, &known) {
+		return err
+	}
+	d := &DamageError{Room: room, Offset: offset, Err: err}
+	if seen := pebble.ExtractDataCorruptionInfo(err); seen != nil {
+		d.File = seen.Path
+	}
+	return d
+}

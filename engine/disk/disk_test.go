@@ -1,0 +1,32 @@
+package disk_test
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/engine/disk"
+	"github.com/wireroom/wireroom/engine/enginetest"
+)
+
+// The engine is all that its traits say.
+var (
+	_ engine.Engine     = (*disk.Engine)(nil)
+	_ engine.Records    = (*disk.Engine)(nil)
+	_ engine.Durability = (*disk.Engine)(nil)
+	_ engine.Health     = (*disk.Engine)(nil)
+)
+
+func TestSuite(t *testing.T) {
+	enginetest.Run(t, enginetest.Options{}, func(t *testing.T) engine.Engine {
+		return disk.New(disk.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler), Reserve: -1})
+	})
+}
+
+// The suite must also hold over days, on files in memory.
+func TestSuiteInVirtualTime(t *testing.T) {
+	enginetest.Run(t, enginetest.Options{VirtualTime: true}, func(*testing.T) engine.Engine {
+		return disk.New(disk.Options{Dir: "store", Logger: slog.New(slog.DiscardHandler), FS: vfs.NewMem()})
+	})
+}

@@ -1,0 +1,236 @@
+package disk
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// What Pebble may use of memory, besides Options.CacheBytes, and of files.
+const (
+	memTableBytes = 16 << 20
+	memTables     = 4
+	maxOpenFiles  = 500
+	// A damaged table cannot be compacted, so that those above it pile up; reading gets slower, but writing goes on.
+	maxPiledTables = 1000
+)
+
+// storeFormat is the version of how the store is laid out.
+const storeFormat = 1
+
+// store is the open Pebble store below an engine.
+type store struct {
+	db     *pebble.DB
+	guard  *guard
+	health *health
+	lock   *pebble.Lock
+	broken bool // Pebble panicked: its locks are not to be relied on. Only the committer uses it.
+}
+
+// openStore opens the store in a directory, and makes it if it is not there.
+func openStore(o *Options, h *health) (*store, error) {
+	if err := makeDir(o.FS, o.Dir); err != nil {
+		return nil, err
+	}
+	lock, err := pebble.LockDirectory(o.Dir, o.FS)
+	if err != nil {
+		return nil, fmt.Errorf("another engine has it open: %w", err)
+	}
+	s := &store{guard: newGuard(o, h), health: h, lock: lock}
+	if s.db, err = openPebble(o.Dir, s.guard, pebbleOptions(o, h, lock)); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return s, nil
+}
+
+// pebbleOptions returns how Pebble is to work.
+func pebbleOptions(o *Options, h *health, lock *pebble.Lock) *pebble.Options {
+	p := &pebble.Options{
+		FormatMajorVersion:          pebble.FormatNewest,
+		CacheSize:                   o.CacheBytes,
+		MemTableSize:                o.memTable,
+		MemTableStopWritesThreshold: memTables,
+		MaxOpenFiles:                maxOpenFiles,
+		L0StopWritesThreshold:       maxPiledTables,
+		Logger:                      pebbleLog{health: h},
+		EventListener:               h.events(),
+		Lock:                        lock,
+	}
+	for i := range p.Levels {
+		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return p
+}
+
+// openPebble opens Pebble on a file system. Pebble panics at some damage.
+func openPebble(dir string, fs vfs.FS, p *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if seen := recover(); seen != nil {
+			err = &DamageError{Err: fmt.Errorf("pebble panicked: %v", seen)}
+		}
+	}()
+	p.FS = fs
+	db, err = pebble.Open(dir, p)
+	if err != nil && pebble.IsCorruptionError(err) {
+		err = damaged("", 0, err)
+	}
+	return db, err
+}
+
+// makeDir makes a directory that outlives a crash.
+func makeDir(fs vfs.FS, dir string) error {
+	var parents []string
+	for d := dir; ; d = fs.PathDir(d) {
+		if _, err := fs.Stat(d); err == nil || d == fs.PathDir(d) {
+			break
+		}
+		parents = append(parents, fs.PathDir(d))
+	}
+	if err := fs.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, parent := range parents {
+		d, err := fs.OpenDir(parent)
+		if err == nil {
+			err = errors.Join(d.Sync(), d.Close())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit writes a batch and syncs it. When it returns nil the batch outlives whatever happens to the process and the
+// machine.
+func (s *store) commit(b *pebble.Batch) (err error) {
+	if err := s.health.err(); err != nil {
+		return err
+	}
+	defer func() {
+		if seen := recover(); seen != nil {
+			s.broken = true
+			s.health.fail(fmt.Errorf("pebble panicked: %v", seen))
+			err = s.health.err()
+		}
+	}()
+	if err := b.Commit(pebble.Sync); err != nil {
+		s.health.fail(err)
+		return s.health.err()
+	}
+	if err := s.health.err(); err != nil { // a write or a sync was not done: Pebble does not know (guard.go)
+		return err
+	}
+	return b.Close()
+}
+
+// close closes the store. Nobody reads from it any more.
+func (s *store) close() (err error) {
+	if s.broken {
+		return nil // with what it holds, until the process ends
+	}
+	defer func() {
+		if seen := recover(); seen != nil {
+			err = errors.Join(err, fmt.Errorf("pebble panicked: %v", seen))
+		}
+	}()
+	return errors.Join(s.db.Close(), s.lock.Close())
+}
+
+// load fills the committer from the store, or makes what a new one has.
+func (c *committer) load(ctx context.Context) error {
+	format, err := readFormat(c.store.db)
+	if err != nil {
+		return damaged("", 0, err)
+	}
+	known := false
+	if c.journal, known, err = readJournal(c.store.db); err != nil {
+		return damaged("", 0, err)
+	}
+	switch {
+	case format == 0 && !known:
+		if err := c.create(); err != nil {
+			return err
+		}
+	case format == 0 || !known:
+		return damaged("", 0, errMissing)
+	case format != storeFormat:
+		return fmt.Errorf("the store has the format %d, not %d: another version of this program wrote it", format, storeFormat)
+	}
+	for i := range c.epochs {
+		if c.epochs[i], err = readEpoch(c.store.db, byte(i)); err != nil {
+			return damaged("", 0, err)
+		}
+	}
+	c.clock.start(c.journal.now)
+	c.countAll()
+	return context.Cause(ctx)
+}
+
+// create writes what a new store has.
+func (c *committer) create() error {
+	c.journal = journal{batch: 1, first: 1, secret: protocol.NewMessageID()}
+	b := c.store.db.NewBatch()
+	markBatch(b, c.journal.secret)
+	t := &turn{batch: b}
+	for i := range c.epochs {
+		key := epochKey(nil, byte(i))
+		t.set(key, appendEpoch(nil, key, protocol.NewEpoch()))
+	}
+	key := []byte{formatSpace}
+	t.set(key, seal(binary.AppendUvarint(begin(nil), storeFormat), key))
+	key = numberKey(nil, journalSpace, c.journal.batch)
+	t.set(key, appendJournal(nil, key, &c.journal))
+	return c.store.commit(b)
+}
+
+// countAll counts what the quota and the bound on records are about. What is damaged is not counted.
+func (c *committer) countAll() {
+	type live struct {
+		owner string
+		at    int64
+	}
+	var keys []live
+	_, now := c.clock.now()
+	err := errors.Join(
+		eachKey(c.store.db, now, func(owner string, at int64) { keys = append(keys, live{owner, at}) }),
+		eachProducer(c.store.db, []byte{producerSpace}, []byte{producerSpace + 1}, func(_ []byte, p *producer) bool {
+			c.quota.add(p.owner)
+			return true
+		}),
+		eachRecord(c.store.db, []byte{recordSpace}, func([]byte, engine.Record) bool {
+			c.records++
+			return true
+		}),
+	)
+	if err != nil {
+		c.options.Logger.Error("disk store: not all keys, producers and records could be counted", "error", err)
+	}
+	slices.SortFunc(keys, func(a, b live) int { return cmp.Compare(a.at, b.at) })
+	for _, k := range keys {
+		c.quota.keys = append(c.quota.keys, quotaKey{at: k.at, owner: c.quota.add(k.owner)})
+	}
+}
+
+// readFormat returns the format of a store, 0 for one that is new.
+func readFormat(src pebble.Reader) (uint64, error) {
+	key := []byte{formatSpace}
+	record, err := lookup(src, key)
+	if err != nil || record == nil {
+		return 0, err
+	}
+	d, err := unseal(key, record)
+	if err != nil {
+		return 0, err
+	}
+	return d.uvarint(), d.err()
+}
