@@ -271,11 +271,11 @@ func TestReceivesEarlyBytesWhileTheSocketIsFull(t *testing.T) {
 	r.untilReceived(t, "early")
 }
 
-// TestALateResumeFindsTheConnectionGone has Resume called in the turn in which the peer's end is read, so that the
-// loop meets the connection once more.
-func TestALateResumeFindsTheConnectionGone(t *testing.T) {
-	p, r, other := newPoller(t, Options{Loops: 1}), newRecorder(), newRecorder()
-	r.onWritable = func() { r.conn.Resume() }
+// whileBusy fills the socket of r's connection, has its loop wait in another connection's handler until the socket
+// takes bytes again and act has run, and returns when the loop has had a turn for all of that at once.
+func whileBusy(t *testing.T, r *recorder, act func(client net.Conn)) {
+	t.Helper()
+	p, other := newPoller(t, Options{Loops: 1}), newRecorder()
 	busy, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	other.onReceived = func(p []byte) int {
@@ -286,34 +286,34 @@ func TestALateResumeFindsTheConnectionGone(t *testing.T) {
 	taken, _ := fill(t, &r.conn, 8192)
 	mustWrite(t, otherClient, "x")
 	<-busy
-	readUntilWritable(t, client, int(r.conn.fd), taken)
-	closeWrite(t, client)
+	expect(t, client, taken[:len(taken)-r.conn.held()])
+	eventually(t, "writable", func() bool {
+		n, err := unix.Poll([]unix.PollFd{{Fd: r.conn.fd, Events: unix.POLLOUT}}, 0)
+		return err == nil && n == 1
+	})
+	act(client)
 	close(release)
-	if err := r.untilClosed(t); err != io.EOF {
-		t.Errorf("closed with %v", err)
-	}
+	r.untilClosed(t)
 	mustWrite(t, otherClient, "y") // a turn later
 	other.untilReceived(t, "xy")
-	r.until(t, "closed once", func() bool { return r.writable == 1 })
 	if n := p.Len(); n != 1 {
-		t.Errorf("%d connections", n)
+		t.Errorf("%d connections, want the other one", n)
 	}
 }
 
-// readUntilWritable reads at the client's end until the other end's socket takes bytes again.
-func readUntilWritable(t testing.TB, client net.Conn, fd int, taken []byte) {
-	t.Helper()
-	p := make([]byte, 64<<10)
-	for range len(taken) {
-		state := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-		if n, err := unix.Poll(state, 0); err == nil && n == 1 {
-			return
-		}
-		if _, err := client.Read(p); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Fatal("never writable")
+// Resume is called in the turn in which the peer's end is read, so that the loop meets the connection once more.
+func TestALateResumeFindsTheConnectionGone(t *testing.T) {
+	r := newRecorder()
+	r.onWritable = func() { r.conn.Resume() }
+	whileBusy(t, r, func(client net.Conn) { closeWrite(t, client) })
+	r.until(t, "closed once", func() bool { return r.writable == 1 && r.err == io.EOF })
+}
+
+func TestAbortInWritableIsFollowedByClosedOnly(t *testing.T) {
+	r := newRecorder()
+	r.onWritable = func() { r.conn.Abort(nil) }
+	whileBusy(t, r, func(client net.Conn) { mustWrite(t, client, "unheard") })
+	r.until(t, "closed", func() bool { return r.writable == 1 && r.calls == 0 && r.err == net.ErrClosed })
 }
 
 func TestTheEndDropsNoReplyThatWasGathered(t *testing.T) {

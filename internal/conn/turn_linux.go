@@ -121,12 +121,13 @@ func (l *loop) serve(c *Conn) {
 		return
 	}
 	tell, in, end := l.look(c)
+	if tell {
+		c.handler.Writable()
+		_, in, end = l.look(c) // Writable may have called Abort
+	}
 	if end {
 		l.bury(c, io.EOF)
 		return
-	}
-	if tell {
-		c.handler.Writable()
 	}
 	if in != nil {
 		l.again(c, in)
@@ -141,8 +142,8 @@ func (l *loop) serve(c *Conn) {
 	}
 }
 
-// look takes what other goroutines and epoll left for c: whether to call Writable, bytes to hand over again, and
-// whether the connection is broken.
+// look takes what other goroutines and epoll left for c: whether to call Writable, which comes before anything else,
+// bytes to hand over again, and whether the connection is broken.
 func (l *loop) look(c *Conn) (tell bool, in *buffer, end bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -151,21 +152,23 @@ func (l *loop) look(c *Conn) (tell bool, in *buffer, end bool) {
 	}
 	if c.seen&writable != 0 {
 		c.seen &^= writable
-		tell = c.drained()
+		if c.drained() {
+			return true, nil, false
+		}
 	}
 	if c.state&resumed != 0 {
 		c.state &^= resumed
 		c.seen &^= paused
 	}
 	if c.seen&paused != 0 {
-		return tell, nil, false
+		return false, nil, false
 	}
 	in = c.takeIn()
 	if (in != nil || c.seen&readable != 0) && c.state&gathering == 0 {
 		c.state |= gathering
 		l.touched = append(l.touched, c)
 	}
-	return tell, in, false
+	return false, in, false
 }
 
 // again hands over the rest of earlier bytes.
