@@ -227,6 +227,28 @@ func TestLeavesAsItIsWhatDoesNotGetShorter(t *testing.T) {
 	}
 }
 
+func TestFramesWhoseHeaderGrowsOrShrinksAreReadBack(t *testing.T) {
+	var sizes []int
+	for size := 110; size < 135; size++ {
+		sizes = append(sizes, size, 65_410+size) // around 125 and 65535, between which the header changes
+	}
+	for _, size := range sizes {
+		for _, payload := range [][]byte{noise(size), prose(size)} {
+			want := []event{{ws.Binary, string(payload)}}
+			c := ws.Config{Deflate: true, MaxMessage: 1 << 20}
+			frame := new(ws.Deflater).NewStream().AppendMasked([]byte("before"), ws.Binary, testKey, payload)[len("before"):]
+			if got := read(t, &c, frame); got.err != nil || !equalEvents(got.events, want) {
+				t.Fatalf("%d bytes, masked: got %v", size, got)
+			}
+			c.Client = true
+			frame = new(ws.Deflater).NewStream().AppendFrame([]byte("before"), ws.Binary, payload)[len("before"):]
+			if got := read(t, &c, frame); got.err != nil || !equalEvents(got.events, want) {
+				t.Fatalf("%d bytes: got %v", size, got)
+			}
+		}
+	}
+}
+
 func TestStreamsUseWhatWasSentBefore(t *testing.T) {
 	for _, client := range []bool{false, true} {
 		stream := new(ws.Deflater).NewStream()
