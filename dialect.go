@@ -5,7 +5,8 @@ import (
 )
 
 // Dialect is the words that clients speak: what their frames mean, and what the server's envelopes look like to them.
-// Its methods may be called at once and must not block. What they return is not changed afterwards.
+// Its methods may be called at once and must not block. What they return is not changed afterwards. A panic is logged:
+// of Decode it is an internal error to the client, of the others as if they had returned nil.
 type Dialect interface {
 	// Decode reads one incoming frame into r, which is zero. What r holds may borrow from the frame. A request with
 	// the zero Kind and no Type is ignored.

@@ -38,7 +38,7 @@ func (m Message) Reply(v any) error {
 }
 
 // Handler answers the requests of one type. It runs outside of the event loop and may wait; later requests of the
-// same connection wait for it. Of the errors a *protocol.Error reaches the client as it is; any other is logged and
+// same connection wait for it. ctx ends when the server is closed. Of the errors a *protocol.Error reaches the client as it is; any other is logged and
 // becomes internal.
 type Handler func(ctx context.Context, s *Session, m Message) error
 

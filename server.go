@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -137,6 +138,11 @@ func (s *Server) occupied() func(string, bool) {
 		return nil
 	}
 	return func(room string, occupied bool) {
+		defer func() {
+			if p := recover(); p != nil {
+				s.options.Logger.Error("panic in a hook", "room", room, "panic", p, "stack", string(debug.Stack()))
+			}
+		}()
 		switch {
 		case occupied && first != nil:
 			first(room)
@@ -179,15 +185,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(s.websocket.Drain(ctx), s.Close())
 }
 
-// Close ends the server at once: its connections, the work that sessions have under way, the engine.
+// Close ends the server at once: its connections, the work that sessions have under way, the engine. The context of
+// handlers and hooks ends, and Close waits 10 seconds for them to return; the error says so if they did not, as when
+// one of them called Close.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
 		s.draining.Store(true)
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
-		s.closed = errors.Join(s.websocket.Close(), s.poller.Close(ctx))
-		s.node.Wait()
-		s.closed = errors.Join(s.closed, s.hub.Close(ctx))
+		s.closed = errors.Join(s.websocket.Close(), s.poller.Close(ctx), s.node.Stop(ctx), s.hub.Close(ctx))
 	})
 	return s.closed
 }

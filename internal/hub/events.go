@@ -1,6 +1,10 @@
 package hub
 
-import "sync"
+import (
+	"context"
+	"fmt"
+	"sync"
+)
 
 // events tells the program that embeds the hub which rooms are occupied, in a goroutine of its own: rooms must not
 // wait for it. A room that was emptied and occupied again before it was told of is told of once at the most.
@@ -25,9 +29,10 @@ func (e *events) start(tell func(string, bool)) {
 	go e.run()
 }
 
-func (e *events) stop() {
+// stop returns when nothing is being told any more, or ctx has ended.
+func (e *events) stop(ctx context.Context) error {
 	if e.tell == nil {
-		return
+		return nil
 	}
 	e.mu.Lock()
 	if !e.over {
@@ -35,7 +40,12 @@ func (e *events) stop() {
 		close(e.wake)
 	}
 	e.mu.Unlock()
-	<-e.done
+	select {
+	case <-e.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("whoever is told of rooms has not returned: %w", context.Cause(ctx))
+	}
 }
 
 func (e *events) add(room string, occupied bool) {

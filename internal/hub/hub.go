@@ -93,23 +93,20 @@ func New(ctx context.Context, o Options) (*Hub, error) {
 	h.ctx, h.cancel = context.WithCancelCause(context.Background())
 	h.events.start(o.Occupied)
 	if err := o.Engine.Open(ctx, h); err != nil {
-		h.events.stop()
-		return nil, err
+		return nil, errors.Join(err, h.events.stop(ctx))
 	}
 	if err := h.loadKicks(ctx); err != nil {
-		h.events.stop()
-		return nil, errors.Join(err, o.Engine.Close(ctx))
+		return nil, errors.Join(err, h.events.stop(ctx), o.Engine.Close(ctx))
 	}
 	h.background(h.tickLoop)
 	return h, nil
 }
 
-// Close ends the hub's work and its engine.
+// Close ends the hub's work and its engine. It waits for what is being told of rooms until ctx ends.
 func (h *Hub) Close(ctx context.Context) error {
 	h.cancel(ErrClosed)
 	h.work.stop()
-	h.events.stop()
-	return h.engine.Close(ctx)
+	return errors.Join(h.events.stop(ctx), h.engine.Close(ctx))
 }
 
 // Inline reports whether no call of the hub waits for anything.

@@ -68,16 +68,28 @@ type Node struct {
 	mu         sync.Mutex
 	users      map[string]int32 // sessions by user
 	sessions   int
-	work       sync.WaitGroup
+	work       workers
+	birth      time.Time
+	ctx        context.Context // of what sessions have under way; ends with Stop
+	cancel     context.CancelCauseFunc
 }
 
 // NewNode returns a node for sessions whose rooms are in o.Hub, which keeps messages as durability says.
 func NewNode(o Options, durability string) *Node {
-	return &Node{Options: o, inline: o.Hub.Inline(), durability: durability, users: make(map[string]int32)}
+	n := &Node{Options: o, inline: o.Hub.Inline(), durability: durability, users: make(map[string]int32), birth: time.Now()}
+	n.ctx, n.cancel = context.WithCancelCause(context.Background())
+	return n
 }
 
-// Wait returns when the work that sessions have under way is done.
-func (n *Node) Wait() { n.work.Wait() }
+// Stop ends the context of the work that sessions have under way, and returns when that is done or ctx has ended.
+// No more is begun.
+func (n *Node) Stop(ctx context.Context) error {
+	n.cancel(hub.ErrClosed)
+	return n.work.stop(ctx)
+}
+
+// clock returns nanoseconds that do not follow the wall clock when that is set.
+func (n *Node) clock() int64 { return int64(time.Since(n.birth)) }
 
 // Counts returns how many sessions and how many users are connected.
 func (n *Node) Counts() (sessions, users int) {

@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"context"
 
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/protocol"
@@ -30,7 +29,7 @@ func (s *Session) publish(r *protocol.Request) *protocol.Error {
 		p.Producer, p.Seq = string(r.Producer), r.Seq
 	}
 	if hook := s.node.Hooks.Publish; hook != nil {
-		if err := hook(context.Background(), s, p.Message); err != nil {
+		if err := hook(s.node.ctx, s, p.Message); err != nil {
 			return s.hookError(err)
 		}
 	}
@@ -45,7 +44,7 @@ func (s *Session) send(r *protocol.Request, p *engine.Publication) {
 		id = bytes.Clone(id)
 		s.begin()
 	}
-	s.node.Hub.Publish(context.Background(), p, func(receipt engine.Receipt, err error) {
+	s.node.Hub.Publish(s.node.ctx, p, func(receipt engine.Receipt, err error) {
 		published, failure := s.node.Receipt(room, receipt, err)
 		switch {
 		case failure != nil:

@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"context"
 
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/protocol"
@@ -32,7 +31,7 @@ func (s *Session) history(r *protocol.Request) *protocol.Error {
 		q = engine.Query{}
 	}
 	room := string(r.Room)
-	page, err := s.node.Hub.History(context.Background(), room, q)
+	page, err := s.node.Hub.History(s.node.ctx, room, q)
 	if err != nil {
 		return clientError(s.node.Logger, err)
 	}

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"runtime/debug"
 	"time"
@@ -119,7 +118,7 @@ func (s *Session) call(r *protocol.Request) *protocol.Error {
 	if handler == nil {
 		return fail(protocol.CodeUnknownType, "type", "no such type")
 	}
-	result, err := handler(context.Background(), s, r)
+	result, err := handler(s.node.ctx, s, r)
 	if err != nil {
 		return s.hookError(err)
 	}
@@ -152,7 +151,7 @@ func (s *Session) fail(r *protocol.Request, err *protocol.Error) {
 
 // limit takes n from the session's messages.
 func (s *Session) limit(n int) *protocol.Error {
-	return rateLimited(s.publishes.Take(time.Now().UnixNano(), n, s.node.Limits.Publishes))
+	return rateLimited(s.publishes.Take(s.node.clock(), n, s.node.Limits.Publishes))
 }
 
 func rateLimited(wait time.Duration) *protocol.Error {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"slices"
-	"time"
 
 	"github.com/wireroom/wireroom/internal/hub"
 	"github.com/wireroom/wireroom/protocol"
@@ -18,7 +17,7 @@ func (s *Session) auth(r *protocol.Request) *protocol.Error {
 	if err := s.limit(1); err != nil {
 		return err
 	}
-	identity, token, err := s.node.Identify(context.Background(), Credentials{Token: string(r.Token), Name: string(r.Name)})
+	identity, token, err := s.node.Identify(s.node.ctx, Credentials{Token: string(r.Token), Name: string(r.Name)})
 	if err != nil {
 		return err
 	}
@@ -75,7 +74,7 @@ func (s *Session) join(r *protocol.Request) *protocol.Error {
 		s.ok(r, &protocol.Joined{Room: m.Room(), Already: true})
 		return nil
 	}
-	if err := rateLimited(s.joins.Take(time.Now().UnixNano(), 1, s.node.Limits.Joins)); err != nil {
+	if err := rateLimited(s.joins.Take(s.node.clock(), 1, s.node.Limits.Joins)); err != nil {
 		return err
 	}
 	q := hub.JoinRequest{
@@ -87,7 +86,7 @@ func (s *Session) join(r *protocol.Request) *protocol.Error {
 		q.Since, err = protocol.ParsePosition(r.Since)
 		q.Invalid = err != nil
 	}
-	return s.enterRoom(context.Background(), q, func(j *protocol.Joined) { s.ok(r, j) })
+	return s.enterRoom(s.node.ctx, q, func(j *protocol.Joined) { s.ok(r, j) })
 }
 
 // Join makes the session a member of a room, as if its client had asked for it; joined is the reply's place and must
@@ -109,13 +108,22 @@ func (s *Session) enterRoom(ctx context.Context, q hub.JoinRequest, joined func(
 	if err := s.maySee(q.Room); err != nil {
 		return err
 	}
-	if n := s.node.Limits.Rooms; n > 0 && len(s.members()) >= n {
-		return fail(protocol.CodeRoomLimit, "room", "this connection is in as many rooms as it may be")
+	if err := s.mayEnter(); err != nil {
+		return err
 	}
 	if hook := s.node.Hooks.Join; hook != nil {
 		if err := hook(ctx, s, q.Room); err != nil {
 			return s.hookError(err)
 		}
+	}
+	s.joining.Lock() // an application may have the session join while its client does
+	defer s.joining.Unlock()
+	if s.member([]byte(q.Room)) != nil {
+		joined(&protocol.Joined{Room: q.Room, Already: true})
+		return nil
+	}
+	if err := s.mayEnter(); err != nil {
+		return err
 	}
 	var late *hub.Member
 	err := s.node.Hub.Join(ctx, q, s, func(m *hub.Member, j *protocol.Joined) {
@@ -137,12 +145,25 @@ func (s *Session) enterRoom(ctx context.Context, q hub.JoinRequest, joined func(
 	return nil
 }
 
+// mayEnter returns an error unless the session may be in one more room.
+func (s *Session) mayEnter() *protocol.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch n := s.node.Limits.Rooms; {
+	case s.phase == phaseClosed:
+		return fail(protocol.CodeForbidden, "", "the connection has ended")
+	case n > 0 && len(s.rooms) >= n:
+		return fail(protocol.CodeRoomLimit, "room", "this connection is in as many rooms as it may be")
+	}
+	return nil
+}
+
 // leave ends the session's membership of a room.
 func (s *Session) leave(r *protocol.Request) *protocol.Error {
 	if err := s.room(r); err != nil {
 		return err
 	}
-	if err := rateLimited(s.joins.Take(time.Now().UnixNano(), 1, s.node.Limits.Joins)); err != nil {
+	if err := rateLimited(s.joins.Take(s.node.clock(), 1, s.node.Limits.Joins)); err != nil {
 		return err
 	}
 	m := s.member(r.Room)

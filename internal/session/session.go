@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"crypto/rand"
 	"sync"
 	"time"
@@ -33,7 +32,7 @@ const (
 // Session is one client's stay on one connection. It is embedded in the transport's connection; Open begins it.
 //
 // Requests are handled one at a time and in order: on the goroutine that calls Receive, or behind one that had to
-// wait, on a worker. Locks are taken in this order: a room of the hub, then mu, then the node's.
+// wait, on a worker. Locks are taken in this order: joining, a room of the hub, mu, then the node's.
 type Session struct {
 	node      *Node
 	outlet    Outlet
@@ -42,6 +41,8 @@ type Session struct {
 	publishes limit.Bucket
 	joins     limit.Bucket
 	strikes   uint8 // malformed envelopes in a row; the reading goroutine's
+
+	joining sync.Mutex // held while the session becomes a member: there is one membership a room
 
 	mu       sync.Mutex
 	rooms    []*hub.Member
@@ -100,7 +101,7 @@ func (s *Session) enter(identity *auth.Identity, token string) {
 	})
 	if hook := s.node.Hooks.Open; hook != nil {
 		s.later(func() {
-			if err := hook(context.Background(), s); err != nil {
+			if err := hook(s.node.ctx, s); err != nil {
 				s.outlet.Close(protocol.CloseForbidden, string(s.hookError(err).Code), 0)
 			}
 		})

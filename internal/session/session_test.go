@@ -110,7 +110,9 @@ func newNode(t *testing.T, o Options, rules ...rule.Rule) *Node {
 	}
 	node := NewNode(o, "memory")
 	t.Cleanup(func() {
-		node.Wait()
+		if err := node.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
 		if err := h.Close(context.Background()); err != nil {
 			t.Error(err)
 		}

@@ -2,6 +2,9 @@ package session
 
 import (
 	"bytes"
+	"context"
+	"fmt"
+	"sync"
 
 	"github.com/wireroom/wireroom/protocol"
 )
@@ -47,7 +50,7 @@ func (s *Session) enqueue(f func()) {
 	if !w.running {
 		w.running = true
 		if s.started {
-			s.node.work.Go(s.runJobs)
+			s.node.work.start(s.runJobs)
 		}
 	}
 }
@@ -58,7 +61,7 @@ func (s *Session) Start() {
 	defer s.mu.Unlock()
 	s.started = true
 	if s.work != nil && s.work.running {
-		s.node.work.Go(s.runJobs)
+		s.node.work.start(s.runJobs)
 	}
 }
 
@@ -174,4 +177,37 @@ func clone(r *protocol.Request) *protocol.Request {
 		*field = bytes.Clone(*field)
 	}
 	return &c
+}
+
+// workers are the goroutines of a node's sessions.
+type workers struct {
+	mu    sync.Mutex
+	group sync.WaitGroup
+	over  bool // no more are started
+}
+
+func (w *workers) start(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.over {
+		w.group.Go(f)
+	}
+}
+
+// stop returns when all have ended, or ctx has.
+func (w *workers) stop(ctx context.Context) error {
+	w.mu.Lock()
+	w.over = true
+	w.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		w.group.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the work of sessions has not ended: %w", context.Cause(ctx))
+	}
 }

@@ -81,6 +81,9 @@ type Transport struct {
 
 // New returns a transport. Close ends it.
 func New(o Options) *Transport {
+	if o.Dialect != nil {
+		o.Dialect = &guarded{o.Dialect, o.Logger}
+	}
 	t := &Transport{Options: o, origins: newOrigins(o.Origins)}
 	t.plain = &framing{dialect: o.Dialect}
 	for bits := minWindowBits; bits <= maxWindowBits; bits++ {
