@@ -41,7 +41,7 @@ func (b *backoff) next() (wait time.Duration, again bool) {
 // not only some of it, keeps clients that were cut off together from coming back together.
 func fullJitter(base, most time.Duration, n int, random float64) time.Duration {
 	limit := most
-	if n < 32 && base < most>>n {
+	if base < most>>n {
 		limit = base << n
 	}
 	return time.Duration(random * float64(limit))

@@ -39,6 +39,8 @@ func TestCloseDoesNotWaitForAServerThatIsGone(t *testing.T) {
 		began := time.Now()
 		closing := later(func() (int, error) { return 0, c.Close() })
 		opcode, _, _ := readFrame(p.reader)
+		p.frame(9, nil)
+		p.silent() // nothing follows a close frame
 		closing.must(t)
 		if got := time.Since(began); opcode != 8 || got != 2*time.Second {
 			t.Errorf("it took %v after opcode %d", got, opcode)

@@ -152,6 +152,48 @@ func TestAServerThatReadsNothingIsLeft(t *testing.T) {
 	})
 }
 
+func TestNothingWaitsForATimer(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		began := time.Now()
+		c, r, _, p := startJoined(t, Options{RoomBuffer: 2})
+		publishing := publish(t, c, 1)
+		p.published(p.expect("publish"), 1)
+		publishing.must(t)
+		ephemeral := publish(t, c, 1, PublishOptions{Ephemeral: true})
+		p.ok(p.expect("publish"), "")
+		ephemeral.must(t)
+		setting := later(func() (int, error) { return 0, r.SetState(t.Context(), 1) })
+		synctest.Wait()
+		p.ok(p.expect("state"), "")
+		setting.must(t)
+		for offset := 11; offset <= 20; offset++ {
+			p.message("general", offset)
+		}
+		synctest.Wait()
+		readMessages(t, r, 11, 12)
+		p.page(p.expect("history"), 13, 14, true)
+		readMessages(t, r, 13, 14)
+		p.page(p.expect("history"), 15, 20, false)
+		p.send(`{"type":"ping"}`)
+		p.expect("pong")
+		p.frame(9, nil)
+		if opcode, _, err := readFrame(p.reader); opcode != 10 {
+			t.Errorf("the client answered with %d, %v", opcode, err)
+		}
+		leaving := later(func() (int, error) { return 0, r.Leave(t.Context()) })
+		synctest.Wait()
+		p.ok(p.expect("leave"), "")
+		leaving.must(t)
+		closing := later(func() (int, error) { return 0, c.Close() })
+		synctest.Wait()
+		p.expectClose()
+		closing.must(t)
+		if got := time.Since(began); got != 0 {
+			t.Errorf("it took %v", got)
+		}
+	})
+}
+
 func TestTheFirstCauseOfAnEndCounts(t *testing.T) {
 	conn, _ := net.Pipe()
 	l := &link{conn: conn}

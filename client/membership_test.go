@@ -75,6 +75,22 @@ func TestJoinReturnsARefusalAndRetriesWhatMayPass(t *testing.T) {
 	})
 }
 
+func TestJoinIsNotTriedInHaste(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		c, _, p := start(t, Options{})
+		joining := later(func() (*Room, error) { return c.Join(t.Context(), "general") })
+		began, tries := time.Now(), 0
+		for ; time.Since(began) < time.Minute; tries++ {
+			p.fail(p.expect("join"), "engine_unavailable", "")
+		}
+		if tries < 10 || tries > 100 {
+			t.Errorf("%d tries in a minute", tries)
+		}
+		p.joined(p.expect("join"), 10)
+		joining.must(t)
+	})
+}
+
 func TestJoinRefusesWhatMakesNoSense(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		c, _, _, _ := startJoined(t, Options{})

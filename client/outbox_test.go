@@ -428,8 +428,8 @@ func inFlight(t *testing.T, p *peer) (all []*envelope) {
 
 func TestTheWindowGrowsWithSuccessAndIsHalvedByRefusals(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		c, _, p := start(t, Options{})
-		for i := range 1000 {
+		c, l, p := start(t, Options{MaxOutbox: 3000})
+		for i := range 3000 {
 			if _, err := c.PublishAsync("general", i); err != nil {
 				t.Fatal(err)
 			}
@@ -444,7 +444,7 @@ func TestTheWindowGrowsWithSuccessAndIsHalvedByRefusals(t *testing.T) {
 				switch {
 				case code == "":
 					p.published(e, i+1)
-				case i > 0:
+				case i > 9:
 					p.fail(e, "out_of_order", "")
 				default:
 					p.fail(e, code, `"retry_after":0.000001`)
@@ -457,8 +457,25 @@ func TestTheWindowGrowsWithSuccessAndIsHalvedByRefusals(t *testing.T) {
 		answer(64, "")
 		answer(128, "")
 		answer(256, "")
-		answer(256, "")
+		answer(256, "overloaded")
+		answer(128, "storage_full")
+		p.close(4503, "retry=0")
+		p = l.open()
+		answer(startWindow, "")
 	})
+}
+
+func TestWhatIsWrittenAtOnceIsBounded(t *testing.T) {
+	o := newOutbox(&Options{})
+	s := session{pending: make(map[uint64]asker)}
+	for range 20 {
+		o.add(&publication{request: protocol.Request{Room: []byte("general"), Data: make([]byte, 10_000), Has: protocol.HasData}})
+	}
+	var out frames
+	o.write(&s, &out, time.Now())
+	if len(out.buf) < fullFrames || len(out.buf) > fullFrames+11_000 {
+		t.Errorf("%d bytes are written at once", len(out.buf))
+	}
 }
 
 func TestEphemeralMessagesThatWereNotSentAreNotSentLater(t *testing.T) {

@@ -77,7 +77,16 @@ func (p *peer) upgrade() {
 
 // refuse answers the handshake with an HTTP error.
 func (p *peer) refuse(status int, header, body string) {
-	p.raw(fmt.Sprintf("HTTP/1.1 %d Refused\r\n%sContent-Length: %d\r\n\r\n%s", status, header, len(body), body))
+	p.t.Helper()
+	if err := writeResponse(p.conn, status, header, body); err != nil {
+		p.t.Fatalf("the client does not read: %v", err)
+	}
+}
+
+// writeResponse writes an HTTP response.
+func writeResponse(w io.Writer, status int, header, body string) error {
+	_, err := fmt.Fprintf(w, "HTTP/1.1 %d Refused\r\n%sContent-Length: %d\r\n\r\n%s", status, header, len(body), body)
+	return err
 }
 
 func (p *peer) raw(text string) {

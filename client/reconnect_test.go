@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -175,6 +176,19 @@ func TestHTTPRefusalsSayWhatToDo(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTheTextOfARefusalIsCut(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		l := listen(t)
+		dialled := later(func() (*Client, error) { return Dial(t.Context(), "ws://server/ws", Options{Dial: l.dial}) })
+		p := l.accept()
+		go func() { _ = writeResponse(p.conn, 500, "", strings.Repeat("x", 5000)) }()
+		var upgrade *UpgradeError
+		if _, err := dialled.wait(); !errors.As(err, &upgrade) || len(upgrade.Body) != mostBody {
+			t.Errorf("Dial returned %v", err)
+		}
+	})
 }
 
 func TestStatesAreToldInOrder(t *testing.T) {
