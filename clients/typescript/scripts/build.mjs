@@ -21,7 +21,7 @@ const shared = {
   sourcemap: true,
   mangleProps: new RegExp(`^(${internal.join("|")})$`),
 };
-const entryPoints = ["src/index.ts", ];
+const entryPoints = ["src/index.ts", "src/websocket.ts", "src/react.ts"];
 await build({ ...shared, entryPoints, format: "esm", outdir: "dist/esm" });
 await build({ ...shared, entryPoints, format: "cjs", outdir: "dist/cjs" });
 await build({ ...shared, entryPoints: ["src/global.ts"], format: "iife", outfile: "dist/wireroom.min.js" });

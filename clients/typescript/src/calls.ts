@@ -72,7 +72,7 @@ export class Calls {
     } else if (this.#waiting.size < mostWaiting) {
       this.#waiting.add(call);
     } else {
-      call.reject(new WireroomError("outbox_full", "too many requests wait for the connection", { retryable: true }));
+      call.reject(new WireroomError("outbox_full", "the outbox has no place", { retryable: true }));
     }
   }
 

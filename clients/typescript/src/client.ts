@@ -21,7 +21,10 @@ export interface ClientEvents {
 const longestRetryForMs = 240_000;
 
 /** The types of requests that the protocol gives a meaning to. */
-const ownTypes = ["auth", "join", "leave", "publish", "presence", "state", "history", "ping", "pong"];
+const ownTypes = /^(auth|join|leave|publish|presence|state|history|ping|pong)$/;
+
+/** The types of what the server sends of a room. */
+const ofRooms = /^(message|gap|kicked|user_joined|user_left|presence|state)$/;
 
 /**
  * A client of a Wireroom server. It keeps itself connected, rejoins its rooms where they stood, and sends again what was
@@ -148,7 +151,7 @@ export class Client extends Emitter<ClientEvents> {
    * `disconnected` and `uncertain`, as nobody but the application knows whether the request may be sent twice.
    */
   async request<Reply = any>(type: string, data?: unknown): Promise<Reply> {
-    if (ownTypes.includes(type)) {
+    if (ownTypes.test(type)) {
       throw new TypeError(`${type} is a type of the protocol's own`);
     }
     const payload = data === undefined ? undefined : encode(data);
@@ -180,6 +183,7 @@ export class Client extends Emitter<ClientEvents> {
     this.#welcome = welcome;
     if (this.inbox.stage !== "left") {
       this.#rooms.delete(this.inbox.name);
+      this.#rooms.get(welcome.inbox)?.end(new WireroomError("left", "this is the inbox"));
       this.inbox.rename(welcome.inbox);
       this.#rooms.set(welcome.inbox, this.inbox);
     }
@@ -191,24 +195,12 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   #received(envelope: Envelope): void {
-    switch (envelope.type) {
-      case "message":
-      case "gap":
-      case "kicked":
-      case "user_joined":
-      case "user_left":
-      case "presence":
-      case "state":
-        this.#rooms.get(envelope.room)?.received(envelope);
-        break;
-      case "error":
-        this.emit("error", refusal(envelope as never));
-        break;
-      case "ok":
-      case "pong":
-        break;
-      default:
-        this.emit("push", envelope);
+    if (ofRooms.test(envelope.type)) {
+      this.#rooms.get(envelope.room)?.received(envelope);
+    } else if (envelope.type === "error") {
+      this.emit("error", refusal(envelope as never));
+    } else if (envelope.type !== "ok" && envelope.type !== "pong") {
+      this.emit("push", envelope);
     }
   }
 
@@ -250,7 +242,7 @@ export function connect(url: string | URL, options: ConnectOptions = {}): Client
     throw new RangeError(`retryForMs is above ${longestRetryForMs}`);
   }
   if (!options.WebSocket && !globalThis.WebSocket) {
-    throw new WireroomError("unsupported", "there is no WebSocket here: give one as an option");
+    throw new WireroomError("unsupported", "give a WebSocket class as an option");
   }
   return new Client(address.href, options);
 }

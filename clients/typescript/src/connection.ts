@@ -220,11 +220,7 @@ export class Connection {
     this.#backoff.lasted(this.link ? this.#clock.now() - this.#openedAt : 0);
     const waitMs = this.#backoff.next();
     const failures = this.#backoff.failures;
-    if (verdict.advice === "again" && failures >= (this.#options.maxAttempts ?? Infinity)) {
-      error = new WireroomError("gave_up", `no connection after ${failures} failures`, { cause: error });
-      verdict.advice = "stop";
-    }
-    if (verdict.advice === "stop") {
+    if (verdict.advice === "stop" || failures >= (this.#options.maxAttempts ?? Infinity)) {
       this.close(error);
       return;
     }

@@ -24,7 +24,7 @@ export interface ErrorDetails {
  * |---|---|
  * | `closed` | `close()` was called |
  * | `disconnected` | the connection was lost before the answer came; `uncertain` if the request was sent |
- * | `gave_up` | there was no answer within the time allowed, or no connection within `maxAttempts` |
+ * | `gave_up` | there was no answer within the time allowed |
  * | `outbox_full` | there is no place for the message |
  * | `left` | the room was left |
  * | `kicked` | the user was put out of the room |

@@ -23,6 +23,7 @@ const open = 1;
 const graceMs = 10_000;
 const askedMs = 15_000;
 const answerMs = 5_000;
+const lookMs = 5_000;
 
 /** One connection: it writes requests, gives each its answer, and notices when the server is gone. */
 export class Link {
@@ -63,7 +64,7 @@ export class Link {
 
   /** Writes an envelope that gets no answer. */
   send(envelope: object): void {
-    this.#write(write(envelope, undefined));
+    this.#write(write(envelope));
   }
 
   /**
@@ -73,7 +74,7 @@ export class Link {
   request(envelope: object, payload: Payload, answer: Answer): boolean {
     const id = ++this.#lastId;
     const frame = write({ ...envelope, id }, payload);
-    if (sizeOf(frame) > this.maxMessage) {
+    if (!frame || sizeOf(frame) > this.maxMessage) {
       return false;
     }
     this.#pending.set(id, answer);
@@ -116,8 +117,8 @@ export class Link {
     }
   }
 
-  #write(frame: string | Uint8Array<ArrayBuffer>): void {
-    if (this.#socket.readyState === open) {
+  #write(frame: ReturnType<typeof write>): void {
+    if (frame && this.#socket.readyState === open) {
       this.#socket.send(frame);
     }
   }
@@ -140,7 +141,7 @@ export class Link {
     }
   }
 
-  /** Looks after the silence. Every frame counts as life, so that the timer is not set anew for each. */
+  /** Looks after the silence, often enough that nothing has to set the timer anew when a frame comes or goes. */
   #watch(): void {
     clearTimeout(this.#timer);
     const now = this.#clock.now();
@@ -152,7 +153,7 @@ export class Link {
       this.probe();
       return;
     }
-    this.#timer = setTimeout(() => this.#watch(), Math.max(0, this.#due() - now));
+    this.#timer = setTimeout(() => this.#watch(), Math.min(lookMs, Math.max(0, this.#due() - now)));
   }
 
   #due(): number {

@@ -3,7 +3,7 @@ import type { Connection } from "./connection.js";
 import { WireroomError, asUncertain, disconnected } from "./errors.js";
 import { Lane, type Publication } from "./lane.js";
 import type { ConnectOptions, PublishOptions, Published } from "./types.js";
-import { type Envelope, type Payload, encode, sizeOf } from "./wire.js";
+import { type Envelope, encode, sizeOf } from "./wire.js";
 
 /** Publishes on their way at once: at first, and at most, as a server reads no more. */
 const startWindow = 64;
@@ -57,16 +57,10 @@ export class Outbox {
   /** Takes a message to publish. */
   publish(room: string, data: unknown, options: PublishOptions): Promise<Published> {
     return new Promise((resolve, reject) => {
-      let payload: Payload;
-      try {
-        payload = encode(data);
-      } catch (cause) {
-        throw new WireroomError("invalid_data", "the data cannot be written as JSON", { cause });
-      }
-      const { event, echo, ephemeral, key } = options;
+      const payload = encode(data);
       const p: Publication = {
         room,
-        envelope: { type: "publish", room, event, key, echo: echo === false ? false : undefined, ephemeral } as object,
+        envelope: { ...options, type: "publish", room } as object,
         payload,
         size: sizeOf(payload) + plainSize,
         deadline: this.#clock.now() + this.#retryForMs,

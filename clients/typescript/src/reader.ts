@@ -17,7 +17,7 @@ export class Reader<T> implements AsyncIterableIterator<Message<T> | Gap> {
   #waiting: { resolve(result: IteratorResult<Message<T> | Gap>): void; reject(error: unknown): void }[] = [];
   #ended = false;
   #error?: Error;
-  #stop: (() => void)[];
+  #stop: (() => void)[] = [];
   /** Where the queue ends, and while behind, where the room is. */
   #position?: string;
   #head?: string;
@@ -26,7 +26,7 @@ export class Reader<T> implements AsyncIterableIterator<Message<T> | Gap> {
   constructor(room: Room<T>) {
     this.#room = room;
     this.#position = room.position;
-    this.#stop = [
+    this.#stop.push(
       room.on("message", (m) => this.#take(m)),
       room.on("gap", (g) => this.#take(g)),
       room.on("joined", (joined) => {
@@ -35,7 +35,7 @@ export class Reader<T> implements AsyncIterableIterator<Message<T> | Gap> {
         }
       }),
       room.on("left", (error) => this.#end(error)),
-    ];
+    );
     if (room.stage === "left") {
       this.#end(room.error);
     }
@@ -46,13 +46,6 @@ export class Reader<T> implements AsyncIterableIterator<Message<T> | Gap> {
   }
 
   next(): Promise<IteratorResult<Message<T> | Gap>> {
-    const item = this.#queue.shift();
-    if (this.#head && this.#queue.length < most / 2) {
-      void this.#catchUp();
-    }
-    if (item) {
-      return Promise.resolve({ done: false, value: item });
-    }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
       this.#settle();
@@ -85,7 +78,7 @@ export class Reader<T> implements AsyncIterableIterator<Message<T> | Gap> {
     if (!this.#ended) {
       this.#ended = true;
       this.#error = error;
-      for (const stop of this.#stop ?? []) {
+      for (const stop of this.#stop) {
         stop();
       }
       this.#settle();
@@ -95,17 +88,20 @@ export class Reader<T> implements AsyncIterableIterator<Message<T> | Gap> {
   /** Gives those who wait what there is. */
   #settle(): void {
     for (let first; (first = this.#waiting[0]); this.#waiting.shift()) {
-      const item = this.#queue.shift();
-      if (item) {
-        first.resolve({ done: false, value: item });
+      const value = this.#queue.shift();
+      if (value) {
+        first.resolve({ done: false, value });
       } else if (!this.#ended || this.#head) {
-        return;
+        break;
       } else if (this.#error) {
         first.reject(this.#error);
         this.#error = undefined;
       } else {
         first.resolve({ done: true, value: undefined });
       }
+    }
+    if (this.#head && this.#queue.length < most / 2) {
+      void this.#catchUp();
     }
   }
 
@@ -127,6 +123,9 @@ export class Reader<T> implements AsyncIterableIterator<Message<T> | Gap> {
       const head = this.#head;
       if (!more && head && this.#position && !(sameEpoch(head, this.#position) && isAfter(head, this.#position))) {
         this.#head = undefined;
+      } else if (messages.length === 0) {
+        // What was seen live is not in the history yet.
+        await new Promise((resolve) => setTimeout(resolve, 1000));
       }
     } catch {
       // The history is not to be had: what was dropped is lost to this reader, and it is told so.
@@ -136,8 +135,5 @@ export class Reader<T> implements AsyncIterableIterator<Message<T> | Gap> {
     }
     this.#fetching = false;
     this.#settle();
-    if (this.#head && this.#queue.length < most / 2) {
-      void this.#catchUp();
-    }
   }
 }

@@ -38,7 +38,7 @@ export interface RoomEvents<T = any> {
   left: WireroomError | undefined;
 }
 
-/** What rooms share. */
+/** @internal What rooms share. */
 export interface RoomHost {
   connection: Connection;
   calls: Calls;
@@ -121,8 +121,7 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
    * `refused` says why.
    */
   async history(options: HistoryOptions = {}): Promise<History<T>> {
-    const { since, before, limit } = options;
-    const reply = await this.#ask({ type: "history", since, before, limit }, true);
+    const reply = await this.#ask("history", options);
     return {
       messages: (reply.messages ?? []).map(unpack),
       pos: reply.pos,
@@ -133,8 +132,7 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
 
   /** Asks who is in the room. With the option `presence`, `members` knows without asking. */
   async presence(options: PresenceOptions = {}): Promise<PresencePage> {
-    const { limit, next } = options;
-    const reply = await this.#ask({ type: "presence", limit, next }, true);
+    const reply = await this.#ask("presence", options);
     return { count: reply.count, members: reply.members ?? [], next: reply.next };
   }
 
@@ -143,9 +141,11 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
     const before = this.#options.state;
     this.#options.state = state;
     try {
-      await this.#ask({ type: "state", state }, true);
+      await this.#ask("state", { state });
     } catch (error) {
-      this.#options.state = before;
+      if (this.#options.state === state) {
+        this.#options.state = before;
+      }
       throw error;
     }
   }
@@ -166,8 +166,8 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
     return new Reader<T>(this);
   }
 
-  #ask(envelope: object, again: boolean): Promise<Envelope> {
-    return this.#host.calls.ask({ room: this.name_, ...envelope }, again);
+  #ask(type: string, fields: object): Promise<Envelope> {
+    return this.#host.calls.ask({ ...fields, type, room: this.name_ }, true);
   }
 
   /** @internal Asks the server to let the client in, where the room stands. */
@@ -190,7 +190,7 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
       }
     });
     if (link && !sent) {
-      this.end(new WireroomError("too_large", "the state is longer than the server takes"));
+      this.end(new WireroomError("too_large", "longer than the server takes"));
     }
   }
 
@@ -229,10 +229,7 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
       case "kicked":
         this.end(new WireroomError("kicked", `kicked for ${e.for} s: ${e.reason}`, { retryAfterMs: e.for * 1000 }));
         break;
-      case "user_joined":
-      case "user_left":
-      case "presence":
-      case "state":
+      default:
         if (this.#roster.apply(e)) {
           this.emit("presence", this.#roster.presence);
           this.#list(1000);

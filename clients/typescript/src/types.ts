@@ -34,7 +34,7 @@ export interface ConnectOptions {
   inbox?: RoomOptions | false;
   /** When to come back. */
   backoff?: BackoffOptions;
-  /** Gives up after so many failures in a row. Default: never. */
+  /** Closes the client after so many failures in a row, with the error of the last. Default: never. */
   maxAttempts?: number;
   /** Bounds one attempt to connect, up to the welcome. Default 15,000. */
   connectTimeoutMs?: number;

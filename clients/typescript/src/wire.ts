@@ -1,3 +1,5 @@
+import { WireroomError } from "./errors.js";
+
 /** A payload as it travels: JSON text, bytes, or none. */
 export type Payload = string | Uint8Array<ArrayBuffer> | undefined;
 
@@ -12,7 +14,7 @@ export function hex(byte: number): string {
   return (byte + 256).toString(16).slice(1);
 }
 
-/** Encodes data for its way: bytes as they are, in a copy; all else as JSON. Throws where that is impossible. */
+/** Encodes data for its way: bytes as they are, in a copy; all else as JSON. Throws `invalid_data` if that is impossible. */
 export function encode(data: unknown): string | Uint8Array<ArrayBuffer> {
   if (data instanceof ArrayBuffer) {
     return new Uint8Array(data.slice(0));
@@ -20,9 +22,15 @@ export function encode(data: unknown): string | Uint8Array<ArrayBuffer> {
   if (ArrayBuffer.isView(data)) {
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
   }
-  const text: string | undefined = JSON.stringify(data);
+  let text: string | undefined;
+  let cause: unknown;
+  try {
+    text = JSON.stringify(data);
+  } catch (error) {
+    cause = error;
+  }
   if (text === undefined) {
-    throw new TypeError(`${typeof data} is no JSON`);
+    throw new WireroomError("invalid_data", `${typeof data} that is no JSON`, { cause });
   }
   return text;
 }
@@ -34,9 +42,10 @@ export function sizeOf(frame: string | Uint8Array): number {
 
 /**
  * Writes a frame: an envelope in text with the payload as its `data`, or a binary frame for bytes,
- * `uint16 length of the envelope | envelope | bytes` (docs/protocol.md, section 13).
+ * `uint16 length of the envelope | envelope | bytes` (docs/protocol.md, section 13). Returns undefined for an envelope
+ * whose length does not fit there.
  */
-export function write(envelope: object, payload: Payload): string | Uint8Array<ArrayBuffer> {
+export function write(envelope: object, payload?: Payload): string | Uint8Array<ArrayBuffer> | undefined {
   const text = JSON.stringify(envelope);
   if (payload === undefined) {
     return text;
@@ -45,6 +54,9 @@ export function write(envelope: object, payload: Payload): string | Uint8Array<A
     return `${text.slice(0, -1)},"data":${payload}}`;
   }
   const head = encoder.encode(text);
+  if (head.length > 0xffff) {
+    return undefined;
+  }
   const frame = new Uint8Array(2 + head.length + payload.length);
   new DataView(frame.buffer).setUint16(0, head.length);
   frame.set(head, 2);
