@@ -115,16 +115,23 @@ func storm(t *testing.T, e *lossy, messages int, during func()) []*follower {
 	publishing.Wait()
 	close(stop)
 	following.Wait()
+	head := headOf(t, e)
+	for _, f := range followers {
+		if f.position != head {
+			t.Errorf("%s ends at %v of %v: what it missed was lost without a word", f.name, f.position, head)
+		}
+	}
+	return followers
+}
+
+// headOf returns the head of the log.
+func headOf(t *testing.T, e *lossy) protocol.Position {
+	t.Helper()
 	page, err := e.log().Read(t.Context(), "r", engine.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range followers {
-		if f.position != page.Head {
-			t.Errorf("%s ends at %v of %v: what it missed was lost without a word", f.name, f.position, page.Head)
-		}
-	}
-	return followers
+	return page.Head
 }
 
 // follow comes and goes until stop, and then stays until everything must have settled.
@@ -325,4 +332,42 @@ func TestReplayHasWhatTheClientDidNotWantLive(t *testing.T) {
 	if j.Count != 3 {
 		t.Fatalf("the reply announces %d messages, want 3", j.Count)
 	}
+}
+
+// TestNothingBeforeAGapFollowsIt has a member wait with a gap until the tail, whose feed is late, comes past the position
+// that the log could not prove any more.
+func TestNothingBeforeAGapFollowsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newLossy(1, 0, 0)
+		h := newHubOn(t, e, nil, rule.Rule{Pattern: "**", History: engine.Retention{Messages: 5, Age: time.Hour}})
+		keeper, s := newSocket(h, new(lines), "keeper"), newSocket(h, new(lines), "a")
+		keeper.join(t, JoinRequest{Room: "r"})
+		e.hold(true)
+		last := publish(t, h, "r", "1")
+		j := s.join(t, JoinRequest{Room: "r", Since: last})
+		if !j.Recovered {
+			t.Fatalf("joined %+v", j)
+		}
+		time.Sleep(4 * e.delay) // the member has asked the log, and waits for the tail
+		s.fill()
+		for i := range 20 { // at once: the log moves on before it is asked again
+			m := &protocol.Message{Room: "r", Data: fmt.Append(nil, 2+i)}
+			h.Publish(t.Context(), &engine.Publication{Message: m}, func(engine.Receipt, error) {})
+		}
+		time.Sleep(time.Second)
+		last = headOf(t, e)
+		if s.blocked == 0 {
+			t.Fatal("the member was not tried with the gap")
+		}
+		e.hold(false)
+		time.Sleep(time.Second)
+		s.drain()
+		time.Sleep(time.Second)
+		publish(t, h, "r", "22")
+		time.Sleep(time.Second)
+		got := s.take(t)
+		if len(got) != 2 || got[0].Type != protocol.TypeGap || got[0].Pos != last.String() || string(got[1].Data) != "22" {
+			t.Fatalf("got %+v, want a gap to %v and what came after it", got, last)
+		}
+	})
 }

@@ -27,6 +27,7 @@ type lossy struct {
 	random *rand.Rand
 	inner  *memory.Engine
 	rooms  map[string]*lateRoom
+	held   bool // nothing is fed for now
 	lost   int
 	failed int
 }
@@ -138,6 +139,10 @@ func (e *lossy) feedLate(r *lateRoom) {
 	for {
 		time.Sleep(e.wait())
 		e.mu.Lock()
+		if e.held {
+			e.mu.Unlock()
+			continue
+		}
 		batch := r.late
 		r.late, r.feeding = nil, len(batch) > 0
 		e.mu.Unlock()
@@ -213,6 +218,13 @@ func (e *lossy) failure() error {
 		return engine.ErrUnavailable
 	}
 	return engine.ErrTimeout
+}
+
+// hold stops the feed, or lets it go on with what it has.
+func (e *lossy) hold(held bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.held = held
 }
 
 // lose sets which part of the feed is lost.
