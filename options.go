@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,6 +83,8 @@ type Limits struct {
 // Defaults and bounds of Options.
 const (
 	DefaultPath         = "/ws"
+	healthPath          = "/healthz"
+	readyPath           = "/readyz"
 	DefaultPingInterval = 25 * time.Second
 	closeTimeout        = 10 * time.Second // for what Close waits for
 	minSecretLen        = 16
@@ -103,10 +106,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Paths == nil {
 		o.Paths = []string{DefaultPath}
 	}
-	for _, path := range o.Paths {
-		if !strings.HasPrefix(path, "/") {
-			return o, fmt.Errorf("Options.Paths: %q does not begin with /", path)
-		}
+	if err := checkPaths(o.Paths); err != nil {
+		return o, err
 	}
 	if o.PingInterval == 0 {
 		o.PingInterval = DefaultPingInterval
@@ -122,6 +123,21 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	o.Limits = o.Limits.withDefaults()
 	return o, nil
+}
+
+// checkPaths returns an error for paths that could not be served.
+func checkPaths(paths []string) error {
+	for i, path := range paths {
+		switch {
+		case !strings.HasPrefix(path, "/"):
+			return fmt.Errorf("Options.Paths: %q does not begin with /", path)
+		case strings.ContainsAny(path, "{} "):
+			return fmt.Errorf("Options.Paths: %q is a pattern, want a path", path)
+		case slices.Contains(paths[:i], path) || path == healthPath || path == readyPath:
+			return fmt.Errorf("Options.Paths: %q is served already", path)
+		}
+	}
+	return nil
 }
 
 func (l Limits) withDefaults() Limits {

@@ -158,8 +158,8 @@ func (s *Server) route() {
 	for _, path := range s.options.Paths {
 		s.mux.Handle(path, s.websocket)
 	}
-	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
-	s.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+	s.mux.HandleFunc("GET "+healthPath, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	s.mux.HandleFunc("GET "+readyPath, func(w http.ResponseWriter, _ *http.Request) {
 		if s.draining.Load() {
 			say(w, http.StatusServiceUnavailable, "draining")
 			return
