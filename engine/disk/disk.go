@@ -135,6 +135,9 @@ func (e *Engine) open(ctx context.Context, feed engine.Feed) (err error) {
 		e.store = nil
 		return err
 	}
+	if err := e.space.hold(); err != nil {
+		e.options.Logger.Warn("disk store: no space is held back", "error", err)
+	}
 	e.arm()
 	e.views.advance(e.store.db)
 	var sweeper sync.WaitGroup

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/wireroom/wireroom/engine"
@@ -16,32 +17,34 @@ var errOverloaded = fmt.Errorf("too much waits to be written: %w", engine.ErrUna
 // health remembers the first failure of the store. From then on nothing is written or acknowledged any more: what the
 // files have is known only when they are read again from the beginning.
 type health struct {
-	logger *slog.Logger
+	logger  *slog.Logger
+	failure atomic.Pointer[error]
 
-	mu      sync.Mutex
-	failure error
-	failed  func(error) // called once, with the failure; it does not block
+	mu     sync.Mutex  // held while failure is set
+	failed func(error) // called once, with the failure; it does not block
 }
 
 // fail notes a failure. It may be called by Pebble, with any of its locks held.
 func (h *health) fail(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.failure != nil {
+	if h.failure.Load() != nil {
 		return
 	}
-	h.failure = fmt.Errorf("the store failed and is closed: %w: %w", engine.ErrUnavailable, err)
+	failure := fmt.Errorf("the store failed and is closed: %w: %w", engine.ErrUnavailable, err)
+	h.failure.Store(&failure)
 	h.logger.Error("disk store failed: nothing more is stored; restart to recover", "error", err)
 	if h.failed != nil {
-		h.failed(h.failure)
+		h.failed(failure)
 	}
 }
 
 // err returns the failure, or nil.
 func (h *health) err() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.failure
+	if failure := h.failure.Load(); failure != nil {
+		return *failure
+	}
+	return nil
 }
 
 // Health implements the trait engine.Health: nil, or why the store failed. The engine then answers everything with

@@ -21,7 +21,7 @@ func (e *Engine) Read(_ context.Context, room string, q engine.Query) (engine.Pa
 }
 
 func (e *Engine) read(room string, q engine.Query) (engine.Page, error) {
-	v, err := e.views.acquire()
+	v, err := e.view()
 	if err != nil {
 		return engine.Page{}, err
 	}

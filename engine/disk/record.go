@@ -104,7 +104,7 @@ func (e *Engine) ListRecords(context.Context) ([]engine.Record, error) {
 }
 
 func (e *Engine) listRecords() ([]engine.Record, error) {
-	v, err := e.views.acquire()
+	v, err := e.view()
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,19 @@ func (v *views) acquire() (*view, error) {
 	return v.current, nil
 }
 
+// view returns the newest view, to be released, unless the store failed.
+func (e *Engine) view() (*view, error) {
+	v, err := e.views.acquire()
+	if err != nil {
+		return nil, err
+	}
+	if err := e.health.err(); err != nil {
+		e.views.release(v)
+		return nil, err
+	}
+	return v, nil
+}
+
 // release ends the use of a view.
 func (v *views) release(used *view) {
 	v.mu.Lock()
