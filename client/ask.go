@@ -30,7 +30,12 @@ func (a joinAsk) answered(c *Client, r *protocol.Reply) {
 		a.room.refused(r.Err, func() { c.roster.end(a.room, r.Err) })
 		return
 	}
-	if joined, ok := r.Result.(*protocol.Joined); ok {
+	joined, ok := r.Result.(*protocol.Joined)
+	switch {
+	case !ok:
+	case joined.Already:
+		a.room.joinAnew()
+	default:
 		a.room.welcome(joined, a.withSince)
 	}
 }

@@ -230,6 +230,13 @@ func (c *Client) newMembership(name string, options []JoinOptions) (*Room, error
 	return r, nil
 }
 
+// leaveCall returns the request to leave a room.
+func leaveCall(room string) *call {
+	q := newCall(protocol.TypeLeave)
+	q.request.Room, q.request.Has = []byte(room), protocol.HasRoom
+	return q
+}
+
 // leave takes a room off the roster. It returns the call that tells the server; nil when there is nothing to tell.
 // c.mu is held.
 func (c *Client) leave(r *Room) *call {
@@ -238,8 +245,7 @@ func (c *Client) leave(r *Room) *call {
 	if !told || c.session == nil || !c.session.greeted {
 		return nil
 	}
-	q := newCall(protocol.TypeLeave)
-	q.request.Room, q.request.Has = []byte(r.name), protocol.HasRoom
+	q := leaveCall(r.name)
 	c.session.calls = append(c.session.calls, q)
 	c.poke()
 	return q

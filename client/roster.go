@@ -153,12 +153,23 @@ func (r *Room) joinRequest(q *protocol.Request) {
 	}
 }
 
+// joinAnew leaves and joins again, as the server has the client in the room already, by its application's doing, and
+// does not say where the client stands.
+func (r *Room) joinAnew() {
+	c := r.client
+	c.session.calls = append(c.session.calls, leaveCall(r.name))
+	if r.tries > 0 {
+		r.hold = time.Now().Add(retryWait(&protocol.Error{}, r.tries))
+	}
+	r.tries++
+	c.roster.soon()
+}
+
 // welcome takes the answer to a join.
 func (r *Room) welcome(j *protocol.Joined, withSince bool) {
 	p := &r.place
 	r.stage, r.asked, r.tries = stageJoined, false, 0
 	switch {
-	case j.Already: // not before this connection ends: the client leaves what it has joined
 	case p.behind:
 		p.live = j.Position
 	case withSince && !j.Recovered:
