@@ -160,12 +160,25 @@ func (s *Server) route() {
 	}
 	s.mux.HandleFunc("GET "+healthPath, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	s.mux.HandleFunc("GET "+readyPath, func(w http.ResponseWriter, _ *http.Request) {
-		if s.draining.Load() {
-			say(w, http.StatusServiceUnavailable, "draining")
+		if why := s.notReady(); why != "" {
+			say(w, http.StatusServiceUnavailable, why)
 			return
 		}
 		say(w, http.StatusOK, "ok")
 	})
+}
+
+// notReady returns why clients should be sent elsewhere, or "".
+func (s *Server) notReady() string {
+	if s.draining.Load() {
+		return "draining"
+	}
+	if h, ok := s.options.Engine.(engine.Health); ok {
+		if err := h.Health(); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
 }
 
 func say(w http.ResponseWriter, status int, text string) {

@@ -26,7 +26,7 @@ type hmacTokens struct {
 
 // HMAC returns an Authenticator for JSON Web Tokens that are signed with secret by HS256 and no other algorithm
 // (RFC 7519, RFC 7518 section 3.2). `sub` names the user and must be there; `exp` and `nbf` are checked where they
-// are, with Leeway.
+// are, with Leeway. With an empty secret every token is invalid.
 func HMAC(secret []byte) Authenticator { return newHMAC(secret) }
 
 func newHMAC(secret []byte, options ...jwt.ParserOption) *hmacTokens {
@@ -36,6 +36,9 @@ func newHMAC(secret []byte, options ...jwt.ParserOption) *hmacTokens {
 
 // Authenticate implements Authenticator.
 func (h *hmacTokens) Authenticate(_ context.Context, token string) (*Identity, error) {
+	if len(h.secret) == 0 {
+		return nil, fmt.Errorf("%w: there is no secret to check it with", ErrInvalid)
+	}
 	var c claims
 	_, err := h.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return h.secret, nil })
 	switch {

@@ -30,6 +30,9 @@ func (p *program) announce(loaded *config.Loaded, listening net.Addr, logger *sl
 	for _, url := range urls.sockets {
 		fmt.Fprintf(&b, "  WebSocket  %s\n", url)
 	}
+	if c.Data != "" {
+		fmt.Fprintf(&b, "  messages   %s\n", c.Data)
+	}
 	if loaded.File != "" {
 		fmt.Fprintf(&b, "  settings   %s\n", loaded.File)
 	}
@@ -87,5 +90,8 @@ func notesOn(c *config.Config, listening net.Addr) []string {
 	if c.TLS.CertFile == "" && !alone {
 		notes = append(notes, "no TLS: tokens and messages can be read on their way. Set tls, or put a proxy with TLS in front.")
 	}
-	return append(notes, "messages are kept in memory: they are gone when the server ends.")
+	if c.Data == "" {
+		notes = append(notes, "messages are kept in memory: they are gone when the server ends. --data DIR keeps them.")
+	}
+	return notes
 }

@@ -45,7 +45,11 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	// A signal ends the server; a second one ends the process at once, whatever it does.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	server, err := wireroom.New(ctx, serverOptions(c, logger))
+	options := serverOptions(c, logger)
+	if err := keep(&options, c.Data); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	server, err := wireroom.New(ctx, options)
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
@@ -63,7 +67,7 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	}
 	stop()
 	err = drain(server, front, c.DrainTimeout, logger)
-	_ = <-failed // that it was shut down
+	<-failed // that it was shut down
 	return err
 }
 

@@ -17,8 +17,12 @@ const (
 	maxTokenLen = 8 << 10
 )
 
-// expiryNotice is how long before its token expires a client is asked for a fresh one, in seconds.
-const expiryNotice = 60
+// expiryNotice is how long before its token expires a client is asked for a fresh one, in seconds; leeway is how long
+// the token is taken after that, as where it was presented.
+const (
+	expiryNotice = 60
+	leeway       = int64(auth.Leeway / time.Second)
+)
 
 // phase is how far a session has come.
 type phase uint8
@@ -127,7 +131,7 @@ func (s *Session) SetName(name string) error {
 func (s *Session) Tick(now int64) {
 	s.mu.Lock()
 	phase, deadline, left := s.phase, s.deadline, s.deadline-now
-	warn := phase == phaseOpen && deadline != 0 && left <= expiryNotice && !s.warned
+	warn := phase == phaseOpen && deadline != 0 && left <= expiryNotice+leeway && !s.warned
 	s.warned = s.warned || warn
 	s.mu.Unlock()
 	switch {
@@ -137,7 +141,7 @@ func (s *Session) Tick(now int64) {
 	case phase == phaseOpen && left < 0:
 		s.outlet.Close(protocol.CloseTokenExpired, string(protocol.CodeTokenExpired), 0)
 	case warn:
-		s.outlet.Push(&protocol.TokenExpiring{ExpiresIn: float64(left)})
+		s.outlet.Push(&protocol.TokenExpiring{ExpiresIn: float64(max(left-leeway, 0))})
 	}
 }
 
@@ -145,7 +149,7 @@ func (s *Session) Tick(now int64) {
 func (s *Session) follow(identity *auth.Identity) {
 	s.identity, s.deadline, s.warned = identity, 0, false
 	if !identity.Expires.IsZero() {
-		s.deadline = identity.Expires.Unix()
+		s.deadline = identity.Expires.Unix() + leeway
 	}
 }
 

@@ -102,26 +102,27 @@ func (t *table) run(owner *Transport) {
 func (t *table) sweep(slice int, now time.Time) {
 	var chunk [sweepChunk]*connection
 	clock := t.clock.Load()
-	for from, to := 0, 0; ; from = to {
-		t.mu.Lock()
-		n := len(t.connections)
-		end := (slice + 1) * n / sweepSlices
-		if from == 0 {
-			from = slice * n / sweepSlices
-		}
-		to = min(end, from+sweepChunk)
-		copied := 0
-		if from < to {
-			copied = copy(chunk[:], t.connections[from:to])
-		}
-		t.mu.Unlock()
-		for _, c := range chunk[:copied] {
+	for done := 0; ; done += len(chunk) {
+		n := t.chunk(slice, done, chunk[:])
+		for _, c := range chunk[:n] {
 			c.lookAfter(clock, now)
 		}
-		if to >= end {
+		if n < len(chunk) {
 			return
 		}
 	}
+}
+
+// chunk copies connections of a slice, from its skip-th on, and returns how many.
+func (t *table) chunk(slice, skip int, chunk []*connection) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := len(t.connections)
+	from, end := slice*n/sweepSlices+skip, (slice+1)*n/sweepSlices
+	if from >= end {
+		return 0
+	}
+	return copy(chunk, t.connections[from:end])
 }
 
 // spread returns d in seconds, up to 10 % more or less.

@@ -13,6 +13,7 @@ type Config struct {
 	Listen string   `default:"127.0.0.1:8080" group:"Server" placeholder:"ADDRESS" help:"Address and port to listen on. With :8080 it is every address of the machine."`
 	Node   string   `group:"Server" placeholder:"NAME" help:"Name of this node, in logs and for clients. Left out, it is the host's name."`
 	Paths  []string `default:"/ws" group:"Server" placeholder:"PATH" help:"Paths under which clients connect by WebSocket."`
+	Data   string   `group:"Server" placeholder:"DIR" help:"Directory to keep messages in: they outlive the server, and are acknowledged when they are safe. Made where it is missing. Left out, messages are kept in memory."`
 	Chat   bool     `default:"true" negatable:"" group:"Server" help:"Serve the chat page at /. It connects to /ws, and is left out when that is not among the paths."`
 	TLS    TLS      `embed:"" prefix:"tls-" group:"Server" help:"Serve TLS: https:// and wss://."`
 
