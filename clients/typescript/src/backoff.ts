@@ -10,7 +10,7 @@ export interface BackoffOptions {
   delay?: (n: number) => number;
 }
 
-/** Counts failures in a row, and says how long to wait after each. */
+/** @internal Counts failures in a row, and says how long to wait after each. */
 export class Backoff {
   /** Failures since the last connection that was stable. */
   failures = 0;

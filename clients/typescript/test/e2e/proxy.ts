@@ -4,12 +4,12 @@ import { type AddressInfo, type Socket, connect, createServer } from "node:net";
 /** A TCP proxy between a client and a server, which cuts connections. */
 export interface Proxy {
   port: number;
+  /** How many connections were broken. */
+  readonly broken: number;
   /** Breaks every connection, without a word in the WebSocket protocol. Returns how many there were. */
   cut(): number;
   /** Lets so many more bytes pass towards the client, of all connections together, then breaks them. */
   cutAfter(bytes: number): void;
-  /** Lets nothing pass any more, in either direction, and tells nobody. */
-  freeze(): void;
   close(): Promise<void>;
 }
 
@@ -17,7 +17,7 @@ export interface Proxy {
 export async function startProxy(target: number): Promise<Proxy> {
   const pairs = new Set<[Socket, Socket]>();
   let left = Infinity;
-  let frozen = false;
+  let broken = 0;
   const cut = (): number => {
     const count = pairs.size;
     for (const sockets of pairs) {
@@ -27,17 +27,15 @@ export async function startProxy(target: number): Promise<Proxy> {
     }
     pairs.clear();
     left = Infinity;
+    broken += count;
     return count;
   };
   const listener = createServer((down) => {
     const up = connect(target, "127.0.0.1");
     const pair: [Socket, Socket] = [down, up];
     pairs.add(pair);
-    down.on("data", (bytes) => frozen || up.write(bytes));
+    down.on("data", (bytes) => up.write(bytes));
     up.on("data", (bytes) => {
-      if (frozen) {
-        return;
-      }
       // A cut in the middle of a frame is a cut as well.
       down.write(bytes.subarray(0, Math.min(left, bytes.length)));
       left -= bytes.length;
@@ -58,12 +56,12 @@ export async function startProxy(target: number): Promise<Proxy> {
   await once(listener, "listening");
   return {
     port: (listener.address() as AddressInfo).port,
+    get broken() {
+      return broken;
+    },
     cut,
     cutAfter: (bytes) => {
       left = bytes;
-    },
-    freeze: () => {
-      frozen = true;
     },
     async close() {
       listener.close();

@@ -1,0 +1,75 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import vm from "node:vm";
+import { gzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { WebSocket } from "ws";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const file = (name: string) => readFileSync(`${root}/${name}`, "utf8");
+const require = createRequire(import.meta.url);
+
+test.each(["dist/esm/index.js", "dist/wireroom.min.js"])("%s has at most 8 KB gzipped", (name) => {
+  expect(gzipSync(file(name), { level: 9 }).length).toBeLessThanOrEqual(8192);
+});
+
+test("there is nothing to install beside it", () => {
+  const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(file("package.json"));
+  expect(dependencies).toBeUndefined();
+  expect(Object.keys(peerDependencies)).toEqual(["react"]);
+  expect(peerDependenciesMeta.react.optional).toBe(true);
+});
+
+test("the versions of all tools are pinned", () => {
+  for (const version of Object.values(JSON.parse(file("package.json")).devDependencies)) {
+    expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+  }
+});
+
+test.each(["wireroom", "wireroom/websocket", "wireroom/react"])("%s is the same by import and by require", async (name) => {
+  const imported = Object.keys(await import(name)).sort();
+  expect(Object.keys(require(name)).sort()).toEqual(imported);
+  expect(imported.length).toBeGreaterThan(0);
+});
+
+test("as a script it has the one global Wireroom", () => {
+  const page = vm.createContext({ URL, TextEncoder, crypto, setTimeout, clearTimeout, setInterval, clearInterval, WebSocket });
+  const before = Object.keys(page);
+  vm.runInContext(file("dist/wireroom.min.js"), page);
+  expect(Object.keys(page).filter((key) => !before.includes(key))).toEqual(["Wireroom"]);
+  expect(Object.keys(page.Wireroom).sort()).toEqual(["Client", "WireroomError", "connect"]);
+});
+
+test("no name that is shortened is one of the public interface, of an envelope or of the language", () => {
+  const names: string[] = JSON.parse(file("scripts/internal-names.json"));
+  const known = new Set<string>();
+  for (const module of ["types", "room", "client", "errors", "emitter", "backoff", "websocket", "react"]) {
+    for (const [, name] of file(`dist/esm/${module}.d.ts`).matchAll(/^\s+(?:(?:readonly|get|set|static|override) )*(\w+)\??[(:<]/gm)) {
+      known.add(name as string);
+    }
+  }
+  expect(known.size).toBeGreaterThan(100);
+  const protocol = file("../../docs/protocol.md");
+  const builtin = [Object, Array, Map, Set, Promise, String, Function, Uint8Array, Error, EventTarget, URL, WebSocket]
+    .flatMap((type) => [...Object.getOwnPropertyNames(type), ...Object.getOwnPropertyNames(type.prototype)]);
+  for (const name of names) {
+    expect(known, name).not.toContain(name);
+    expect(builtin, name).not.toContain(name);
+    expect(protocol, name).not.toContain(`"${name}":`);
+  }
+});
+
+test.each(["tsconfig.json", "tsconfig.nodom.json"])("the types say what is allowed and what is not: %s", (config) => {
+  const tsc = `${root}/node_modules/typescript/bin/tsc`;
+  expect(() => execFileSync(process.execPath, [tsc, "-p", `${root}/test/types/${config}`], { encoding: "utf8" })).not.toThrow();
+}, 60_000);
+
+test("what is published is what is built, and its documentation", () => {
+  const out = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root, encoding: "utf8" });
+  const [{ files }] = JSON.parse(out);
+  const paths: string[] = files.map((entry: { path: string }) => entry.path);
+  expect(paths).toContain("README.md");
+  expect(paths.filter((path) => !path.startsWith("dist/")).sort()).toEqual(["README.md", "package.json"]);
+}, 60_000);
