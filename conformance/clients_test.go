@@ -16,7 +16,8 @@ import (
 // clientMessages are what known clients send and get back.
 func clientMessages() [][]byte {
 	return [][]byte{
-		{}, []byte("Hello"), []byte(strings.Repeat("a€😀 ", 100)), bytes.Repeat([]byte("0123456789abcdef"), 4096),
+		{},
+		[]byte("Hello"), []byte(strings.Repeat("a€😀 ", 100)), bytes.Repeat([]byte("0123456789abcdef"), 4096),
 		bytes.Repeat([]byte(`{"type":"message","room":"general"}`), 30_000),
 	}
 }

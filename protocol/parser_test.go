@@ -65,11 +65,21 @@ func TestReadsEveryField(t *testing.T) {
 		t.Errorf("Has is %b, want %b", r.Has, want)
 	}
 	for _, f := range []struct{ name, got, want string }{
-		{"Type", string(r.Type), "join"}, {"ID", string(r.ID), `"a\u0062"`}, {"Room", string(r.Room), "ré😀"},
-		{"Data", string(r.Data), "[1, 2]"}, {"Event", string(r.Event), `"e"`}, {"Key", string(r.Key), "k"},
-		{"Producer", string(r.Producer), "p"}, {"Since", string(r.Since), "s"}, {"Before", string(r.Before), "b"},
-		{"Next", string(r.Next), "n"}, {"State", string(r.State), `{"x":1}`}, {"Token", string(r.Token), "t/\b\f\n\r\t\\"},
-		{"Name", string(r.Name), "N"}, {"TS", string(r.TS), "1.5e3"}, {"Bytes", string(r.Bytes), "\x01\x02"},
+		{"Type", string(r.Type), "join"},
+		{"ID", string(r.ID), `"a\u0062"`},
+		{"Room", string(r.Room), "ré😀"},
+		{"Data", string(r.Data), "[1, 2]"},
+		{"Event", string(r.Event), `"e"`},
+		{"Key", string(r.Key), "k"},
+		{"Producer", string(r.Producer), "p"},
+		{"Since", string(r.Since), "s"},
+		{"Before", string(r.Before), "b"},
+		{"Next", string(r.Next), "n"},
+		{"State", string(r.State), `{"x":1}`},
+		{"Token", string(r.Token), "t/\b\f\n\r\t\\"},
+		{"Name", string(r.Name), "N"},
+		{"TS", string(r.TS), "1.5e3"},
+		{"Bytes", string(r.Bytes), "\x01\x02"},
 	} {
 		if f.got != f.want {
 			t.Errorf("%s is %q, want %q", f.name, f.got, f.want)

@@ -169,7 +169,7 @@ var publishFaults = []fault{
 
 	// key
 	{"knows no keys", []string{"key/StoresOnce", "key/StoresOnceOfManyAtOnce", "key/OutlivesTheLog", "model/BehavesLikeTheModel"}, breach{publish: changed(func(e *faulty, p *engine.Publication) {
-		p.Owner = fmt.Sprint(replace(e, "n", time.Now()), p.Message.Data, fmt.Sprintf("%p", p))
+		p.Owner = fmt.Sprint(replace(e, "n", time.Now()), string(p.Message.Data), fmt.Sprintf("%p", p))
 	})}},
 	{"feeds duplicates", []string{"key/StoresOnce", "producer/StoresOnceInOrder"}, breach{publish: answered(func(e *faulty, p *engine.Publication, r *engine.Receipt) {
 		if r.Duplicate {

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"errors"
 	"bufio"
 	"io"
 	"net"
@@ -53,7 +54,9 @@ func TestTakesAConnectionOverFromHTTP(t *testing.T) {
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
-		<-served
+		if err := <-served; err != nil && !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 		client.Close()
 	}
 }

@@ -56,7 +56,7 @@ func (s *loops) adopt(c *Conn, tcp *net.TCPConn, early []byte, h Handler) error 
 	s.table.set(fd, c)
 	if err := register(l.epoll, fd, events); err != nil {
 		s.table.set(fd, nil)
-		c.reap(err)
+		_ = c.reap(err)
 		_ = unix.Close(fd)
 		l.leave()
 		return err

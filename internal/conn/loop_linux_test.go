@@ -181,7 +181,7 @@ func TestNothingOfTheOriginalIsLeft(t *testing.T) {
 	}
 	for _, r := range all {
 		r.conn.Abort(nil)
-		r.untilClosed(t)
+		_ = r.untilClosed(t)
 	}
 	eventually(t, "closed", func() bool { return descriptors(t) == before+50 })
 	left := 0
@@ -293,7 +293,7 @@ func whileBusy(t *testing.T, r *recorder, act func(client net.Conn)) {
 	})
 	act(client)
 	close(release)
-	r.untilClosed(t)
+	_ = r.untilClosed(t)
 	mustWrite(t, otherClient, "y") // a turn later
 	other.untilReceived(t, "xy")
 	if n := p.Len(); n != 1 {

@@ -174,7 +174,7 @@ func TestRemoteAddrIsThePeersAlsoWhenGone(t *testing.T) {
 			t.Errorf("address %v, want %v", got, want)
 		}
 		r.conn.Abort(io.EOF)
-		r.untilClosed(t)
+		_ = r.untilClosed(t)
 		if got := r.conn.RemoteAddr(); got != want {
 			t.Errorf("address %v when gone, want %v", got, want)
 		}

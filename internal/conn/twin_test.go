@@ -115,7 +115,7 @@ func TestCloseEndsALingeringTwin(t *testing.T) {
 		}
 		r.conn.Send(numbered(50_000))
 		closeWrite(t, client)
-		r.untilClosed(t)
+		_ = r.untilClosed(t)
 		started := time.Now()
 		if err := p.Close(context.Background()); err != nil {
 			t.Fatal(err)
@@ -206,7 +206,7 @@ func TestAbortSaysNoGoodbye(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.conn.Abort(nil)
-	r.untilClosed(t)
+	_ = r.untilClosed(t)
 }
 
 func TestTwinCallsItsHandlerOneAtATime(t *testing.T) {
@@ -243,7 +243,7 @@ func TestTwinCallsNothingAfterTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeWrite(t, client)
-	r.untilClosed(t)
+	_ = r.untilClosed(t)
 	r.conn.carrier.(*twin).callWritable()
 	r.until(t, "closed", func() bool { return r.writable == 0 })
 

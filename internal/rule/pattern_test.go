@@ -87,8 +87,18 @@ func simple(text, name string) bool {
 
 func FuzzPattern(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"lobby", "lobby"}, {"chat/*", "chat/a"}, {"chat/*", "chat/a/b"}, {"**/state", "a/b/state"}, {"a**b*c", "a/b/bzc"},
-		{"*", ""}, {"**", ":"}, {"*/**", "a/"}, {"**a*", "aa:a"}, {"***", "a"}, {"a*:**:b", "a::::b"}, {"*a*a*b", "aaaaaaaaaaab"},
+		{"lobby", "lobby"},
+		{"chat/*", "chat/a"},
+		{"chat/*", "chat/a/b"},
+		{"**/state", "a/b/state"},
+		{"a**b*c", "a/b/bzc"},
+		{"*", ""},
+		{"**", ":"},
+		{"*/**", "a/"},
+		{"**a*", "aa:a"},
+		{"***", "a"},
+		{"a*:**:b", "a::::b"},
+		{"*a*a*b", "aaaaaaaaaaab"},
 	} {
 		f.Add(seed[0], seed[1])
 	}

@@ -65,7 +65,8 @@ func FuzzClientDecoder(f *testing.F) {
 		ws.AppendFrame(nil, ws.Text, []byte("Hello")), ws.AppendFrame(nil, ws.Binary, prose(300)),
 		ws.AppendDeflated(nil, ws.Text, prose(300)), ws.AppendFrame(nil, ws.Close, ws.AppendClose(nil, 1000, "bye")),
 		{0x01, 0x03, 'H', 'e', 'l', 0x89, 0x01, 'p', 0x80, 0x02, 'l', 'o'},
-		{0x81, 0x85, 1, 2, 3, 4}, {0x82, 0x7f, 0xff, 0, 0, 0, 0, 0, 0, 0},
+		{0x81, 0x85, 1, 2, 3, 4},
+		{0x82, 0x7f, 0xff, 0, 0, 0, 0, 0, 0, 0},
 	} {
 		f.Add(input, uint16(3), true, false)
 	}
