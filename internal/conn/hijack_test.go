@@ -1,8 +1,8 @@
 package conn
 
 import (
-	"errors"
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
