@@ -207,7 +207,10 @@ func readEnvelope(r io.Reader) (e *envelope, closed []byte, err error) {
 func (p *peer) expect(name string) *envelope {
 	p.t.Helper()
 	e, closed, err := readEnvelope(p.reader)
-	for e != nil && e.Type == "ping" && name != "ping" {
+	for began := time.Now(); e != nil && e.Type == "ping" && name != "ping"; {
+		if time.Since(began) > time.Hour { // which passes at once
+			p.t.Fatalf("waiting for %s in vain", name)
+		}
 		p.send(`{"type":"pong","server_ts":1}`)
 		e, closed, err = readEnvelope(p.reader)
 	}
