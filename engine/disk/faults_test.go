@@ -3,6 +3,7 @@ package disk
 import (
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -133,11 +134,12 @@ func (f *faultyFile) SyncTo(length int64) (bool, error) {
 // limited is a file system of a given size. What is written beyond it fails as on a full disk.
 type limited struct {
 	*faults
-	size uint64
+	size atomic.Uint64
 }
 
 func newLimited(below vfs.FS, dir string, size uint64) *limited {
-	l := &limited{faults: newFaults(below), size: size}
+	l := &limited{faults: newFaults(below)}
+	l.size.Store(size)
 	used := func() (sum uint64) {
 		names, _ := below.List(dir)
 		for _, name := range names {
@@ -147,7 +149,7 @@ func newLimited(below vfs.FS, dir string, size uint64) *limited {
 		}
 		return sum
 	}
-	l.space = func() uint64 { return l.size - min(l.size, used()) }
+	l.space = func() uint64 { return l.size.Load() - min(l.size.Load(), used()) }
 	l.write = func(_ string, p []byte) (int, error) {
 		if free := l.space(); uint64(len(p)) > free {
 			return int(free), syscall.ENOSPC

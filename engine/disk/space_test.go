@@ -68,7 +68,7 @@ func TestDiskFullRefusesAndGoesOn(t *testing.T) {
 	if got := len(read(t, e, "room", whole10k).Messages); got != n {
 		t.Fatalf("%d messages are there, want %d", got, n)
 	}
-	fs.set(func() { fs.size += 4 << 20 })
+	fs.size.Add(4 << 20)
 	stores(t, e, say("room", "more"))
 	closed(t, e)
 	e = temporary(t, tight(fs, reserve))
