@@ -183,7 +183,8 @@ func (l *ledger) generation(t *testing.T, memory *vfs.MemFS, random *rand.Rand, 
 	e := opened(t, small(fs))
 	l.verify(t, e, acked)
 	l.resend(t, e)
-	c := &cutter{ledger: l, memory: memory, random: random, after: 1 + random.IntN(150)}
+	own := rand.New(rand.NewPCG(random.Uint64(), 1)) // the cut comes from another goroutine
+	c := &cutter{ledger: l, memory: memory, random: own, after: 1 + random.IntN(150)}
 	fs.set(func() {
 		fs.write = func(_ string, p []byte) (int, error) { c.event(); return len(p), nil }
 		fs.sync = func(string) error { c.event(); return nil }
