@@ -17,8 +17,8 @@ BENCH ?= .
 COUNT ?= 6
 
 tool := go tool -modfile=tools/go.mod
-# Folders with clients in JavaScript, each with tests of its own: `npm test` runs them.
-pages := $(patsubst %/package.json,%,$(wildcard test/browser/package.json clients/typescript/package.json))
+# Folders with tests in JavaScript: `npm test` runs them.
+pages := $(patsubst %/package.json,%,$(wildcard test/browser/package.json))
 # Folders whose npm modules the Go tests need.
 outside := test/outside
 binary := $(CURDIR)/.cache/wireroom
