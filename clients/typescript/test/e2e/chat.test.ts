@@ -243,6 +243,25 @@ test("a refused token is replaced by a new one", async () => {
   expect((await client.ready).user).toBe("alice");
 });
 
+test("a token that is about to expire is renewed on the connection that there is", async () => {
+  let asked = 0;
+  const renewed = new Promise<void>((resolve) => {
+    const client = user("", {
+      token: () => {
+        if (++asked === 2) {
+          resolve();
+        }
+        return tokenOf("alice", asked === 1 ? 40 : 3600);
+      },
+    });
+    client.on("state", (s) => s.state === "connecting" && expect.unreachable());
+    client.on("error", () => expect.unreachable());
+  });
+  await renewed;
+  const [client] = clients;
+  expect((await client?.room("renewed").publish(1))?.pos).toBeTypeOf("string");
+});
+
 test("without a token a client is told that it needs one", async () => {
   await expect(user("", { token: undefined }).ready).rejects.toMatchObject({ code: "unauthorized" });
 });
