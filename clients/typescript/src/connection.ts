@@ -126,7 +126,7 @@ export class Connection {
     const Socket = this.#options.WebSocket ?? (globalThis.WebSocket as SocketClass);
     const protocols = ["wireroom.v1", ...(token && !inBand ? [subprotocolOf(token)] : [])];
     try {
-      const link = new Link(new Socket(this.#address, protocols), {
+      attempt.link = new Link(new Socket(this.#address, protocols), {
         opened: () => {
           attempt.upgraded = true;
           if (inBand && token) {
@@ -140,7 +140,6 @@ export class Connection {
           }
         },
       });
-      attempt.link = link;
     } catch (cause) {
       this.close(new WireroomError("unsupported", "the WebSocket cannot be made", { cause }));
     }
@@ -211,7 +210,7 @@ export class Connection {
     }
     error ??= new WireroomError(
       /^[a-z_]+$/.test(verdict.reason) ? verdict.reason : "disconnected",
-      `the connection ended with ${code} ${verdict.reason}`.trimEnd(),
+      `the connection ended with ${code} ${verdict.reason}`,
       { closeCode: code, retryable: verdict.advice !== "stop" },
     );
     // A token that the handshake refuses looks like a server that is not there, where the status cannot be seen. So

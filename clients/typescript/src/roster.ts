@@ -23,27 +23,18 @@ export class Roster {
 
   /** Takes a push of presence, and returns whether anything has changed. */
   apply(e: Envelope): boolean {
-    const { user, name, state } = e;
-    switch (e.type) {
-      case "user_joined":
-        this.#members.set(user, { user, name, state });
-        break;
-      case "user_left":
-        this.#members.delete(user);
-        break;
-      case "presence":
-        this.list(e.count, e.members ?? []);
-        return true;
-      default: {
-        const member = this.#members.get(user);
-        if (!member) {
-          return false;
-        }
-        this.#members.set(user, { ...member, state });
-        e.count = this.presence.count;
-      }
+    const { type, user, name, state, count = this.presence.count } = e;
+    const known = this.#members.get(user);
+    if (type === "presence") {
+      this.list(count, e.members ?? []);
+    } else if (type === "user_left") {
+      this.#members.delete(user);
+    } else if (known || type !== "state") {
+      this.#members.set(user, { ...known, user, name: name ?? known?.name, state });
+    } else {
+      return false;
     }
-    this.#change(e.count);
+    this.#change(count);
     return true;
   }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import vm from "node:vm";
@@ -64,6 +64,23 @@ test("no name that is shortened is one of the public interface, of an envelope o
 test.each(["tsconfig.json", "tsconfig.nodom.json"])("the types say what is allowed and what is not: %s", (config) => {
   const tsc = `${root}/node_modules/typescript/bin/tsc`;
   expect(() => execFileSync(process.execPath, [tsc, "-p", `${root}/test/types/${config}`], { encoding: "utf8" })).not.toThrow();
+}, 60_000);
+
+test("the examples of the README compile", () => {
+  const folder = mkdtempSync(`${root}/test/types/readme-`);
+  try {
+    const examples = [...file("README.md").matchAll(/^```(tsx?)\n(.*?)^```$/gms)];
+    expect(examples.length).toBeGreaterThan(5);
+    examples.forEach(([, kind, text], i) => {
+      writeFileSync(`${folder}/example${i}.${kind}`, text as string);
+    });
+    const config = { extends: "../tsconfig.json", compilerOptions: { jsx: "react-jsx" }, include: ["*"] };
+    writeFileSync(`${folder}/tsconfig.json`, JSON.stringify(config));
+    const tsc = `${root}/node_modules/typescript/bin/tsc`;
+    expect(() => execFileSync(process.execPath, [tsc, "-p", folder], { encoding: "utf8" })).not.toThrow();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }, 60_000);
 
 test("what is published is what is built, and its documentation", () => {

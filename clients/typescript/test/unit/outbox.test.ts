@@ -62,10 +62,11 @@ describe("publishes", () => {
   });
 
   test("of bytes go in binary frames: length, envelope, payload", async () => {
-    const socket = await open();
+    client = await server.client({ inbox: false });
     const bytes = new Uint8Array([1, 2, 3]);
     void client.publish("r", bytes).catch(() => {});
     bytes[0] = 9;
+    const socket = server.socket.welcome();
     const frame: Uint8Array = socket.sent.at(-1);
     const length = (frame[0] as number) * 256 + (frame[1] as number);
     const envelope = JSON.parse(new TextDecoder().decode(frame.subarray(2, 2 + length)));
@@ -174,6 +175,27 @@ describe("publishes", () => {
     expect(numbers(socket)).toEqual([[0, 1]]);
   });
 
+  test("of bytes whose envelope does not fit in a binary frame are not sent", async () => {
+    client = await server.client({ inbox: false });
+    server.socket.welcome({ max_message: 1 << 24 });
+    const long = client.publish("r", new Uint8Array(1), { event: "x".repeat(65536) });
+    expect(await outcome(long)).toMatchObject({ code: "too_large" });
+    expect(server.socket.sent).toEqual([]);
+  });
+
+  test("of two series are not on their way together", async () => {
+    const socket = await open();
+    publish(3);
+    refuse(socket, 0, "timeout");
+    refuse(socket, 1, "invalid_data", { retryable: false });
+    refuse(socket, 2, "out_of_order");
+    await vi.advanceTimersByTimeAsync(200);
+    expect(numbers(socket).slice(3)).toEqual([[0, 1]]);
+    answer(socket, 3, { pos: "p0", duplicate: true });
+    expect(numbers(socket).slice(4)).toEqual([[2, 1]]);
+    expect(socket.of("publish")[4].producer).not.toBe(socket.of("publish")[3].producer);
+  });
+
   test("with a key go one at a time, without a number", async () => {
     const socket = await open();
     publish(1);
@@ -196,6 +218,19 @@ describe("publishes", () => {
     expect(socket.of("publish")).toHaveLength(64);
     answer(socket, 0, { pos: "p0" });
     expect(socket.of("publish")).toHaveLength(66);
+  });
+
+  test("are fewer on their way after the server had enough, until the next connection", async () => {
+    const socket = await open();
+    publish(100);
+    refuse(socket, 0, "rate_limited");
+    for (let i = 1; i < 64; i++) {
+      refuse(socket, i, "out_of_order");
+    }
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(socket.of("publish")).toHaveLength(64 + 32);
+    socket.drop();
+    expect((await server.next()).welcome().of("publish")).toHaveLength(64);
   });
 
   test("of one room do not wait for another room", async () => {
@@ -224,6 +259,23 @@ describe("a publish settles within retryForMs", () => {
     socket.drop();
     await vi.advanceTimersByTimeAsync(1000);
     expect(results).toEqual(["gave_up?"]);
+  });
+
+  test("when there is a connection and no answer", async () => {
+    const socket = await open({ retryForMs: 10_000 });
+    const results = publish(1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(socket.readyState).toBe(1);
+    expect(results).toEqual(["gave_up?"]);
+  });
+
+  test("and tells that it may have been stored, if the server said so", async () => {
+    const socket = await open();
+    const results = publish(1);
+    refuse(socket, 0, "timeout");
+    client.close();
+    await settle();
+    expect(results).toEqual(["closed?"]);
   });
 
   test("when it waits for a place", async () => {
@@ -319,6 +371,16 @@ describe("the outbox", () => {
     socket.bufferedAmount = 100;
     await vi.advanceTimersByTimeAsync(100);
     expect(socket.of("publish")).toHaveLength(2);
+    expect(await outcome(drained)).toBeUndefined();
+  });
+
+  test("drains with the socket, even if nothing waits", async () => {
+    const socket = await open();
+    socket.bufferedAmount = 2 << 20;
+    const drained = client.drain();
+    expect(await outcome(drained)).toBe("pending");
+    socket.bufferedAmount = 0;
+    await vi.advanceTimersByTimeAsync(20);
     expect(await outcome(drained)).toBeUndefined();
   });
 });

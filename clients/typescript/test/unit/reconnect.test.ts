@@ -372,13 +372,10 @@ describe("waking up", () => {
   });
 
   test("a closed client does not listen any more", async () => {
+    const removed = [vi.spyOn(globalThis, "removeEventListener"), vi.spyOn(page, "removeEventListener")];
     const client = kept(await server.open());
     client.close();
-    const removed = vi.spyOn(client, "wake");
-    window.dispatchEvent(new Event("online"));
-    await settle();
-    expect(server.sockets).toHaveLength(1);
-    expect(removed).not.toHaveBeenCalled();
+    expect(removed.map((spy) => spy.mock.calls.map(([type]) => type))).toEqual([["online"], ["visibilitychange"]]);
   });
 });
 
@@ -443,6 +440,15 @@ test("a request is given up after requestTimeoutMs", async () => {
   const result = expect(client.request("sum")).rejects.toMatchObject({ code: "gave_up", uncertain: false });
   await vi.advanceTimersByTimeAsync(2000);
   await result;
+});
+
+test("a request that was given up is not sent again", async () => {
+  const client = kept(await server.open({ requestTimeoutMs: 2000 }));
+  const result = expect(client.room("r").history()).rejects.toMatchObject({ code: "gave_up", uncertain: true });
+  await vi.advanceTimersByTimeAsync(2000);
+  await result;
+  server.socket.drop();
+  expect((await server.next()).welcome().of("history")).toHaveLength(0);
 });
 
 test("addresses and options are checked at once", () => {

@@ -58,6 +58,7 @@ describe("a lost connection", () => {
     server.socket.push(joinReply(server.socket.of("join")[0], at(7)));
     await reconnect();
     expect(server.socket.of("join")).toMatchObject([{ since: at(7), presence: true, state: { mood: "fine" } }]);
+    expect(server.socket.of("join")[0].last).toBeUndefined();
   });
 
   test("is told as a gap where the server cannot recover", async () => {
@@ -121,7 +122,8 @@ describe("messages", () => {
 
   test("after a gap go on from its position", () => {
     const { room, told } = joined();
-    server.socket.push({ type: "gap", room: "r", reason: "lagged", pos: at(50) }).push(message("r", at(51), 51));
+    server.socket.push({ type: "gap", room: "r", reason: "lagged", pos: at(50) });
+    server.socket.push(message("r", at(50), 50)).push(message("r", at(51), 51));
     expect(told.slice(1)).toEqual([["gap", "lagged"], 51]);
     expect(room.position).toBe(at(51));
   });
@@ -331,6 +333,35 @@ describe("an iteration", () => {
     expect(seen[1024]).toMatchObject({ type: "gap", room: "r", reason: "expired", pos: at(3000) });
     push(1);
     expect((await reading.next()).value).toMatchObject({ data: 3001 });
+  });
+
+  test("that is slow waits for a history that does not have yet what was seen live", async () => {
+    const { room } = joined();
+    let kept = 1490;
+    server.answer = (e, socket) => {
+      if (e.type === "history") {
+        const since = Number(e.since.split(".")[1]);
+        const count = Math.min(kept - since, e.limit);
+        const messages = Array.from({ length: count }, (_, i) => message("r", at(since + i + 1), since + i + 1));
+        const pos = at(since + count);
+        socket.push({ type: "ok", id: e.id, of: "history", room: "r", messages, pos, more: since + count < kept });
+      }
+    };
+    const reading = room[Symbol.asyncIterator]();
+    for (let i = 1; i <= 1500; i++) {
+      server.socket.push(message("r", at(i), i));
+    }
+    for (let i = 1; i <= 1490; i++) {
+      expect((await reading.next()).value).toMatchObject({ data: i });
+    }
+    const next = reading.next();
+    expect(await outcome(next)).toBe("pending");
+    const asked = server.socket.of("history").length;
+    await vi.advanceTimersByTimeAsync(900);
+    expect(server.socket.of("history")).toHaveLength(asked);
+    kept = 1500;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect((await next).value).toMatchObject({ data: 1491 });
   });
 
   test("that is slow where the history is forbidden is told so", async () => {
