@@ -87,7 +87,10 @@ func (c *committer) putRecord(t *turn, r engine.Record) error {
 	if live {
 		t.set(key, appendRecord(nil, key, &r))
 	}
-	t.records = note(t.records, string(key), live)
+	if t.records == nil {
+		t.records = make(map[string]bool)
+	}
+	t.records[string(key)] = live
 	return nil
 }
 
