@@ -17,8 +17,8 @@ BENCH ?= .
 COUNT ?= 6
 
 tool := go tool -modfile=tools/go.mod
-# Folders with tests in JavaScript: `npm test` runs them.
-pages := $(patsubst %/package.json,%,$(wildcard test/browser/package.json))
+# Folders with tests in JavaScript: `npm test` builds what is to be built, checks and runs them.
+pages := $(patsubst %/package.json,%,$(wildcard test/browser/package.json clients/typescript/package.json))
 # Folders whose npm modules the Go tests need.
 outside := test/outside
 binary := $(CURDIR)/.cache/wireroom

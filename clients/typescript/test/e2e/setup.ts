@@ -12,8 +12,12 @@ declare module "vitest" {
   }
 }
 
-/** Builds the server of this repository for the tests. */
-export default function setup(project: TestProject): () => void {
+/** Gives the tests the server of this repository: the program that `WIREROOM_BIN` names, else one that is built now. */
+export default function setup(project: TestProject): (() => void) | undefined {
+  if (process.env.WIREROOM_BIN) {
+    project.provide("wireroom", process.env.WIREROOM_BIN);
+    return undefined;
+  }
   const folder = mkdtempSync(join(tmpdir(), "wireroom-"));
   const program = join(folder, "wireroom");
   const root = fileURLToPath(new URL("../../../..", import.meta.url));
