@@ -39,7 +39,7 @@ func words() []archtest.Word {
 	}
 }
 
-// unread are the folders whose files are made or fetched by tools.
+// unread are the folders and files that are made or fetched by tools.
 func unread() []string {
 	return []string{".git", ".cache", "node_modules", "__pycache__", ".venv", "bin", "dist"}
 }

@@ -58,6 +58,7 @@ func TestReportsWords(t *testing.T) {
 	write("binary", "plover\x00")
 	write("skipped/d.txt", "plover")
 	write("b/named/d.txt", "plover")
+	write("b/f/named", "plover")
 	write("b/skipped/e.txt", "no newline, but plover")
 	words := []archtest.Word{{Text: "plover", Why: "magic"}, {Text: "xyzzy", Why: "magic in code", Only: []string{".go", ".mod"}}}
 	found, err := archtest.CheckWords(root, words, []string{"named", "./skipped", "b/other", "skipped/nothing"})
@@ -74,7 +75,7 @@ func TestReportsWords(t *testing.T) {
 		t.Errorf("reported\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	found, err = archtest.CheckWords(root, words, []string{"b/skipped"})
-	if err != nil || len(found) != 4 { // a.txt, b/c.go, b/named/d.txt, skipped/d.txt
+	if err != nil || len(found) != 5 { // a.txt, b/c.go, b/f/named, b/named/d.txt, skipped/d.txt
 		t.Errorf("with folders left out: %v, %v", lines(found), err)
 	}
 	if _, err := archtest.CheckWords(filepath.Join(root, "absent"), words, nil); err == nil {

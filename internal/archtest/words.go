@@ -22,8 +22,8 @@ type Word struct {
 const WordRule = "word"
 
 // CheckWords reports every line under root, in whatever file of text, that has one of the words; a word is found
-// anywhere in a line, with its case. It leaves out the folders that skip names, relative to root or by their last
-// element, and files with a zero byte.
+// anywhere in a line, with its case. It leaves out the folders and files that skip names, relative to root or by their
+// last element (in a worktree of git, `.git` is a file), and files with a zero byte.
 func CheckWords(root string, words []Word, skip []string) ([]Violation, error) {
 	var found []Violation
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
@@ -35,13 +35,11 @@ func CheckWords(root string, words []Word, skip []string) ([]Violation, error) {
 			return err
 		}
 		relative = filepath.ToSlash(relative)
-		if entry.IsDir() {
-			if relative != "." && (slices.Contains(skip, relative) || slices.Contains(skip, entry.Name())) {
-				return filepath.SkipDir
-			}
-			return nil
+		skipped := relative != "." && (slices.Contains(skip, relative) || slices.Contains(skip, entry.Name()))
+		if skipped && entry.IsDir() {
+			return filepath.SkipDir
 		}
-		if !entry.Type().IsRegular() {
+		if skipped || !entry.Type().IsRegular() {
 			return nil
 		}
 		content, err := os.ReadFile(name)
