@@ -13,6 +13,7 @@ import (
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/engine/memory"
+	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/limit"
 	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/internal/session"
@@ -51,10 +52,16 @@ type Options struct {
 	Dialect Dialect
 	// Paths under which ServeHTTP upgrades to WebSocket. Nil is "/ws". ServeHTTP also answers /healthz and /readyz.
 	Paths []string
-	// Origins are the values of the Origin header, such as "https://example.com", that may connect besides the
-	// server's own; "*" stands for a part of one, and alone for all. Requests without the header are no browser's and
-	// may connect.
+	// Origins are the values of the Origin header that may connect besides the server's own: "https://example.com",
+	// "https://*.example.com", "http://localhost:*", "null" (what pages without an origin send), or "*" for all.
+	// Requests without the header are no browser's and may connect.
 	Origins []string
+	// TrustedProxies are the addresses and networks (CIDR) of proxies that say where a client really comes from, and
+	// whether it uses TLS (X-Forwarded-Proto).
+	TrustedProxies []string
+	// ForwardedHeader is the header in which those proxies name the client: "X-Forwarded-For" (the default),
+	// "Forwarded" or "X-Real-IP". Only that one is read: the others are the client's to forge.
+	ForwardedHeader string
 	// Limits bound what one client may do.
 	Limits Limits
 	// PingInterval is the time between two pings of a connection; it is spread by 10 %. 0 is 25 s.
@@ -166,6 +173,11 @@ func (l Limits) withDefaults() Limits {
 		l.AuthTimeout = noTime
 	}
 	return l
+}
+
+// gate returns what the gate goes by.
+func (o Options) gate() gate.Settings {
+	return gate.Settings{Origins: o.Origins, Proxies: o.TrustedProxies, Forwarded: o.ForwardedHeader}
 }
 
 // session returns the limits as sessions want them: 0 is none.

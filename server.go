@@ -12,7 +12,9 @@ import (
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/internal/transport/websocket"
@@ -28,6 +30,8 @@ type Server struct {
 	hub       *hub.Hub
 	poller    *conn.Poller
 	node      *session.Node
+	gate      *gate.Gate
+	metrics   metrics.Set
 	websocket *websocket.Transport
 	draining  atomic.Bool
 	closing   sync.Once
@@ -44,6 +48,10 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wireroom: %w", err)
 	}
+	policy, err := gate.NewPolicy(o.gate())
+	if err != nil {
+		return nil, fmt.Errorf("wireroom: %w", err)
+	}
 	s := &Server{options: o}
 	s.hub, err = hub.New(ctx, hub.Options{Engine: o.Engine, Rules: rules, Logger: o.Logger, Occupied: s.occupied()})
 	if err != nil {
@@ -54,9 +62,12 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("wireroom: %w", err), s.hub.Close(ctx))
 	}
 	s.node = session.NewNode(s.sessionOptions(), durability(o.Engine))
+	s.gate = gate.New(gate.Options{
+		Node: s.node, Logger: o.Logger, Metrics: &s.metrics, Connect: s.onConnect(), Policy: policy,
+	})
 	s.websocket = websocket.New(websocket.Options{
-		Node: s.node, Poller: s.poller, Logger: o.Logger, Dialect: o.Dialect, Origins: o.Origins,
-		PingInterval: o.PingInterval, MaxMessage: o.Limits.MaxMessage, Compress: o.Compress, Connect: s.onConnect(),
+		Node: s.node, Gate: s.gate, Poller: s.poller, Logger: o.Logger, Dialect: o.Dialect,
+		PingInterval: o.PingInterval, MaxMessage: o.Limits.MaxMessage, Compress: o.Compress,
 	})
 	s.route()
 	return s, nil
@@ -112,7 +123,7 @@ func (s *Server) sessionHooks() session.Hooks {
 }
 
 // onConnect returns the hook that the transports ask, with its error as the client sees it.
-func (s *Server) onConnect() websocket.Connect {
+func (s *Server) onConnect() gate.Connect {
 	hook := s.options.Hooks.OnConnect
 	if hook == nil {
 		return nil

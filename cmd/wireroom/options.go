@@ -12,15 +12,17 @@ import (
 // serverOptions returns what the configuration means for the server.
 func serverOptions(c *config.Config, logger *slog.Logger) wireroom.Options {
 	o := wireroom.Options{
-		Rules:        c.RoomRules(),
-		Anonymous:    c.Anonymous,
-		Paths:        c.Paths,
-		Origins:      c.Origins,
-		Limits:       serverLimits(c.ActiveLimits()),
-		PingInterval: c.PingInterval,
-		Compress:     c.Compression,
-		Node:         c.Node,
-		Logger:       logger,
+		Rules:           c.RoomRules(),
+		Anonymous:       c.Anonymous,
+		Paths:           c.Paths,
+		Origins:         c.Origins,
+		TrustedProxies:  c.TrustedProxies,
+		ForwardedHeader: c.ForwardedHeader,
+		Limits:          serverLimits(c.ActiveLimits()),
+		PingInterval:    c.PingInterval,
+		Compress:        c.Compression,
+		Node:            c.Node,
+		Logger:          logger,
 	}
 	if c.Secret != "" {
 		o.Auth = auth.HMAC([]byte(c.Secret))

@@ -18,7 +18,7 @@ func layers() []archtest.Layer {
 		},
 		{
 			Packages: []string{"cmd/wireroom/internal/config"},
-			Imports:  []string{"engine", "internal/rule"},
+			Imports:  []string{"engine", "internal/gate", "internal/rule"},
 			Outside:  []string{"github.com/alecthomas/kong", "go.yaml.in/yaml/v3"},
 		},
 		{Packages: []string{"conformance/..."}, Imports: []string{".", "protocol", "internal/wire/...", "internal/conn"}, Outside: library},
@@ -30,7 +30,7 @@ func layers() []archtest.Layer {
 		{
 			Packages: []string{"."},
 			Imports: []string{
-				"internal/transport/...", "internal/dialect/...", "internal/session", "internal/hub", "internal/rule",
+				"internal/transport/...", "internal/dialect/...", "internal/gate", "internal/session", "internal/hub", "internal/rule",
 				"internal/conn", "internal/limit", "internal/metrics", "engine", "engine/memory", "auth", "protocol",
 			},
 			Outside: library,
@@ -45,10 +45,15 @@ func layers() []archtest.Layer {
 		{
 			Packages: []string{"internal/transport/..."},
 			Imports: []string{
-				"internal/session", "internal/hub", "internal/conn", "internal/wire/...", "internal/limit", "internal/metrics",
-				"auth", "protocol",
+				"internal/gate", "internal/session", "internal/hub", "internal/conn", "internal/wire/...", "internal/limit",
+				"internal/metrics", "auth", "protocol",
 			},
 			Outside: library,
+		},
+		{
+			Packages: []string{"internal/gate"},
+			Imports:  []string{"internal/session", "internal/limit", "internal/metrics", "auth", "protocol"},
+			Outside:  library,
 		},
 		{Packages: []string{"internal/dialect/..."}, Imports: []string{"internal/wire/...", "protocol"}, Outside: library},
 		{

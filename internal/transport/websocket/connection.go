@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/hub"
 	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/internal/wire/ws"
@@ -19,6 +20,7 @@ import (
 type connection struct {
 	socket    conn.Conn
 	session   session.Session
+	seat      gate.Seat
 	transport *Transport
 	framing   *framing
 	decoder   *ws.Decoder // nil while no frame is half received
@@ -79,11 +81,17 @@ func (c *connection) Writable() {
 // Closed implements conn.Handler.
 func (c *connection) Closed(err error) {
 	c.transport.table.remove(c)
-	c.session.Close(c.ended(err))
+	c.over(c.ended(err))
 	if c.decoder != nil {
 		c.decoder.Release()
 		c.decoder = nil
 	}
+}
+
+// over ends what stands above the connection.
+func (c *connection) over(e session.Ended) {
+	c.session.Close(e)
+	c.seat.Release(e.Code)
 }
 
 // ended says how the connection ended.

@@ -7,12 +7,11 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"sync/atomic"
 	"time"
 
-	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/internal/wire/ws"
 	"github.com/wireroom/wireroom/protocol"
@@ -25,21 +24,16 @@ type Dialect interface {
 	Reply(r *protocol.Reply) (frame []byte, binary bool)
 }
 
-// Connect is asked before an upgrade; it may refuse, and may change who the client is. identity is nil for a client
-// that has to authenticate yet.
-type Connect func(r *http.Request, identity *auth.Identity) (*auth.Identity, *protocol.Error)
-
 // Options are the settings of a Transport.
 type Options struct {
 	Node         *session.Node // required
+	Gate         *gate.Gate    // required
 	Poller       *conn.Poller  // required; the caller's
 	Logger       *slog.Logger  // required
 	Dialect      Dialect       // nil is the native one
-	Origins      []string      // that may connect besides the server's own; "*" stands for a part
 	PingInterval time.Duration // required
 	MaxMessage   int           // bytes; required
 	Compress     bool          // offer permessage-deflate
-	Connect      Connect       // nil is no hook
 }
 
 // Deadlines of a connection.
@@ -69,7 +63,6 @@ var errShutDown = errors.New("the server was shut down")
 // Transport is an http.Handler that upgrades requests to sessions over WebSocket.
 type Transport struct {
 	Options
-	origins  origins
 	plain    *framing
 	deflated [maxWindowBits + 1]*framing // by the window that the client asked for
 	deflate  *ws.DeflatePolicy           // nil declines permessage-deflate
@@ -84,7 +77,7 @@ func New(o Options) *Transport {
 	if o.Dialect != nil {
 		o.Dialect = &guarded{o.Dialect, o.Logger}
 	}
-	t := &Transport{Options: o, origins: newOrigins(o.Origins)}
+	t := &Transport{Options: o}
 	t.plain = &framing{dialect: o.Dialect}
 	for bits := minWindowBits; bits <= maxWindowBits; bits++ {
 		t.deflated[bits] = &framing{dialect: o.Dialect, deflater: &ws.Deflater{WindowBits: bits}}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/wireroom/wireroom/internal/gate"
 )
 
 // minSecret is the shortest secret, in bytes. What signs tokens must not be guessed.
@@ -30,7 +32,8 @@ func (l *Loaded) check(found Problems) Problems {
 	c := &l.Config
 	report("listen", checkListen(c.Listen))
 	report("paths", checkPaths(c.Paths))
-	report("origins", checkOrigins(c.Origins))
+	report("origins", checkGate(gate.Settings{Origins: c.Origins}))
+	report("trusted_proxies", checkGate(gate.Settings{Proxies: c.TrustedProxies}))
 	report("secret", l.checkSecret())
 	report("ping_interval", checkPositive(c.PingInterval))
 	report("drain_timeout", checkNotNegative(float64(c.DrainTimeout)))
@@ -81,18 +84,10 @@ func checkPaths(paths []string) error {
 	return nil
 }
 
-// checkOrigins reports what is no origin (RFC 6454, section 6.2): a scheme, a host, perhaps a port, nothing behind.
-func checkOrigins(origins []string) error {
-	for _, origin := range origins {
-		if origin == "*" || origin == "null" {
-			continue
-		}
-		scheme, host, ok := strings.Cut(origin, "://")
-		if !ok || scheme == "" || host == "" || strings.ContainsAny(host, "/?#@ ") {
-			return fmt.Errorf("%q is no origin: write it as a browser does, https://example.com or https://example.com:8443", origin)
-		}
-	}
-	return nil
+// checkGate reports origins and proxies that a server does not take.
+func checkGate(settings gate.Settings) error {
+	_, err := gate.NewPolicy(settings)
+	return err
 }
 
 // checkSecret reports a secret that is too short, and warns of one that is rather short.

@@ -24,7 +24,10 @@ type Config struct {
 	Secret     Secret   `kong:"-" help:"Secret with which the tokens of users are signed (JSON Web Tokens, HS256), at least 16 bytes. Left out, every client is anonymous, and may choose its display name. There is no flag for it, which everybody on the machine could see."`
 	SecretFile string   `group:"Who may connect" placeholder:"FILE" help:"File with the secret, instead of the secret itself. A line end at its end does not count."`
 	Anonymous  bool     `default:"false" negatable:"" group:"Who may connect" help:"Let clients in without a token, as anonymous users, even if there is a secret."`
-	Origins    []string `group:"Who may connect" placeholder:"ORIGIN" help:"Pages that may connect besides the server's own, such as https://example.com; * stands for a part (https://*.example.com), and alone for all. Programs that are no browsers may always connect."`
+	Origins    []string `group:"Who may connect" placeholder:"ORIGIN" help:"Pages that may connect besides the server's own, such as https://example.com; * stands for the beginning of a host (https://*.example.com) or for a port (http://localhost:*), and alone for all. Programs that are no browsers may always connect."`
+
+	TrustedProxies  []string `group:"Who may connect" placeholder:"ADDRESS" help:"Addresses and networks (10.0.0.0/8) of the proxies in front of this server. Where a client comes from, and whether it uses TLS, is taken from what they say; limits by address need it."`
+	ForwardedHeader string   `default:"X-Forwarded-For" enum:"X-Forwarded-For,Forwarded,X-Real-IP" group:"Who may connect" placeholder:"HEADER" help:"Header in which those proxies name the client: X-Forwarded-For, Forwarded or X-Real-IP. The proxies must set it, or add to it; no other is read."`
 
 	Limits   Limits `embed:"" prefix:"limits-" group:"Limits" help:"What one client may do. 0 is no limit."`
 	NoLimits bool   `default:"false" group:"Limits" help:"Switch every limit off. For measuring only: any client can then use up the server."`

@@ -121,7 +121,7 @@ func (d *document) list(f field, n *yaml.Node) {
 		d.problem(f.key, n.Line, "this is a list: write [a, b], or each on a line `- a`")
 		return
 	}
-	items := make([]string, 0, len(n.Content))
+	var items []string // an empty list is none at all
 	for _, item := range n.Content {
 		if item = followed(item); item.Kind != yaml.ScalarNode || isNull(item) {
 			d.problem(f.key, item.Line, "each item of the list is one text")

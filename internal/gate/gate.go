@@ -1,0 +1,178 @@
+// Package gate is what an HTTP request must pass before it becomes a session, on every transport the same: where it
+// comes from, which page sent it, whether there is room, and who asks.
+package gate
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/internal/metrics"
+	"github.com/wireroom/wireroom/internal/session"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// Connect is asked before a request becomes a session; it may refuse, and may change who the client is. identity is
+// nil for a client that has to authenticate yet.
+type Connect func(r *http.Request, identity *auth.Identity) (*auth.Identity, *protocol.Error)
+
+// Options are the settings of a Gate.
+type Options struct {
+	Node    *session.Node // required
+	Logger  *slog.Logger  // required
+	Metrics *metrics.Set  // nil counts nothing
+	Connect Connect       // nil is no hook
+	Policy  *Policy       // required
+}
+
+// Gate lets requests in. Its methods may be called at once.
+type Gate struct {
+	node    *session.Node
+	logger  *slog.Logger
+	metrics *metrics.Set
+	connect Connect
+	policy  atomic.Pointer[Policy]
+	warned  sync.Once // of a proxy that is not trusted
+}
+
+// New returns a gate.
+func New(o Options) *Gate {
+	g := &Gate{node: o.Node, logger: o.Logger, metrics: o.Metrics, connect: o.Connect}
+	g.policy.Store(o.Policy)
+	return g
+}
+
+// Reload replaces the policy, for the requests that come from now on.
+func (g *Gate) Reload(p *Policy) { g.policy.Store(p) }
+
+// Kind says how long what a request becomes will stay.
+type Kind uint8
+
+// The kinds.
+const (
+	// Connection is a request for a connection that stays: an upgrade, a stream.
+	Connection Kind = iota
+	// Poll is a request that waits for an answer, and is followed by the next one.
+	Poll
+	// Request is a request that is answered at once.
+	Request
+)
+
+// Pass is what a request was let in with.
+type Pass struct {
+	// Identity is who asks; nil if that has to be said on the connection.
+	Identity *auth.Identity
+	// Token is a fresh one for an anonymous user, for Session.Open.
+	Token string
+	// Address is the client's, behind proxies that are trusted; not valid for a client that has none, such as one on a
+	// Unix socket.
+	Address netip.Addr
+	// Secure tells that what the client sends is encrypted, if only as far as a trusted proxy.
+	Secure bool
+	// Seat is to be kept as long as the connection or request is there, and then released.
+	Seat Seat
+}
+
+// Admit lets a request in, or says why not; one of the two results is nil. The caller releases Pass.Seat when what
+// became of the request is over. Whatever the transport itself demands of a request, it checks before.
+func (g *Gate) Admit(r *http.Request, kind Kind) (*Pass, *Refusal) {
+	p := g.policy.Load()
+	from := p.proxies.client(r)
+	if from.unheard {
+		g.warned.Do(func() {
+			g.logger.Warn("a request names its client, but the proxy that sent it is not trusted: limits hold for the proxy",
+				"proxy", from.address)
+		})
+	}
+	if !p.origins.allow(r, from) {
+		return nil, g.refuseOrigin()
+	}
+	pass := &Pass{Address: from.address, Secure: from.secure}
+	var failure *protocol.Error
+	if pass.Identity, pass.Token, failure = g.identify(r); failure != nil {
+		g.metrics.Add(metrics.RefusedHandshake, 1)
+		return nil, &Refusal{Status: session.Status(failure), Err: failure, Late: r.Header.Get("Origin") != ""}
+	}
+	pass.Seat = g.seat(kind)
+	return pass, nil
+}
+
+// refuseOrigin counts and returns the refusal of a page that may not send requests.
+func (g *Gate) refuseOrigin() *Refusal {
+	g.metrics.Add(metrics.RefusedOrigin, 1)
+	return &Refusal{Status: http.StatusForbidden, Err: &protocol.Error{
+		Code: protocol.CodeForbidden, Message: "this origin may not connect",
+	}}
+}
+
+// seat counts a connection.
+func (g *Gate) seat(kind Kind) Seat {
+	if kind == Request {
+		return Seat{}
+	}
+	g.metrics.Add(metrics.Connections, 1)
+	return Seat{gate: g}
+}
+
+// Seat is the place of one connection among those that are counted; the zero value is none. It is kept by value, and
+// released once.
+type Seat struct{ gate *Gate }
+
+// Release gives the place up. code is how the connection was closed, 0 if it was not.
+func (s *Seat) Release(code protocol.CloseCode) {
+	if s.gate == nil {
+		return
+	}
+	_ = code
+	s.gate.metrics.Add(metrics.Connections, -1)
+	s.gate = nil
+}
+
+// Refusal is why a request was not let in.
+type Refusal struct {
+	Status int // of the HTTP answer
+	Err    *protocol.Error
+	// Late tells that the request is a browser's, which cannot see the status of an upgrade (it reports 1006): a
+	// transport that upgrades does so and then closes with CloseCode.
+	Late bool
+}
+
+// ServeHTTP answers with the refusal's status.
+func (f *Refusal) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	if f.Err.RetryAfter > 0 {
+		w.Header().Set("Retry-After", retryAfter(f.Err.RetryAfter))
+	}
+	http.Error(w, f.Err.Message, f.Status)
+}
+
+// Reason is what stands in the close frame of a connection that is refused late.
+func (f *Refusal) Reason() string { return string(f.Err.Code) }
+
+// Retry is after how long the client may come back; 0 if there is nothing to wait for.
+func (f *Refusal) Retry() time.Duration {
+	return time.Duration(f.Err.RetryAfter * float64(time.Second))
+}
+
+// CloseCode is the code that tells a browser of the refusal.
+func (f *Refusal) CloseCode() protocol.CloseCode {
+	switch f.Err.Code {
+	case protocol.CodeUnauthorized, protocol.CodeTokenExpired, protocol.CodeUserMismatch:
+		return protocol.CloseUnauthorized
+	case protocol.CodeForbidden:
+		return protocol.CloseForbidden
+	case protocol.CodeRateLimited:
+		return protocol.CloseRateLimited
+	case protocol.CodeEngineUnavailable:
+		return protocol.CloseEngineUnavailable
+	case protocol.CodeDraining:
+		return protocol.CloseDraining
+	}
+	if f.Err.Code.Retryable() {
+		return protocol.CloseInternal
+	}
+	return protocol.CloseBadRequest
+}

@@ -1,0 +1,32 @@
+package gate
+
+// Settings are what a Policy is made of.
+type Settings struct {
+	// Origins may send requests besides the server's own: "https://example.com", "https://*.example.com",
+	// "https://example.com:*", "null", or "*" for all.
+	Origins []string
+	// Proxies are the addresses and networks (CIDR) whose word about a client's address and scheme is taken.
+	Proxies []string
+	// Forwarded is the one header in which those proxies name the client: HeaderForwardedFor (also if it is empty),
+	// HeaderForwarded or HeaderRealIP. The others are the client's to forge.
+	Forwarded string
+}
+
+// Policy is what a Gate goes by. It is immutable.
+type Policy struct {
+	origins origins
+	proxies proxies
+}
+
+// NewPolicy returns a policy, or an error that names what is wrong.
+func NewPolicy(s Settings) (*Policy, error) {
+	origins, err := newOrigins(s.Origins)
+	if err != nil {
+		return nil, err
+	}
+	proxies, err := newProxies(s.Proxies, s.Forwarded)
+	if err != nil {
+		return nil, err
+	}
+	return &Policy{origins: origins, proxies: proxies}, nil
+}
