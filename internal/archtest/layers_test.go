@@ -25,6 +25,10 @@ func layers() []archtest.Layer {
 		{Packages: []string{"examples/..."}, Imports: []string{".", "auth", "client", "engine/...", "protocol", "wireroomtest"}},
 		{Packages: []string{"bench/..."}, Imports: []string{".", "client", "engine/...", "protocol", "internal/..."}, Outside: library},
 
+		// The tests of a whole node under faults; the proxy stands alone, for every suite.
+		{Packages: []string{"test/faultproxy/cmd"}, Imports: []string{"test/faultproxy"}},
+		{Packages: []string{"test/faultproxy"}},
+
 		// The server to embed: wiring of all that is below.
 		{Packages: []string{"wireroomtest"}, Imports: []string{".", "client", "protocol"}},
 		{
