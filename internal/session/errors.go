@@ -48,6 +48,8 @@ func authError(logger *slog.Logger, err error) *protocol.Error {
 		return &protocol.Error{Code: protocol.CodeTokenExpired, Message: "the token has expired"}
 	case errors.Is(err, auth.ErrInvalid):
 		return &protocol.Error{Code: protocol.CodeUnauthorized, Message: "the token is invalid"}
+	case errors.Is(err, auth.ErrUnavailable):
+		return &protocol.Error{Code: protocol.CodeEngineUnavailable, Message: "tokens cannot be checked now"}
 	}
 	return clientError(logger, err)
 }
