@@ -131,6 +131,17 @@ type Durability interface{ Durability() string }
 // the engine is opened anew.
 type Health interface{ Health() error }
 
+// Heads is the trait of an engine that finds the heads of many rooms at once, in one request where it has to ask.
+type Heads interface {
+	// Heads returns the head of each of the rooms, in their order, as a Read with the zero Query has it: a message that
+	// was acknowledged before the call is at or below it. The position of a room that alone cannot be read is zero; an
+	// error tells that none could. Callers ask for at most MaxHeads rooms; the slice stays theirs.
+	Heads(ctx context.Context, rooms []string) ([]protocol.Position, error)
+}
+
+// MaxHeads bounds the rooms of one call of Heads.
+const MaxHeads = 512
+
 // Feed is what an engine hands messages to: the node's hub.
 type Feed interface {
 	// Deliver hands over a message of a subscribed room, in the room's order. An engine may call it with a lock of

@@ -20,6 +20,23 @@ func (e *Engine) Read(_ context.Context, room string, q engine.Query) (engine.Pa
 	return page, nil
 }
 
+// Heads implements the trait engine.Heads. All of them are read from one view.
+func (e *Engine) Heads(_ context.Context, rooms []string) ([]protocol.Position, error) {
+	v, err := e.view()
+	if err != nil {
+		return nil, fmt.Errorf("disk: heads of %d rooms: %w", len(rooms), err)
+	}
+	defer e.views.release(v)
+	heads := make([]protocol.Position, len(rooms))
+	for i, room := range rooms {
+		s, err := readState(v.snapshot, room)
+		if err == nil { // otherwise it is the room's own damage, and the others can be read
+			heads[i] = s.head
+		}
+	}
+	return heads, nil
+}
+
 func (e *Engine) read(room string, q engine.Query) (engine.Page, error) {
 	v, err := e.view()
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 type breach struct {
 	publish     func(*faulty, *engine.Publication, func(engine.Receipt, error))
 	read        func(*faulty, string, engine.Query) (engine.Page, error)
+	heads       func(*faulty, []string, []protocol.Position)
 	deliver     func(*faulty, *protocol.Message)
 	subscribe   func(*faulty, string)
 	unsubscribe func(*faulty, string)
@@ -76,6 +77,14 @@ func (e *faulty) Read(_ context.Context, room string, q engine.Query) (engine.Pa
 		return e.page(room, q)
 	}
 	return e.read(e, room, q)
+}
+
+func (e *faulty) Heads(ctx context.Context, rooms []string) ([]protocol.Position, error) {
+	heads, err := e.Engine.Heads(ctx, rooms)
+	if err == nil && e.heads != nil {
+		e.heads(e, rooms, heads)
+	}
+	return heads, err
 }
 
 // page reads from the good engine.

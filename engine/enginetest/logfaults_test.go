@@ -167,6 +167,24 @@ var logFaults = []fault{
 			page.Messages, _ = remember(e, room+string(rune('a'+q.Last%2))+q.Before.String(), page.Messages)
 		}
 	})}},
+	{"gives heads in the order of names", []string{"read/FindsTheHeadsOfManyRooms"}, breach{heads: func(e *faulty, rooms []string, heads []protocol.Position) {
+		for i, room := range slices.Sorted(slices.Values(rooms)) {
+			page, _ := e.page(room, engine.Query{})
+			heads[i] = page.Head
+		}
+	}}},
+	{"knows no head of a room without messages", []string{"read/FindsTheHeadsOfManyRooms"}, breach{heads: func(_ *faulty, _ []string, heads []protocol.Position) {
+		for i := range heads {
+			if heads[i].Offset == 0 {
+				heads[i] = protocol.Position{}
+			}
+		}
+	}}},
+	{"remembers heads", []string{"read/FindsHeadsBehindWhatWasAcknowledged"}, breach{heads: func(e *faulty, rooms []string, heads []protocol.Position) {
+		for i, room := range rooms {
+			heads[i], _ = remember(e, room+" head "+period(), heads[i])
+		}
+	}}},
 
 	// proof
 	{"does not look at the check", []string{"proof/ByAKeptMessage", "proof/ByTheLastThatLeft", "proof/ByTheHead", "model/BehavesLikeTheModel"}, breach{read: asked(func(e *faulty, room string, q *engine.Query) {

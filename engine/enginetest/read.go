@@ -21,6 +21,8 @@ var readTests = []test{
 	{name: "read/BoundsBytes", run: readBoundsBytes},
 	{name: "read/IsAtomic", run: readIsAtomic},
 	{name: "read/GivesPagesOfTheCallersOwn", run: readGivesOwnPages},
+	{name: "read/FindsTheHeadsOfManyRooms", run: readHeads},
+	{name: "read/FindsHeadsBehindWhatWasAcknowledged", run: readHeadsAtOnce},
 }
 
 // page is what a test wants of one.
@@ -224,4 +226,57 @@ func readGivesOwnPages(f *fixture) {
 		_ = append(messages[:0], &protocol.Message{}, &protocol.Message{}, &protocol.Message{}, &protocol.Message{})
 		f.says(f.read("room", q).Messages, want...)
 	}
+}
+
+// heads asks for the heads of rooms, or skips the test.
+func (f *fixture) heads(rooms ...string) []protocol.Position {
+	f.Helper()
+	many, ok := f.engine.(engine.Heads)
+	if !ok {
+		f.Skip("the engine finds heads one by one")
+	}
+	names := make([]string, len(rooms))
+	for i, room := range rooms {
+		names[i] = f.name(room)
+	}
+	heads, err := many.Heads(context.Background(), names)
+	if err != nil || len(heads) != len(rooms) {
+		f.Fatalf("heads of %d rooms: %d, %v", len(rooms), len(heads), err)
+	}
+	return heads
+}
+
+func readHeads(f *fixture) {
+	f.heads()
+	f.fill("kept", 3, plenty)
+	f.fill("trimmed", 5, engine.Retention{Messages: 1})
+	f.fill("unkept", 2, engine.Retention{})
+	rooms := []string{"unkept", "kept", "unwritten", "trimmed", "kept"}
+	for len(rooms) < engine.MaxHeads {
+		rooms = append(rooms, fmt.Sprint("unwritten", len(rooms)))
+	}
+	for i, head := range f.heads(rooms...) {
+		if head != f.head(rooms[i]) || head.IsZero() {
+			f.Fatalf("the head of %s is %v, want %v", rooms[i], head, f.head(rooms[i]))
+		}
+	}
+}
+
+// readHeadsAtOnce asks for heads while others publish.
+func readHeadsAtOnce(f *fixture) {
+	f.heads("a", "b")
+	var publishers sync.WaitGroup
+	for _, room := range []string{"a", "b"} {
+		publishers.Go(func() {
+			for i := range 50 {
+				at, err := f.start(f.publication(room, fmt.Sprint(i))).wait()
+				head := f.heads("a", "b", room)[2]
+				if err != nil || head.Epoch != at.Position.Epoch || head.Offset < at.Position.Offset {
+					f.Errorf("published at %v (%v), but the head is %v", at.Position, err, head)
+					return
+				}
+			}
+		})
+	}
+	publishers.Wait()
 }

@@ -21,6 +21,20 @@ func (e *Engine) Read(_ context.Context, name string, q engine.Query) (engine.Pa
 	return r.read(q), nil
 }
 
+// Heads implements the trait engine.Heads.
+func (e *Engine) Heads(_ context.Context, rooms []string) ([]protocol.Position, error) {
+	heads := make([]protocol.Position, len(rooms))
+	for i, name := range rooms {
+		r, err := e.look(name)
+		if err != nil {
+			return nil, fmt.Errorf("memory: heads of %d rooms: %w", len(rooms), err)
+		}
+		heads[i] = r.head
+		r.mu.Unlock()
+	}
+	return heads, nil
+}
+
 // trim lets the messages go that have become too old. The room's lock is held.
 func (e *Engine) trim(r *room, now time.Duration) {
 	before := r.log.bytes

@@ -97,7 +97,11 @@ func (f *follower) read(t *testing.T, s *socket) {
 // storm has members come, go and stall while several publish, over an engine that loses and fails, and returns the
 // followers when everything has settled, all of them at the head of the log.
 func storm(t *testing.T, e *lossy, messages int, during func()) []*follower {
-	h := newHubOn(t, e, nil, rule.Rule{Pattern: "**", History: engine.Retention{Messages: messages, Age: time.Hour}})
+	var on engine.Engine = e
+	if e.random.IntN(2) == 0 {
+		on = oneByOne{e}
+	}
+	h := newHubOn(t, on, nil, rule.Rule{Pattern: "**", History: engine.Retention{Messages: messages, Age: time.Hour}})
 	const publishers, each, members = 4, 250, 12
 	framing := new(lines)
 	var followers []*follower
@@ -222,17 +226,85 @@ func TestLossyEngineThatForgetsIsToldOf(t *testing.T) {
 }
 
 func TestFindsTheLossOfTheLastMessageOfABurst(t *testing.T) {
+	for _, traits := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			e := newLossy(1, 0, 0)
+			var on engine.Engine = e
+			if !traits {
+				on = oneByOne{e}
+			}
+			h := newHubOn(t, on, nil)
+			s := newSocket(h, new(lines), "a")
+			s.join(t, JoinRequest{Room: "r"})
+			publish(t, h, "r", "1")
+			e.lose(1)
+			publish(t, h, "r", "2")
+			time.Sleep(settled)
+			expect(t, "after a while", s.say(t), "1 2")
+		})
+	}
+}
+
+// TestComparesManyRoomsAtOnce loses the last message of each of many rooms, and interrupts the feed of some.
+func TestComparesManyRoomsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		const rooms = engine.MaxHeads + 100
 		e := newLossy(1, 0, 0)
 		h := newHubOn(t, e, nil)
-		s := newSocket(h, new(lines), "a")
-		s.join(t, JoinRequest{Room: "r"})
-		publish(t, h, "r", "1")
-		e.lose(1)
-		publish(t, h, "r", "2")
+		sockets := make([]*socket, rooms)
+		for i := range sockets {
+			sockets[i] = newSocket(h, new(lines), "a")
+			sockets[i].join(t, JoinRequest{Room: fmt.Sprint("r", i)})
+		}
+		lose := func(n int) {
+			e.lose(1)
+			for i := range rooms {
+				publish(t, h, fmt.Sprint("r", i), fmt.Sprint(n))
+			}
+			e.lose(0)
+			e.mu.Lock()
+			e.asked = nil
+			e.mu.Unlock()
+		}
+		lose(1)
+		e.feed.Interrupted()
+		e.feed.Interrupted()
+		time.Sleep(time.Second)
+		for _, s := range sockets {
+			expect(t, "after an interruption", s.say(t), "1")
+		}
+		lose(2)
 		time.Sleep(settled)
-		expect(t, "after a while", s.say(t), "1 2")
+		for _, s := range sockets {
+			expect(t, "after a while", s.say(t), "2")
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if calls := len(e.asked); calls > 12 {
+			t.Fatalf("the engine was asked %d times: %v", calls, e.asked)
+		}
 	})
+}
+
+func TestRoomsThatAreQuietForLongAreComparedRarelyWhereThereAreMany(t *testing.T) {
+	head := protocol.Position{Epoch: 1, Offset: 1}
+	for _, row := range []struct {
+		many         bool
+		first, later int // comparisons in the first minute, and in the ten after it
+	}{{false, 12, 120}, {true, 12, 10}} {
+		q, first, later := quiet{head: head}, 0, 0
+		for second := range 660 {
+			switch due := q.due(head, row.many); {
+			case due && second < 60:
+				first++
+			case due:
+				later++
+			}
+		}
+		if first != row.first || later != row.later {
+			t.Errorf("many %v: %d comparisons in a minute, %d in ten more; want %d, %d", row.many, first, later, row.first, row.later)
+		}
+	}
 }
 
 // tryJoin joins and returns what Join does.

@@ -149,15 +149,6 @@ func (h *Hub) Flush() {
 	}
 }
 
-// Interrupted implements engine.Feed: it compares every room's head with the engine's.
-func (h *Hub) Interrupted() {
-	h.background(func() {
-		for _, r := range h.all() {
-			r.verify()
-		}
-	})
-}
-
 // lookup returns a room of this node, or nil.
 func (h *Hub) lookup(name string) *room {
 	s := h.shard(name)

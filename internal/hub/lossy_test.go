@@ -30,7 +30,11 @@ type lossy struct {
 	held   bool // nothing is fed for now
 	lost   int
 	failed int
+	asked  []int // of how many rooms the heads were asked for, each time
 }
+
+// oneByOne is an engine without its traits.
+type oneByOne struct{ engine.Engine }
 
 // lateRoom is what is to be fed of a room.
 type lateRoom struct {
@@ -112,6 +116,20 @@ func (e *lossy) Read(ctx context.Context, room string, q engine.Query) (engine.P
 		return engine.Page{}, failure
 	}
 	return page, err
+}
+
+// Heads implements the trait engine.Heads, as late as Read.
+func (e *lossy) Heads(ctx context.Context, rooms []string) ([]protocol.Position, error) {
+	e.mu.Lock()
+	e.asked = append(e.asked, len(rooms))
+	e.mu.Unlock()
+	if err := pause(ctx, e.wait()); err != nil {
+		return nil, err
+	}
+	if failure := e.failure(); failure != nil {
+		return nil, failure
+	}
+	return e.log().Heads(ctx, rooms)
 }
 
 // Deliver implements engine.Feed for the memory engine: it is called in the log's order.

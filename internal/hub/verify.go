@@ -1,15 +1,21 @@
 package hub
 
 import (
+	"errors"
+	"slices"
 	"sync/atomic"
 
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/protocol"
 )
 
-// quietBefore is after how many seconds without a message a room's head is compared with the engine's: the loss of the
-// last message of a burst is shown by nothing else.
-const quietBefore = 5
+// The head of a room that had no message for a while is compared with the engine's: the loss of the last message of a
+// burst is shown by nothing else. On a node with many rooms those that have been quiet for long are compared rarely.
+const (
+	quietBefore = 5      // seconds
+	longQuiet   = 60     // seconds
+	manyRooms   = 10_000 // a node
+)
 
 // quiet is since when a room has had no message; the room's lock guards it.
 type quiet struct {
@@ -18,15 +24,22 @@ type quiet struct {
 }
 
 // due reports, once a second, whether the room's head is to be compared.
-func (q *quiet) due(head protocol.Position) bool {
+func (q *quiet) due(head protocol.Position, many bool) bool {
 	if q.seconds++; head != q.head {
 		q.head, q.seconds = head, 0
 	}
-	return q.seconds > 0 && q.seconds%quietBefore == 0
+	every := quietBefore
+	if many && q.seconds > longQuiet {
+		every = longQuiet
+	}
+	return q.seconds > 0 && q.seconds%every == 0
 }
 
-// heads is the one comparison of quiet rooms that is under way.
-type heads struct{ busy atomic.Bool }
+// heads is the comparisons under way: at most one of quiet rooms, and one of all.
+type heads struct {
+	busy          atomic.Bool
+	interruptions atomic.Int64 // that were not followed by a comparison of all rooms yet
+}
 
 // compareHeads compares, once a second, the heads of rooms that became quiet with those of an engine that may lose what
 // it feeds. While an earlier comparison waits for the engine there is no other one.
@@ -34,59 +47,107 @@ func (h *Hub) compareHeads() {
 	if h.inline || !h.heads.busy.CompareAndSwap(false, true) {
 		return
 	}
-	var due []*room
-	for _, r := range h.all() {
+	rooms := h.all()
+	many := len(rooms) > manyRooms
+	rooms = slices.DeleteFunc(rooms, func(r *room) bool {
 		r.mu.Lock()
-		if r.early == nil && r.quiet.due(r.tail.head) {
-			due = append(due, r)
-		}
-		r.mu.Unlock()
-	}
+		defer r.mu.Unlock()
+		return r.early != nil || !r.quiet.due(r.tail.head, many)
+	})
 	h.background(func() {
 		defer h.heads.busy.Store(false)
-		for _, r := range due {
-			if h.ctx.Err() != nil {
+		_ = h.compare(rooms, false) // what failed is asked again when the room has been quiet for as long again
+	})
+}
+
+// Interrupted implements engine.Feed: it compares every room's head with the engine's, until the engine has answered.
+func (h *Hub) Interrupted() {
+	if h.heads.interruptions.Add(1) > 1 {
+		return // the comparison under way begins anew
+	}
+	h.background(func() {
+		for seen := h.heads.interruptions.Load(); h.ctx.Err() == nil; seen = h.heads.interruptions.Load() {
+			if err := h.compareAll(); err != nil {
+				h.logger.Warn("rooms wait to be compared with the engine", "error", err)
+				h.sleep(repairDelay)
+			} else if h.heads.interruptions.CompareAndSwap(seen, 0) {
 				return
 			}
-			r.compareHead()
 		}
 	})
 }
 
-// compareHead repairs the room if the engine has another head than a tail that stood still meanwhile.
-func (r *room) compareHead() {
-	r.mu.Lock()
-	head := r.tail.head
-	r.mu.Unlock()
-	page, err := r.hub.engine.Read(r.hub.ctx, r.name, engine.Query{})
-	if err != nil {
-		return // the engine cannot be asked; it is asked again when the room has been quiet for as long again
+// compareAll compares the heads of all rooms; of those that are being opened, once they are.
+func (h *Hub) compareAll() error {
+	var opened, opening []*room
+	for _, r := range h.all() {
+		select {
+		case <-r.opened:
+			opened = append(opened, r)
+		default:
+			opening = append(opening, r)
+		}
 	}
+	err := h.compare(opened, true)
+	for _, r := range opening {
+		select {
+		case <-r.opened:
+		case <-h.ctx.Done():
+			return h.ctx.Err()
+		}
+	}
+	return errors.Join(err, h.compare(opening, true))
+}
+
+// compare compares the heads of rooms with the engine's and repairs the rooms of which messages are missing: with all,
+// each that has not come to the engine's head; otherwise only those that also stood still meanwhile, since what they
+// miss may be on its way.
+func (h *Hub) compare(rooms []*room, all bool) error {
+	var failed error
+	for part := range slices.Chunk(rooms, engine.MaxHeads) {
+		before, names := make([]protocol.Position, len(part)), make([]string, len(part))
+		for i, r := range part {
+			r.mu.Lock()
+			before[i], names[i] = r.tail.head, r.name
+			r.mu.Unlock()
+		}
+		heads, err := h.readHeads(names)
+		failed = errors.Join(failed, err)
+		for i, head := range heads {
+			part[i].compareHead(head, before[i], all)
+		}
+	}
+	return failed
+}
+
+// readHeads returns the engine's heads of rooms, zero where one cannot be read; with an error they are to be read again.
+func (h *Hub) readHeads(names []string) ([]protocol.Position, error) {
+	if many, ok := h.engine.(engine.Heads); ok {
+		return many.Heads(h.ctx, names)
+	}
+	var failed error
+	heads := make([]protocol.Position, len(names))
+	for i, name := range names {
+		page, err := h.engine.Read(h.ctx, name, engine.Query{})
+		if err != nil {
+			failed = err
+			continue
+		}
+		heads[i] = page.Head
+	}
+	return heads, failed
+}
+
+// compareHead repairs the room if messages up to the engine's head are missing.
+func (r *room) compareHead(head, before protocol.Position, all bool) {
 	r.mu.Lock()
-	lost := r.early == nil && r.tail.head == head && page.Head != head
+	_, there := r.tail.after(head)
+	lost := r.early == nil && !r.dead && !head.IsZero() && !there && (all || r.tail.head == before)
 	if lost {
 		r.early = []*protocol.Message{}
 	}
 	r.mu.Unlock()
 	if lost {
 		r.hub.background(r.repair)
-	}
-}
-
-// verify compares the tail's head with the engine's and repairs the difference.
-func (r *room) verify() {
-	select {
-	case <-r.opened:
-	case <-r.hub.ctx.Done():
-		return
-	}
-	r.mu.Lock()
-	busy := r.early != nil || r.openErr != nil
-	if !busy {
-		r.early = []*protocol.Message{}
-	}
-	r.mu.Unlock()
-	if !busy {
-		r.repair()
 	}
 }
