@@ -3,6 +3,7 @@
 //	wireroom serve                 serve on http://127.0.0.1:8080, with a chat page to try
 //	wireroom sub general           print what is published in a room
 //	wireroom pub general "hello"   publish in a room
+//	wireroom bench fan-out         put load on a server and measure it
 //	wireroom config init           print a configuration file with every setting explained
 //
 // `wireroom COMMAND --help` says more. The exit status is 0 when all went well, also for a command that runs until it
@@ -22,11 +23,13 @@ import (
 
 // commands is the command line.
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Serve clients, until told to stop. Without arguments it is ready to be tried on this machine."`
-	Pub     pubCommand     `cmd:"" help:"Publish in a room."`
-	Sub     subCommand     `cmd:"" help:"Print what happens in a room, one JSON object a line, until told to stop."`
-	Config  configCommands `cmd:"" help:"Write, show and check configurations."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve   serveCommand       `cmd:"" help:"Serve clients, until told to stop. Without arguments it is ready to be tried on this machine."`
+	Pub     pubCommand         `cmd:"" help:"Publish in a room."`
+	Sub     subCommand         `cmd:"" help:"Print what happens in a room, one JSON object a line, until told to stop."`
+	Bench   benchCommand       `cmd:"" help:"Put load on a server, and measure it."`
+	Worker  benchWorkerCommand `cmd:"" name:"bench-worker" hidden:"" help:"A process of bench."`
+	Config  configCommands     `cmd:"" help:"Write, show and check configurations."`
+	Version versionCommand     `cmd:"" help:"Print the version."`
 }
 
 const about = `Real-time rooms over WebSocket.

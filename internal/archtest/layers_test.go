@@ -12,7 +12,7 @@ func layers() []archtest.Layer {
 		{
 			Packages: []string{"cmd/wireroom"},
 			Imports: []string{
-				"cmd/wireroom/internal/...", ".", "client", "web", "auth", "protocol", "engine/...", "internal/metrics",
+				"cmd/wireroom/internal/...", ".", "client", "web", "auth", "protocol", "engine/...", "internal/metrics", "internal/bench",
 			},
 			Outside: []string{"github.com/alecthomas/kong", "github.com/prometheus/client_golang", "golang.org/x"},
 		},
@@ -81,6 +81,12 @@ func layers() []archtest.Layer {
 		{Packages: []string{"engine/nats"}, Imports: []string{"engine", "protocol"}, Outside: []string{"github.com/nats-io/nats.go"}},
 
 		// Whoever speaks to a server.
+		{
+			Packages: []string{"internal/bench"},
+			Imports:  []string{"internal/bench/chart", "internal/conn", "internal/wire/..."},
+			Outside:  []string{"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x"},
+		},
+		{Packages: []string{"internal/bench/chart"}},
 		{Packages: []string{"client"}, Imports: []string{"protocol", "internal/wire/ws"}, Outside: library},
 
 		// Below everything: they know nothing of rooms on a node, nor of each other.

@@ -1,0 +1,43 @@
+package bench
+
+import "bytes"
+
+// echo sends payloads that a server sends back as they are.
+type echo struct {
+	sockets
+	pad []byte
+}
+
+func newEcho(w *worker) *echo {
+	e := &echo{pad: bytes.Repeat([]byte{'.'}, w.options.Payload-headerLen)}
+	e.init(w, e.receiveMessage)
+	return e
+}
+
+func (e *echo) opened(l *link) { e.worker.placed(l.client, 0, true) }
+
+func (e *echo) publish(c *client, h header) {
+	e.scratch = append(h.append(e.scratch[:0]), e.pad...)
+	e.send(c.link, e.scratch)
+}
+
+// receiveMessage takes what came back; the numbers of a connection rise.
+func (e *echo) receiveMessage(l *link, p []byte) {
+	w, c := e.worker, l.client
+	h, ok := parseHeader(p)
+	number := uint64(h.number) + 1
+	switch {
+	case !ok || len(p) != w.options.Payload:
+		w.counts.Foreign++
+		return
+	case number == c.order.newest:
+		w.counts.Duplicated++
+		return
+	case number < c.order.newest:
+		w.counts.Reordered++
+	}
+	c.order.newest = number
+	w.answered(c, h.at)
+}
+
+func (e *echo) leave(*client) {}

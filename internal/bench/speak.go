@@ -1,0 +1,131 @@
+package bench
+
+import (
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+	"net/http"
+
+	"github.com/wireroom/wireroom/internal/wire/ws"
+)
+
+// The dialects' names.
+const (
+	speakNative = "native"
+	speakEcho   = "echo"
+	speakSSE    = "sse"
+)
+
+// Dialects returns the names of what clients can speak.
+func Dialects() []string { return []string{speakNative, speakEcho, speakSSE} }
+
+// dialect is how clients speak to the server. Its methods are called with the worker locked, but for close.
+type dialect interface {
+	opener
+	// receive takes received bytes, and returns how many it took.
+	receive(l *link, p []byte) int
+	// publish has a client publish in its room, or send what is to come back.
+	publish(c *client, h header)
+	// leave has a client leave its room.
+	leave(c *client)
+	// bye returns the last bytes of a connection that this side ends.
+	bye() []byte
+	close(ctx context.Context) error
+}
+
+// opener is how a connection begins. The first two methods are called with no lock held.
+type opener interface {
+	// ask returns the request that opens a connection, but for the address.
+	ask(c *client) *http.Request
+	// check returns why an answer to that is not what was wanted.
+	check(l *link, request *http.Request, answer *http.Response) error
+	// opened is called once a connection carries bytes; the worker is locked.
+	opened(l *link)
+}
+
+func newDialect(w *worker) dialect {
+	switch w.options.Speak {
+	case speakEcho:
+		return newEcho(w)
+	case speakSSE:
+		return newSSE(w)
+	}
+	return newNative(w)
+}
+
+// sockets is what the dialects over WebSocket share.
+type sockets struct {
+	worker  *worker
+	config  ws.Config
+	scratch []byte
+	message func(l *link, payload []byte) // takes a message
+}
+
+func (s *sockets) init(w *worker, message func(l *link, payload []byte)) {
+	s.worker, s.message = w, message
+	s.config = ws.Config{Client: true, MaxMessage: 16 << 20}
+}
+
+func (s *sockets) ask(*client) *http.Request {
+	request := &http.Request{Method: http.MethodGet, Header: make(http.Header)}
+	(&ws.Request{Key: ws.NewKey()}).AddTo(request.Header)
+	return request
+}
+
+func (s *sockets) check(_ *link, request *http.Request, answer *http.Response) error {
+	_, err := (&ws.Request{Key: request.Header.Get("Sec-Websocket-Key")}).Check(answer)
+	return err
+}
+
+func (s *sockets) receive(l *link, p []byte) int {
+	n, err := s.config.Decode(&l.decoder, p, frames{s, l})
+	if err != nil {
+		l.bye = err.Error()
+		l.socket.Abort(err)
+		return len(p)
+	}
+	return n
+}
+
+func (s *sockets) bye() []byte {
+	return ws.AppendMasked(nil, ws.Close, newKey(), ws.AppendClose(nil, 1000, ""))
+}
+
+func (s *sockets) close(context.Context) error { return nil }
+
+// send sends a text frame.
+func (s *sockets) send(l *link, payload []byte) {
+	o := &s.worker.out
+	o.bytes = ws.AppendMasked(o.begin(s.worker, l), ws.Text, newKey(), payload)
+}
+
+// newKey returns a key for a frame. Those of Go's global source cannot be guessed.
+func newKey() (key [4]byte) {
+	binary.LittleEndian.PutUint32(key[:], rand.Uint32())
+	return key
+}
+
+// frames takes what is in the frames of one connection.
+type frames struct {
+	sockets *sockets
+	link    *link
+}
+
+// Message implements ws.Sink.
+func (f frames) Message(_ ws.Opcode, payload []byte) bool {
+	f.sockets.message(f.link, payload)
+	return !f.link.client.stopped
+}
+
+// Control implements ws.Sink.
+func (f frames) Control(op ws.Opcode, payload []byte) bool {
+	switch op {
+	case ws.Ping:
+		f.link.socket.Send(ws.AppendMasked(nil, ws.Pong, newKey(), payload))
+	case ws.Close:
+		code, reason := ws.ParseClose(payload)
+		f.link.bye = closeText(int(code), string(reason))
+		f.link.socket.Finish(ws.AppendMasked(nil, ws.Close, newKey(), payload[:min(len(payload), 2)]))
+	}
+	return true
+}
