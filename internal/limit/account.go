@@ -1,0 +1,131 @@
+package limit
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Account is what one party, such as a user or an address, has used of its limits: eight bytes for each. The zero
+// value has used nothing. Its methods may be called at once.
+type Account struct {
+	Connects Bucket // connections begun
+	Messages Bucket
+	Bytes    Bucket
+	Failures Bucket // attempts to authenticate that failed
+	Offences Bucket // connections that had to be closed for what they did
+	blocked  atomic.Int64
+}
+
+// Offend takes note of an offence; when there are more than r allows, the party is blocked for some time. It reports
+// whether that was so. A time of 0 blocks nobody.
+func (a *Account) Offend(now int64, r Rate, block time.Duration) bool {
+	if block <= 0 || a.Offences.Take(now, 1, r) == 0 {
+		return false
+	}
+	a.blocked.Store(now + int64(block))
+	return true
+}
+
+// Blocked returns for how long the party is blocked yet, 0 if it is not.
+func (a *Account) Blocked(now int64) time.Duration {
+	return time.Duration(max(0, a.blocked.Load()-now))
+}
+
+// clear reports whether nothing would be lost with a.
+func (a *Account) clear(now int64) bool {
+	for _, b := range []*Bucket{&a.Connects, &a.Messages, &a.Bytes, &a.Failures, &a.Offences} {
+		if !b.Full(now) {
+			return false
+		}
+	}
+	return a.Blocked(now) == 0
+}
+
+// Table has the accounts of parties by key. An account is there while somebody holds it, and after that as long as it
+// says anything: of those that nobody holds, so many at the most, of which the first released go first. The zero value
+// keeps none of them. Its methods may be called at once; now is the clock of the accounts.
+type Table[K comparable] struct {
+	Idle int // how many accounts are kept that nobody holds
+
+	mu      sync.Mutex
+	entries map[K]*Entry[K]
+	held    int         // entries that somebody holds
+	waiting []*Entry[K] // released and kept; some were taken again meanwhile
+}
+
+// Entry is an account in a Table. The table's lock guards what is not the account.
+type Entry[K comparable] struct {
+	Account
+	key    K
+	uses   int32
+	queued bool // it stands in waiting
+}
+
+// Hold returns the account of a party, and how many hold it now. Release follows.
+func (t *Table[K]) Hold(key K) (e *Entry[K], uses int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e = t.entries[key]; e == nil {
+		if t.entries == nil {
+			t.entries = make(map[K]*Entry[K])
+		}
+		e = &Entry[K]{key: key}
+		t.entries[key] = e
+	}
+	if e.uses++; e.uses == 1 {
+		t.held++
+	}
+	return e, int(e.uses)
+}
+
+// Release gives up what Hold returned.
+func (t *Table[K]) Release(e *Entry[K], now int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.uses--; e.uses > 0 {
+		return
+	}
+	t.held--
+	switch {
+	case e.queued:
+	case e.clear(now):
+		delete(t.entries, e.key)
+	default:
+		e.queued = true
+		t.waiting = append(t.waiting, e)
+	}
+	t.tidy(now)
+}
+
+// tidy looks at two of those that wait, one more than came. The table is locked.
+func (t *Table[K]) tidy(now int64) {
+	for range min(2, len(t.waiting)) {
+		first := t.waiting[0]
+		if first.uses == 0 && !first.clear(now) && len(t.waiting) <= t.Idle {
+			return
+		}
+		t.waiting[0] = nil
+		t.waiting = t.waiting[1:]
+		first.queued = false
+		if first.uses == 0 {
+			delete(t.entries, first.key)
+		}
+	}
+}
+
+// Peek calls look with the account of a party, if there is one. look must not call the table.
+func (t *Table[K]) Peek(key K, look func(a *Account, uses int)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e := t.entries[key]; e != nil {
+		look(&e.Account, int(e.uses))
+	}
+}
+
+// Len returns how many accounts somebody holds, and how many there are.
+func (t *Table[K]) Len() (held, all int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.held, len(t.entries)
+}
