@@ -14,9 +14,7 @@ import (
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/engine/memory"
 	"github.com/wireroom/wireroom/internal/gate"
-	"github.com/wireroom/wireroom/internal/limit"
 	"github.com/wireroom/wireroom/internal/rule"
-	"github.com/wireroom/wireroom/internal/session"
 )
 
 // Rule says what holds for the rooms whose name matches a pattern: how much history is kept, whether there is
@@ -62,7 +60,7 @@ type Options struct {
 	// ForwardedHeader is the header in which those proxies name the client: "X-Forwarded-For" (the default),
 	// "Forwarded" or "X-Real-IP". Only that one is read: the others are the client's to forge.
 	ForwardedHeader string
-	// Limits bound what one client may do.
+	// Limits bound what clients may do; they are on by default.
 	Limits Limits
 	// PingInterval is the time between two pings of a connection; it is spread by 10 %. 0 is 25 s.
 	PingInterval time.Duration
@@ -76,17 +74,6 @@ type Options struct {
 	Portable bool
 }
 
-// Limits bound what one client may do. In each 0 is the default, and a negative number is no limit.
-type Limits struct {
-	MaxMessage   int           // bytes of an incoming message; 64 KiB. Without a limit: 16 MiB
-	Rooms        int           // memberships of a connection; 128
-	PublishRate  float64       // publishes, application messages and reads a second of a connection; 30
-	PublishBurst int           // of them at once; 120
-	JoinRate     float64       // joins and leaves a second of a connection; 20
-	JoinBurst    int           // of them at once; 256
-	AuthTimeout  time.Duration // for a client to authenticate; 10 s
-}
-
 // Defaults and bounds of Options.
 const (
 	DefaultPath         = "/ws"
@@ -95,8 +82,6 @@ const (
 	DefaultPingInterval = 25 * time.Second
 	closeTimeout        = 10 * time.Second // for what Close waits for
 	minSecretLen        = 16
-	unlimitedMessage    = 16 << 20
-	noTime              = 100 * 365 * 24 * time.Hour
 )
 
 // withDefaults returns o with every default in its place, or an error that names the field.
@@ -147,45 +132,9 @@ func checkPaths(paths []string) error {
 	return nil
 }
 
-func (l Limits) withDefaults() Limits {
-	def := func(value *int, standard int) {
-		if *value == 0 {
-			*value = standard
-		}
-	}
-	def(&l.MaxMessage, 64<<10)
-	if l.MaxMessage < 0 {
-		l.MaxMessage = unlimitedMessage
-	}
-	def(&l.Rooms, 128)
-	def(&l.PublishBurst, 120)
-	def(&l.JoinBurst, 256)
-	if l.PublishRate == 0 {
-		l.PublishRate = 30
-	}
-	if l.JoinRate == 0 {
-		l.JoinRate = 20
-	}
-	if l.AuthTimeout == 0 {
-		l.AuthTimeout = 10 * time.Second
-	}
-	if l.AuthTimeout < 0 {
-		l.AuthTimeout = noTime
-	}
-	return l
-}
-
-// gate returns what the gate goes by.
-func (o Options) gate() gate.Settings {
-	return gate.Settings{Origins: o.Origins, Proxies: o.TrustedProxies, Forwarded: o.ForwardedHeader}
-}
-
-// session returns the limits as sessions want them: 0 is none.
-func (l Limits) session() session.Limits {
-	return session.Limits{
-		Rooms:      max(l.Rooms, 0),
-		MaxMessage: l.MaxMessage,
-		Publishes:  limit.Rate{PerSecond: max(l.PublishRate, 0), Burst: max(l.PublishBurst, 0)},
-		Joins:      limit.Rate{PerSecond: max(l.JoinRate, 0), Burst: max(l.JoinBurst, 0)},
-	}
+// policy returns what the gate goes by; o has its defaults.
+func (o Options) policy() (*gate.Policy, error) {
+	return gate.NewPolicy(gate.Settings{
+		Origins: o.Origins, Proxies: o.TrustedProxies, Forwarded: o.ForwardedHeader, Limits: o.Limits.gate(),
+	})
 }

@@ -48,7 +48,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wireroom: %w", err)
 	}
-	policy, err := gate.NewPolicy(o.gate())
+	policy, err := o.policy()
 	if err != nil {
 		return nil, fmt.Errorf("wireroom: %w", err)
 	}
@@ -57,7 +57,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wireroom: open the engine: %w", err)
 	}
-	s.poller, err = conn.New(conn.Options{Portable: o.Portable, TurnEnd: s.hub.Flush, Logger: o.Logger})
+	s.poller, err = conn.New(conn.Options{
+		Portable: o.Portable, TurnEnd: s.hub.Flush, MaxKept: o.Limits.PendingBytes, Logger: o.Logger,
+	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("wireroom: %w", err), s.hub.Close(ctx))
 	}
@@ -66,8 +68,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		Node: s.node, Logger: o.Logger, Metrics: &s.metrics, Connect: s.onConnect(), Policy: policy,
 	})
 	s.websocket = websocket.New(websocket.Options{
-		Node: s.node, Gate: s.gate, Poller: s.poller, Logger: o.Logger, Dialect: o.Dialect,
-		PingInterval: o.PingInterval, MaxMessage: o.Limits.MaxMessage, Compress: o.Compress,
+		Node: s.node, Gate: s.gate, Poller: s.poller, Logger: o.Logger, Metrics: &s.metrics, Dialect: o.Dialect,
+		PingInterval: o.PingInterval, MaxMessage: o.Limits.MaxMessage, MaxParts: o.Limits.MaxParts, Compress: o.Compress,
 	})
 	s.route()
 	return s, nil
@@ -87,7 +89,7 @@ func (s *Server) sessionOptions() session.Options {
 	options := session.Options{
 		Hub: s.hub, Logger: o.Logger, Name: o.Node, Tokens: o.Auth,
 		AuthTimeout: o.Limits.AuthTimeout, PingInterval: o.PingInterval, Limits: o.Limits.session(),
-		Hooks: s.sessionHooks(),
+		Metrics: &s.metrics, Hooks: s.sessionHooks(),
 	}
 	if o.Auth == nil || o.Anonymous {
 		options.Anonymous = auth.NewAnonymous(o.Secret)

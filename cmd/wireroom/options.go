@@ -35,13 +35,24 @@ func serverOptions(c *config.Config, logger *slog.Logger) wireroom.Options {
 // and a negative number is no limit.
 func serverLimits(l config.Limits) wireroom.Limits {
 	return wireroom.Limits{
-		MaxMessage:   orNone(int(l.MaxMessage)),
-		Rooms:        orNone(l.MaxRooms),
-		PublishRate:  orNone(l.PublishRate),
-		PublishBurst: orNone(l.PublishBurst),
-		JoinRate:     orNone(l.JoinRate),
-		JoinBurst:    orNone(l.JoinBurst),
-		AuthTimeout:  orNone(l.AuthTimeout),
+		MaxMessage: orNone(int(l.MaxMessage)), MaxParts: orNone(l.MaxParts), Rooms: orNone(l.MaxRooms),
+		PublishRate: orNone(l.PublishRate), PublishBurst: orNone(l.PublishBurst),
+		JoinRate: orNone(l.JoinRate), JoinBurst: orNone(l.JoinBurst),
+		ByteRate: orNone(float64(l.ByteRate)), ByteBurst: orNone(int(l.ByteBurst)),
+		PendingBytes: orNone(int(l.PendingBytes)),
+		AuthTimeout:  orNone(l.AuthTimeout), AuthAttempts: orNone(l.AuthAttempts),
+		Refusals: orNone(l.Refusals), BlockTime: orNone(l.BlockTime),
+		Connections: ofSystem(l.Connections),
+		User: wireroom.UserLimits{
+			Factor: orNone(l.User.Factor), Connections: orNone(l.User.Connections),
+			ConnectRate: orNone(l.User.ConnectRate), ConnectBurst: orNone(l.User.ConnectBurst),
+		},
+		Address: wireroom.AddressLimits{
+			Connections: orNone(l.Address.Connections),
+			ConnectRate: orNone(l.Address.ConnectRate), ConnectBurst: orNone(l.Address.ConnectBurst),
+			RequestRate: orNone(l.Address.RequestRate), RequestBurst: orNone(l.Address.RequestBurst),
+			FailureRate: orNone(l.Address.FailureRate), FailureBurst: orNone(l.Address.FailureBurst),
+		},
 	}
 }
 
@@ -51,4 +62,12 @@ func orNone[T int | float64 | time.Duration](limit T) T {
 		return -1
 	}
 	return limit
+}
+
+// ofSystem returns a limit for which -1 is what the system allows: the server's default.
+func ofSystem(limit int) int {
+	if limit == -1 {
+		return 0
+	}
+	return orNone(limit)
 }

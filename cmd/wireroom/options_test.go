@@ -18,7 +18,13 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 		PingInterval: 7 * time.Second, Secret: secret, Rules: []config.Rule{{Pattern: "a"}},
 		Limits: config.Limits{
 			MaxMessage: 1, MaxRooms: 2, PublishRate: 3, PublishBurst: 4, JoinRate: 5, JoinBurst: 6, AuthTimeout: 7,
+			MaxParts: 8, ByteRate: 9, ByteBurst: 10, PendingBytes: 11, AuthAttempts: 12, Refusals: 13, BlockTime: 14, Connections: 15,
+			User: config.UserLimits{Factor: 16, Connections: 17, ConnectRate: 18, ConnectBurst: 19},
+			Address: config.AddressLimits{
+				Connections: 20, ConnectRate: 21, ConnectBurst: 22, RequestRate: 23, RequestBurst: 24, FailureRate: 25, FailureBurst: 26,
+			},
 		},
+		TrustedProxies: []string{"10.0.0.1"}, ForwardedHeader: "Forwarded",
 	}
 	want := wireroom.Options{
 		Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compress: true,
@@ -26,7 +32,13 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 		Rules: []wireroom.Rule{{Pattern: "a", NoPresence: true}},
 		Limits: wireroom.Limits{
 			MaxMessage: 1, Rooms: 2, PublishRate: 3, PublishBurst: 4, JoinRate: 5, JoinBurst: 6, AuthTimeout: 7,
+			MaxParts: 8, ByteRate: 9, ByteBurst: 10, PendingBytes: 11, AuthAttempts: 12, Refusals: 13, BlockTime: 14, Connections: 15,
+			User: wireroom.UserLimits{Factor: 16, Connections: 17, ConnectRate: 18, ConnectBurst: 19},
+			Address: wireroom.AddressLimits{
+				Connections: 20, ConnectRate: 21, ConnectBurst: 22, RequestRate: 23, RequestBurst: 24, FailureRate: 25, FailureBurst: 26,
+			},
 		},
+		TrustedProxies: []string{"10.0.0.1"}, ForwardedHeader: "Forwarded",
 	}
 	got := serverOptions(&c, logger)
 	if reflect.TypeOf(got.Auth) != reflect.TypeOf(want.Auth) {
@@ -42,20 +54,43 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 		t.Errorf("without a secret the options are %+v", got)
 	}
 	c.NoLimits = true
-	none := wireroom.Limits{MaxMessage: -1, Rooms: -1, PublishRate: -1, PublishBurst: -1, JoinRate: -1, JoinBurst: -1, AuthTimeout: -1}
-	if got := serverOptions(&c, logger).Limits; got != none {
-		t.Errorf("with no limits they are %+v", got)
+	for name, n := range numbers(reflect.ValueOf(serverOptions(&c, logger).Limits)) {
+		if n != -1 {
+			t.Errorf("with no limits %s is %v", name, n)
+		}
 	}
+}
+
+// numbers returns the fields of a struct, and of the structs in it, as numbers by their names.
+func numbers(of reflect.Value) map[string]float64 {
+	all := make(map[string]float64)
+	for i := range of.NumField() {
+		name, f := of.Type().Field(i).Name, of.Field(i)
+		switch {
+		case f.Kind() == reflect.Struct:
+			for inner, n := range numbers(f) {
+				all[name+"."+inner] = n
+			}
+		case f.CanInt():
+			all[name] = float64(f.Int())
+		default:
+			all[name] = f.Float()
+		}
+	}
+	return all
 }
 
 func TestTheDefaultsAreThoseOfTheServer(t *testing.T) {
 	c := config.Default()
+	limits := wireroom.DefaultLimits()
+	limits.Connections = 0 // what the system allows
 	for _, row := range []struct {
 		name      string
 		got, want any
 	}{
 		{"paths", c.Paths, []string{wireroom.DefaultPath}},
 		{"ping_interval", c.PingInterval, wireroom.DefaultPingInterval},
+		{"limits", serverLimits(c.Limits), limits},
 		{"rules", config.DefaultRule().History.Messages, wireroom.DefaultRule().History.Messages},
 	} {
 		if !reflect.DeepEqual(row.got, row.want) {

@@ -19,7 +19,7 @@ func newServer(ctx context.Context) (*wireroom.Server, error) {
 		Dialect:      wireroom.Raw,
 		Paths:        []string{"/"},
 		Origins:      []string{"*"},
-		Limits:       wireroom.Limits{MaxMessage: maxMessage, PublishRate: -1},
+		Limits:       wireroom.Limits{MaxMessage: maxMessage, PublishRate: -1, ByteRate: -1, MaxParts: 65_536},
 		PingInterval: quiet,
 		Compress:     true,
 	})

@@ -18,8 +18,8 @@ const (
 )
 
 // identify says who asks, after the application's hook.
-func (g *Gate) identify(r *http.Request) (*auth.Identity, string, *protocol.Error) {
-	identity, token, failure := g.node.Identify(r.Context(), credentials(r))
+func (g *Gate) identify(r *http.Request, presented session.Credentials) (*auth.Identity, string, *protocol.Error) {
+	identity, token, failure := g.node.Identify(r.Context(), presented)
 	if failure != nil || g.connect == nil {
 		return identity, token, failure
 	}

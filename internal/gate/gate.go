@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/internal/limit"
 	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/protocol"
@@ -36,18 +37,26 @@ type Gate struct {
 	metrics *metrics.Set
 	connect Connect
 	policy  atomic.Pointer[Policy]
-	warned  sync.Once // of a proxy that is not trusted
+	birth   time.Time
+
+	connections atomic.Int64
+	addresses   limit.Table[addressKey]
+	warned      sync.Once // of a proxy that is not trusted
 }
 
 // New returns a gate.
 func New(o Options) *Gate {
-	g := &Gate{node: o.Node, logger: o.Logger, metrics: o.Metrics, connect: o.Connect}
+	g := &Gate{node: o.Node, logger: o.Logger, metrics: o.Metrics, connect: o.Connect, birth: time.Now()}
+	g.addresses.Idle = maxIdleAddresses
 	g.policy.Store(o.Policy)
 	return g
 }
 
 // Reload replaces the policy, for the requests that come from now on.
 func (g *Gate) Reload(p *Policy) { g.policy.Store(p) }
+
+// clock returns nanoseconds that do not follow the wall clock when that is set.
+func (g *Gate) clock() int64 { return int64(time.Since(g.birth)) }
 
 // Kind says how long what a request becomes will stay.
 type Kind uint8
@@ -88,48 +97,50 @@ func (g *Gate) Admit(r *http.Request, kind Kind) (*Pass, *Refusal) {
 				"proxy", from.address)
 		})
 	}
-	if !p.origins.allow(r, from) {
-		return nil, g.refuseOrigin()
+	seat, refusal := g.seat(from.address, kind, &p.limits)
+	if refusal != nil {
+		return nil, refusal
 	}
-	pass := &Pass{Address: from.address, Secure: from.secure}
-	var failure *protocol.Error
-	if pass.Identity, pass.Token, failure = g.identify(r); failure != nil {
-		g.metrics.Add(metrics.RefusedHandshake, 1)
-		return nil, &Refusal{Status: session.Status(failure), Err: failure, Late: r.Header.Get("Origin") != ""}
+	pass := &Pass{Address: from.address, Secure: from.secure, Seat: seat}
+	if refusal := g.examine(r, from, p, pass); refusal != nil {
+		pass.Seat.Release(refusal.blame())
+		return nil, refusal
 	}
-	pass.Seat = g.seat(kind)
 	return pass, nil
+}
+
+// examine fills pass with who sends a request, or says why that may not be.
+func (g *Gate) examine(r *http.Request, from source, p *Policy, pass *Pass) *Refusal {
+	if !p.origins.allow(r, from) {
+		return g.refuseOrigin()
+	}
+	presented := credentials(r)
+	if presented.Token != "" {
+		if refusal := pass.Seat.mayTry(&p.limits.Address); refusal != nil {
+			return refusal
+		}
+	}
+	late := r.Header.Get("Origin") != ""
+	var failure *protocol.Error
+	if pass.Identity, pass.Token, failure = g.identify(r, presented); failure != nil {
+		refusal := g.refuse(metrics.RefusedHandshake, session.Status(failure), failure)
+		refusal.Late = late
+		return refusal
+	}
+	if pass.Identity == nil || !pass.Seat.counted {
+		return nil
+	}
+	if failure := g.node.MayConnect(pass.Identity.User); failure != nil {
+		return &Refusal{Status: session.Status(failure), Err: failure, Late: late}
+	}
+	return nil
 }
 
 // refuseOrigin counts and returns the refusal of a page that may not send requests.
 func (g *Gate) refuseOrigin() *Refusal {
-	g.metrics.Add(metrics.RefusedOrigin, 1)
-	return &Refusal{Status: http.StatusForbidden, Err: &protocol.Error{
+	return g.refuse(metrics.RefusedOrigin, http.StatusForbidden, &protocol.Error{
 		Code: protocol.CodeForbidden, Message: "this origin may not connect",
-	}}
-}
-
-// seat counts a connection.
-func (g *Gate) seat(kind Kind) Seat {
-	if kind == Request {
-		return Seat{}
-	}
-	g.metrics.Add(metrics.Connections, 1)
-	return Seat{gate: g}
-}
-
-// Seat is the place of one connection among those that are counted; the zero value is none. It is kept by value, and
-// released once.
-type Seat struct{ gate *Gate }
-
-// Release gives the place up. code is how the connection was closed, 0 if it was not.
-func (s *Seat) Release(code protocol.CloseCode) {
-	if s.gate == nil {
-		return
-	}
-	_ = code
-	s.gate.metrics.Add(metrics.Connections, -1)
-	s.gate = nil
+	})
 }
 
 // Refusal is why a request was not let in.
@@ -149,8 +160,16 @@ func (f *Refusal) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, f.Err.Message, f.Status)
 }
 
+// blame is what counts against the address that is refused: a token that was made up, not one that has expired.
+func (f *Refusal) blame() protocol.CloseCode {
+	if f.Err.Code == protocol.CodeUnauthorized {
+		return protocol.CloseUnauthorized
+	}
+	return 0
+}
+
 // Reason is what stands in the close frame of a connection that is refused late.
-func (f *Refusal) Reason() string { return string(f.Err.Code) }
+func (f *Refusal) Reason() string { return session.CloseReason(f.Err) }
 
 // Retry is after how long the client may come back; 0 if there is nothing to wait for.
 func (f *Refusal) Retry() time.Duration {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine/memory"
@@ -15,6 +16,7 @@ import (
 	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/internal/session"
+	"github.com/wireroom/wireroom/protocol"
 )
 
 // tokens knows the token "good" of the user "alice".
@@ -77,3 +79,11 @@ func request(target, from string, headers ...string) *http.Request {
 	}
 	return r
 }
+
+// quiet is a way out for sessions of which nothing is asked.
+type quiet struct{ session.Stream }
+
+func (quiet) Reply(*protocol.Reply)                           {}
+func (quiet) Push(protocol.Push)                              {}
+func (quiet) Close(protocol.CloseCode, string, time.Duration) {}
+func (quiet) Resume()                                         {}

@@ -10,12 +10,14 @@ type Settings struct {
 	// Forwarded is the one header in which those proxies name the client: HeaderForwardedFor (also if it is empty),
 	// HeaderForwarded or HeaderRealIP. The others are the client's to forge.
 	Forwarded string
+	Limits    Limits
 }
 
 // Policy is what a Gate goes by. It is immutable.
 type Policy struct {
 	origins origins
 	proxies proxies
+	limits  Limits
 }
 
 // NewPolicy returns a policy, or an error that names what is wrong.
@@ -28,5 +30,5 @@ func NewPolicy(s Settings) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Policy{origins: origins, proxies: proxies}, nil
+	return &Policy{origins: origins, proxies: proxies, limits: s.Limits}, nil
 }

@@ -22,8 +22,32 @@ type ID uint8
 // The numbers.
 const (
 	Connections ID = iota
+	BlockedAddresses
+	BlockedUsers
+	ClosedRateLimited
+	ClosedAuthAttempts
+	ClosedSlow
+	ClosedTooBig
+	ClosedParts
 	RefusedOrigin
 	RefusedHandshake
+	RefusedConnections
+	RefusedAddressConnections
+	RefusedAddressConnects
+	RefusedAddressRequests
+	RefusedAddressFailures
+	RefusedBlockedAddress
+	RefusedBlockedUser
+	RefusedUserConnections
+	RefusedUserConnects
+	RefusedMessages
+	RefusedUserMessages
+	RefusedBytes
+	RefusedUserBytes
+	RefusedJoins
+	RefusedRooms
+	RefusedNameLength
+	RefusedTokenLength
 	count
 )
 
@@ -36,16 +60,48 @@ type Definition struct {
 	Value string
 }
 
-const (
-	refusals     = "wireroom_refusals_total"
-	refusalsHelp = "What was refused, by the reason."
-)
+// blocks, closes and refusals return the definition of one of several.
+func blocks(what string) Definition {
+	return Definition{"wireroom_blocks_total", "Who was blocked for some time.", Counter, "what", what}
+}
+
+func closes(reason string) Definition {
+	return Definition{"wireroom_limit_closes_total", "Connections closed for going beyond a limit, by the limit.", Counter, "limit", reason}
+}
+
+func refusals(reason string) Definition {
+	return Definition{"wireroom_refusals_total", "Requests that were refused, by the reason.", Counter, "reason", reason}
+}
 
 // definitions are indexed by ID.
 var definitions = [count]Definition{
-	Connections:      {Name: "wireroom_connections", Help: "Connections that are open.", Kind: Gauge},
-	RefusedOrigin:    {refusals, refusalsHelp, Counter, "reason", "origin"},
-	RefusedHandshake: {refusals, refusalsHelp, Counter, "reason", "credentials"},
+	Connections:               {Name: "wireroom_connections", Help: "Connections that are open.", Kind: Gauge},
+	BlockedAddresses:          blocks("address"),
+	BlockedUsers:              blocks("user"),
+	ClosedRateLimited:         closes("rate"),
+	ClosedAuthAttempts:        closes("auth_attempts"),
+	ClosedSlow:                closes("pending_bytes"),
+	ClosedTooBig:              closes("message_size"),
+	ClosedParts:               closes("message_parts"),
+	RefusedOrigin:             refusals("origin"),
+	RefusedHandshake:          refusals("credentials"),
+	RefusedConnections:        refusals("connections"),
+	RefusedAddressConnections: refusals("address_connections"),
+	RefusedAddressConnects:    refusals("address_connect_rate"),
+	RefusedAddressRequests:    refusals("address_request_rate"),
+	RefusedAddressFailures:    refusals("address_auth_failures"),
+	RefusedBlockedAddress:     refusals("address_blocked"),
+	RefusedBlockedUser:        refusals("user_blocked"),
+	RefusedUserConnections:    refusals("user_connections"),
+	RefusedUserConnects:       refusals("user_connect_rate"),
+	RefusedMessages:           refusals("message_rate"),
+	RefusedUserMessages:       refusals("user_message_rate"),
+	RefusedBytes:              refusals("byte_rate"),
+	RefusedUserBytes:          refusals("user_byte_rate"),
+	RefusedJoins:              refusals("join_rate"),
+	RefusedRooms:              refusals("rooms"),
+	RefusedNameLength:         refusals("name_length"),
+	RefusedTokenLength:        refusals("token_length"),
 }
 
 // Set is the numbers of one node. The zero value is ready, and a nil one counts nothing. Its methods may be called at

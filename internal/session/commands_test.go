@@ -165,7 +165,7 @@ func TestErrorsNameTheirCode(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	node := newNode(t, Options{Limits: Limits{
-		Rooms: 2, Publishes: limit.Rate{PerSecond: 0.001, Burst: 3}, Joins: limit.Rate{PerSecond: 0.001, Burst: 4},
+		Rooms: 2, Messages: limit.Rate{PerSecond: 0.001, Burst: 3}, Joins: limit.Rate{PerSecond: 0.001, Burst: 4},
 	}})
 	p := connect(t, node, Credentials{})
 	for i := range 3 {

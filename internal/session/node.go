@@ -5,13 +5,14 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/internal/hub"
 	"github.com/wireroom/wireroom/internal/limit"
+	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -22,13 +23,8 @@ const (
 	maxStrikes  = 3   // malformed envelopes in a row
 )
 
-// Limits bound what one session may do; 0 = no limit.
-type Limits struct {
-	Rooms      int        // memberships
-	MaxMessage int        // bytes of an incoming frame
-	Publishes  limit.Rate // publishes, application messages and reads
-	Joins      limit.Rate // joins and leaves
-}
+// maxIdleUsers is how many users are remembered that have gone and are still being limited.
+const maxIdleUsers = 1 << 16
 
 // Hooks are called by sessions; nil is none. Those that return an error decide, and make their command wait for them
 // outside of the event loop. The others inform, in the session's order.
@@ -56,7 +52,8 @@ type Options struct {
 	// AuthTimeout is how long a client without a token may take to send one.
 	AuthTimeout  time.Duration
 	PingInterval time.Duration // told to clients
-	Limits       Limits
+	Limits       Limits        // to begin with; SetLimits changes them
+	Metrics      *metrics.Set  // nil counts nothing
 	Hooks        Hooks
 }
 
@@ -65,9 +62,9 @@ type Node struct {
 	Options
 	inline     bool
 	durability string
-	mu         sync.Mutex
-	users      map[string]int32 // sessions by user
-	sessions   int
+	limits     atomic.Pointer[Limits]
+	users      limit.Table[string] // whoever is connected, or was lately
+	sessions   atomic.Int64
 	work       workers
 	birth      time.Time
 	ctx        context.Context // of what sessions have under way; ends with Stop
@@ -76,7 +73,9 @@ type Node struct {
 
 // NewNode returns a node for sessions whose rooms are in o.Hub, which keeps messages as durability says.
 func NewNode(o Options, durability string) *Node {
-	n := &Node{Options: o, inline: o.Hub.Inline(), durability: durability, users: make(map[string]int32), birth: time.Now()}
+	n := &Node{Options: o, inline: o.Hub.Inline(), durability: durability, birth: time.Now()}
+	n.users.Idle = maxIdleUsers
+	n.SetLimits(o.Limits)
 	n.ctx, n.cancel = context.WithCancelCause(context.Background())
 	return n
 }
@@ -93,26 +92,8 @@ func (n *Node) clock() int64 { return int64(time.Since(n.birth)) }
 
 // Counts returns how many sessions and how many users are connected.
 func (n *Node) Counts() (sessions, users int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.sessions, len(n.users)
-}
-
-func (n *Node) enter(user string) (users int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.sessions++
-	n.users[user]++
-	return len(n.users)
-}
-
-func (n *Node) leave(user string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.sessions--
-	if n.users[user]--; n.users[user] <= 0 {
-		delete(n.users, user)
-	}
+	users, _ = n.users.Len()
+	return int(n.sessions.Load()), users
 }
 
 // Credentials are what a client presents when it connects.
@@ -126,8 +107,10 @@ type Credentials struct {
 func (n *Node) Identify(ctx context.Context, c Credentials) (*auth.Identity, string, *protocol.Error) {
 	switch {
 	case len(c.Name) > maxNameLen:
+		n.Metrics.Add(metrics.RefusedNameLength, 1)
 		return nil, "", fail(protocol.CodeTooLarge, "name", "the name is too long")
 	case len(c.Token) > maxTokenLen:
+		n.Metrics.Add(metrics.RefusedTokenLength, 1)
 		return nil, "", fail(protocol.CodeTooLarge, "token", "the token is too long")
 	case c.Token != "":
 		return n.identifyToken(ctx, c)

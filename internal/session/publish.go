@@ -18,9 +18,6 @@ func (s *Session) publish(r *protocol.Request) *protocol.Error {
 	if err := s.room(r); err != nil {
 		return err
 	}
-	if err := s.limit(1); err != nil {
-		return err
-	}
 	if err := checkPublish(r); err != nil {
 		return err
 	}

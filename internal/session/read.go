@@ -73,9 +73,6 @@ func (s *Session) state(r *protocol.Request) *protocol.Error {
 	if err := s.room(r); err != nil {
 		return err
 	}
-	if err := s.limit(1); err != nil {
-		return err
-	}
 	if !r.Has.Has(protocol.HasState) {
 		return fail(protocol.CodeBadRequest, "state", "state is needed")
 	}
@@ -94,9 +91,6 @@ func (s *Session) state(r *protocol.Request) *protocol.Error {
 // mayAsk checks a request that reads a room.
 func (s *Session) mayAsk(r *protocol.Request) *protocol.Error {
 	if err := s.room(r); err != nil {
-		return err
-	}
-	if err := s.limit(1); err != nil {
 		return err
 	}
 	return s.maySee(string(r.Room))

@@ -12,6 +12,10 @@ import (
 // nothing more is to be read until Resume; what is left of the frame may still be handed over.
 func (s *Session) Receive(r *protocol.Request) (more bool) {
 	s.strikes = 0
+	if err := s.charge(r); err != nil {
+		s.refuse(r, err)
+		return s.mayRead()
+	}
 	switch {
 	case r.Kind == protocol.KindPing: // answered from the read path, never behind anything
 		s.outlet.Push(&protocol.Pong{Time: r.TS, ServerTime: time.Now().UnixMilli()})
@@ -26,7 +30,11 @@ func (s *Session) Receive(r *protocol.Request) (more bool) {
 // Malformed answers what could not be read as a request; the third in a row ends the connection. r has what could be
 // read of it.
 func (s *Session) Malformed(r *protocol.Request, err *protocol.Error) {
-	s.outlet.Reply(&protocol.Reply{ID: r.ID, Of: string(r.Type), Err: err})
+	if limited := s.charge(r); limited != nil {
+		s.refuse(r, limited)
+		return
+	}
+	s.fail(r, err)
 	if s.strikes++; s.strikes >= maxStrikes {
 		s.outlet.Close(protocol.CloseBadRequest, string(protocol.CodeBadRequest), 0)
 	}
@@ -79,8 +87,12 @@ func (s *Session) handle(r *protocol.Request) {
 		s.fail(r, fail(protocol.CodeUnauthorized, "", "authenticate first"))
 		return
 	}
-	if err := s.dispatch(r); err != nil {
+	err := s.dispatch(r)
+	if err != nil {
 		s.fail(r, err)
+	}
+	if r.Kind == protocol.KindAuth {
+		s.attempted(err)
 	}
 }
 
@@ -108,9 +120,6 @@ func (s *Session) dispatch(r *protocol.Request) *protocol.Error {
 
 // call runs the application's handler of a type.
 func (s *Session) call(r *protocol.Request) *protocol.Error {
-	if err := s.limit(1); err != nil {
-		return err
-	}
 	var handler Handler
 	if s.node.Hooks.Handler != nil {
 		handler = s.node.Hooks.Handler(string(r.Type))
@@ -147,16 +156,4 @@ func (s *Session) ok(r *protocol.Request, result protocol.Result) {
 // fail answers a request with an error, whether it asked for an answer or not.
 func (s *Session) fail(r *protocol.Request, err *protocol.Error) {
 	s.outlet.Reply(&protocol.Reply{ID: r.ID, Of: string(r.Type), Err: err})
-}
-
-// limit takes n from the session's messages.
-func (s *Session) limit(n int) *protocol.Error {
-	return rateLimited(s.publishes.Take(s.node.clock(), n, s.node.Limits.Publishes))
-}
-
-func rateLimited(wait time.Duration) *protocol.Error {
-	if wait == 0 {
-		return nil
-	}
-	return &protocol.Error{Code: protocol.CodeRateLimited, Message: "too many requests", RetryAfter: wait.Seconds()}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -13,9 +14,6 @@ import (
 func (s *Session) auth(r *protocol.Request) *protocol.Error {
 	if !r.Has.Has(protocol.HasToken) && !r.Has.Has(protocol.HasName) {
 		return fail(protocol.CodeBadRequest, "token", "a token or a name is needed")
-	}
-	if err := s.limit(1); err != nil {
-		return err
 	}
 	identity, token, err := s.node.Identify(s.node.ctx, Credentials{Token: string(r.Token), Name: string(r.Name)})
 	if err != nil {
@@ -73,9 +71,6 @@ func (s *Session) join(r *protocol.Request) *protocol.Error {
 	if m := s.member(r.Room); m != nil {
 		s.ok(r, &protocol.Joined{Room: m.Room(), Already: true})
 		return nil
-	}
-	if err := rateLimited(s.joins.Take(s.node.clock(), 1, s.node.Limits.Joins)); err != nil {
-		return err
 	}
 	q := hub.JoinRequest{
 		Room: string(r.Room), Client: &s.client,
@@ -149,10 +144,11 @@ func (s *Session) enterRoom(ctx context.Context, q hub.JoinRequest, joined func(
 func (s *Session) mayEnter() *protocol.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch n := s.node.Limits.Rooms; {
+	switch n := s.node.limits.Load().Rooms; {
 	case s.phase == phaseClosed:
 		return fail(protocol.CodeForbidden, "", "the connection has ended")
 	case n > 0 && len(s.rooms) >= n:
+		s.node.Metrics.Add(metrics.RefusedRooms, 1)
 		return fail(protocol.CodeRoomLimit, "room", "this connection is in as many rooms as it may be")
 	}
 	return nil
@@ -161,9 +157,6 @@ func (s *Session) mayEnter() *protocol.Error {
 // leave ends the session's membership of a room.
 func (s *Session) leave(r *protocol.Request) *protocol.Error {
 	if err := s.room(r); err != nil {
-		return err
-	}
-	if err := rateLimited(s.joins.Take(s.node.clock(), 1, s.node.Limits.Joins)); err != nil {
 		return err
 	}
 	m := s.member(r.Room)

@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/rand"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wireroom/wireroom/auth"
@@ -38,13 +39,16 @@ const (
 // Requests are handled one at a time and in order: on the goroutine that calls Receive, or behind one that had to
 // wait, on a worker. Locks are taken in this order: joining, a room of the hub, mu, then the node's.
 type Session struct {
-	node      *Node
-	outlet    Outlet
-	client    hub.Client // changes only before the first join
-	identity  *auth.Identity
-	publishes limit.Bucket
-	joins     limit.Bucket
-	strikes   uint8 // malformed envelopes in a row; the reading goroutine's
+	node     *Node
+	outlet   Outlet
+	client   hub.Client // changes only before the first join
+	identity *auth.Identity
+	account  atomic.Pointer[limit.Entry[string]] // the user's; nil before the session is open
+	messages limit.Bucket
+	bytes    limit.Bucket
+	joins    limit.Bucket
+	refusals limit.Bucket
+	strikes  uint8 // malformed envelopes in a row; the reading goroutine's
 
 	joining sync.Mutex // held while the session becomes a member: there is one membership a room
 
@@ -53,9 +57,10 @@ type Session struct {
 	work     *work // nil while nothing waits
 	deadline int64 // Unix seconds by which an auth must have come, the first or a fresh one; 0 = none
 	phase    phase
-	started  bool // Start was called
-	warned   bool // that the token expires soon
-	authed   bool // by a token of its own: no other user may follow
+	started  bool  // Start was called
+	warned   bool  // that the token expires soon
+	authed   bool  // by a token of its own: no other user may follow
+	attempts uint8 // to authenticate that failed, one after the other
 }
 
 // NewClient returns a name for a client: 130 random bits.
@@ -74,21 +79,26 @@ func (s *Session) Open(node *Node, outlet Outlet, identity *auth.Identity, token
 	s.enter(identity, token)
 }
 
-// enter makes identity the session's user and sends the welcome.
+// enter makes identity the session's user and sends the welcome, or closes a session that is one too many.
 func (s *Session) enter(identity *auth.Identity, token string) {
+	account, users, err := s.node.enter(identity.User)
+	if err != nil {
+		s.outlet.Close(protocol.CloseRateLimited, CloseReason(err), time.Duration(err.RetryAfter*float64(time.Second)))
+		return
+	}
 	s.mu.Lock()
 	if s.phase == phaseClosed {
 		s.mu.Unlock()
+		s.node.leave(account)
 		return
 	}
-	if s.phase == phaseOpen {
-		s.node.leave(s.client.User)
+	if old := s.account.Swap(account); old != nil {
+		s.node.leave(old)
 	}
 	s.phase = phaseOpen
 	s.follow(identity)
 	s.client.User, s.client.Name = identity.User, identity.Name
 	s.authed = !identity.Anonymous
-	users := s.node.enter(identity.User)
 	s.mu.Unlock()
 	s.outlet.Push(&protocol.Welcome{
 		Client:       s.client.ID,
@@ -98,7 +108,7 @@ func (s *Session) enter(identity *auth.Identity, token string) {
 		Node:         s.node.Name,
 		Protocol:     protocol.Version,
 		PingInterval: s.node.PingInterval.Seconds(),
-		MaxMessage:   s.node.Limits.MaxMessage,
+		MaxMessage:   s.node.limits.Load().MaxMessage,
 		Durability:   s.node.durability,
 		Users:        users,
 		Time:         time.Now().UnixMilli(),
@@ -173,7 +183,7 @@ func (s *Session) Close(e Ended) {
 	s.mu.Lock()
 	opened := s.phase == phaseOpen
 	if opened {
-		s.node.leave(s.client.User)
+		s.node.leave(s.account.Load())
 	}
 	s.phase = phaseClosed
 	rooms := s.rooms

@@ -10,6 +10,7 @@ import (
 	"github.com/wireroom/wireroom/internal/conn"
 	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/internal/wire/ws"
 	"github.com/wireroom/wireroom/protocol"
@@ -58,6 +59,12 @@ func (c *connection) Received(p []byte) int {
 
 // fail closes the connection for what the peer sent, after the requests that came before.
 func (c *connection) fail(err *ws.CloseError) {
+	switch err.Code {
+	case ws.CloseTooBig:
+		c.transport.Metrics.Add(metrics.ClosedTooBig, 1)
+	case ws.ClosePolicy:
+		c.transport.Metrics.Add(metrics.ClosedParts, 1)
+	}
 	e := &ending{code: protocol.CloseCode(err.Code), reason: err.Reason, at: time.Now()}
 	if c.ending.CompareAndSwap(nil, e) {
 		c.session.Then(func() { c.finish(e) })
@@ -66,10 +73,11 @@ func (c *connection) fail(err *ws.CloseError) {
 
 // config returns how the connection's frames are read.
 func (c *connection) config() *ws.Config {
+	configs := c.transport.decode.Load()
 	if c.framing.deflater != nil {
-		return &c.transport.decode[1]
+		return &configs[1]
 	}
-	return &c.transport.decode[0]
+	return &configs[0]
 }
 
 // Writable implements conn.Handler.
@@ -91,7 +99,7 @@ func (c *connection) Closed(err error) {
 // over ends what stands above the connection.
 func (c *connection) over(e session.Ended) {
 	c.session.Close(e)
-	c.seat.Release(e.Code)
+	c.seat.Release(e.Blame())
 }
 
 // ended says how the connection ended.
@@ -111,6 +119,9 @@ const closeAbnormal protocol.CloseCode = 1006
 
 // Control implements ws.Sink.
 func (c *connection) Control(op ws.Opcode, payload []byte) bool {
+	if op != ws.Close && c.ending.Load() == nil {
+		c.session.Control(len(payload))
+	}
 	switch op {
 	case ws.Ping:
 		if c.ending.Load() == nil {
@@ -195,8 +206,14 @@ func (c *connection) send(frame []byte) {
 		return
 	}
 	if !c.socket.Send(frame) && c.ending.Load() == nil {
-		c.Close(protocol.CloseSlowConsumer, "slow_consumer", 0)
+		c.closeSlow()
 	}
+}
+
+// closeSlow ends a connection whose client leaves too much unread.
+func (c *connection) closeSlow() {
+	c.transport.Metrics.Add(metrics.ClosedSlow, 1)
+	c.Close(protocol.CloseSlowConsumer, "slow_consumer", 0)
 }
 
 // Close implements session.Outlet.

@@ -27,7 +27,7 @@ func (c *connection) lookAfter(clock uint32, now time.Time) {
 	}
 	c.session.Tick(now.Unix())
 	if c.stalls(clock) {
-		c.Close(protocol.CloseSlowConsumer, "slow_consumer", 0)
+		c.closeSlow()
 		return
 	}
 	c.checkPong(clock)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wireroom/wireroom/internal/conn"
 	"github.com/wireroom/wireroom/internal/gate"
+	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/internal/wire/ws"
 	"github.com/wireroom/wireroom/protocol"
@@ -33,6 +34,8 @@ type Options struct {
 	Dialect      Dialect       // nil is the native one
 	PingInterval time.Duration // required
 	MaxMessage   int           // bytes; required
+	MaxParts     int           // frames of a message; 0 is no limit
+	Metrics      *metrics.Set  // nil counts nothing
 	Compress     bool          // offer permessage-deflate
 }
 
@@ -64,9 +67,9 @@ var errShutDown = errors.New("the server was shut down")
 type Transport struct {
 	Options
 	plain    *framing
-	deflated [maxWindowBits + 1]*framing // by the window that the client asked for
-	deflate  *ws.DeflatePolicy           // nil declines permessage-deflate
-	decode   [2]ws.Config                // without and with it
+	deflated [maxWindowBits + 1]*framing  // by the window that the client asked for
+	deflate  *ws.DeflatePolicy            // nil declines permessage-deflate
+	decode   atomic.Pointer[[2]ws.Config] // without and with it
 	table    table
 	draining atomic.Bool
 	opening  atomic.Int32 // upgrades under way
@@ -82,12 +85,24 @@ func New(o Options) *Transport {
 	for bits := minWindowBits; bits <= maxWindowBits; bits++ {
 		t.deflated[bits] = &framing{dialect: o.Dialect, deflater: &ws.Deflater{WindowBits: bits}}
 	}
-	t.decode = [2]ws.Config{{MaxMessage: o.MaxMessage}, {MaxMessage: o.MaxMessage, Deflate: true}}
+	t.SetLimits(o.MaxMessage, o.MaxParts)
 	if o.Compress {
 		t.deflate = &ws.DeflatePolicy{WindowBits: minWindowBits}
 	}
 	t.table.start(t)
 	return t
+}
+
+// SetLimits replaces the bounds of a message, for those that begin from now on: its bytes, and its frames, for which 0
+// is no limit.
+func (t *Transport) SetLimits(maxMessage, maxParts int) {
+	if maxParts <= 0 {
+		maxParts = -1
+	}
+	plain := ws.Config{MaxMessage: maxMessage, MaxFragments: maxParts}
+	deflated := plain
+	deflated.Deflate = true
+	t.decode.Store(&[2]ws.Config{plain, deflated})
 }
 
 // Drain refuses new connections and tells those that are open to come back, each after a time of its own: they are

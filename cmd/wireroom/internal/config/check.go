@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -38,13 +39,17 @@ func (l *Loaded) check(found Problems) Problems {
 	report("ping_interval", checkPositive(c.PingInterval))
 	report("drain_timeout", checkNotNegative(float64(c.DrainTimeout)))
 	report("tls.cert_file", checkTLS(c.TLS))
+	limited := false // the last limit that was looked at, a rate, is one
 	for _, f := range leaves(c) {
-		if strings.HasPrefix(f.key, "limits.") {
-			report(f.key, checkLimit(f))
+		if !strings.HasPrefix(f.key, "limits.") {
+			continue
 		}
+		report(f.key, checkLimit(f))
+		if strings.HasSuffix(f.key, "_burst") && limited && number(f) == 0 {
+			report(f.key, errNoBurst)
+		}
+		limited = number(f) > 0
 	}
-	report("limits.publish_burst", checkBurst(c.Limits.PublishRate, c.Limits.PublishBurst))
-	report("limits.join_burst", checkBurst(c.Limits.JoinRate, c.Limits.JoinBurst))
 	return append(problems, l.checkRules(found)...)
 }
 
@@ -131,18 +136,21 @@ func checkTLS(t TLS) error {
 	return err
 }
 
+// number returns a setting that is one.
+func number(f field) float64 {
+	if f.value.CanInt() {
+		return float64(f.value.Int())
+	}
+	return f.value.Float()
+}
+
 // checkLimit reports a limit that is negative.
 func checkLimit(f field) error {
-	if f.value.CanInt() && f.value.Int() < 0 || f.value.CanFloat() && f.value.Float() < 0 {
+	if n := number(f); n < 0 && !(n == -1 && f.tag.Get("default") == "-1") {
 		return fmt.Errorf("%s is negative; 0 is no limit", f.texts()[0])
 	}
 	return nil
 }
 
-// checkBurst reports a rate that could never be used.
-func checkBurst(rate float64, burst int) error {
-	if rate > 0 && burst == 0 {
-		return fmt.Errorf("0 at once allows none at all: with a rate, a burst is at least 1")
-	}
-	return nil
-}
+// errNoBurst is a rate that could never be used. A burst stands behind its rate.
+var errNoBurst = errors.New("0 at once allows none at all: with a rate, a burst is at least 1")

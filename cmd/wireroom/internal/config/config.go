@@ -29,7 +29,7 @@ type Config struct {
 	TrustedProxies  []string `group:"Who may connect" placeholder:"ADDRESS" help:"Addresses and networks (10.0.0.0/8) of the proxies in front of this server. Where a client comes from, and whether it uses TLS, is taken from what they say; limits by address need it."`
 	ForwardedHeader string   `default:"X-Forwarded-For" enum:"X-Forwarded-For,Forwarded,X-Real-IP" group:"Who may connect" placeholder:"HEADER" help:"Header in which those proxies name the client: X-Forwarded-For, Forwarded or X-Real-IP. The proxies must set it, or add to it; no other is read."`
 
-	Limits   Limits `embed:"" prefix:"limits-" group:"Limits" help:"What one client may do. 0 is no limit."`
+	Limits   Limits `embed:"" prefix:"limits-" group:"Limits" help:"What clients may do. 0 is no limit."`
 	NoLimits bool   `default:"false" group:"Limits" help:"Switch every limit off. For measuring only: any client can then use up the server."`
 
 	Log   Log    `embed:"" prefix:"log-" group:"Log" help:"What is logged, to standard error."`
@@ -42,17 +42,48 @@ type TLS struct {
 	KeyFile  string `placeholder:"FILE" help:"Private key of the certificate, in PEM form."`
 }
 
-// Limits are what one client may do. 0 is no limit.
+// Limits are what clients may do. 0 is no limit.
 type Limits struct {
 	MaxMessage   Size    `default:"64KiB" placeholder:"SIZE" help:"Size of a message that a client sends. Without a limit it is 16MiB."`
+	MaxParts     int     `default:"4096" placeholder:"N" help:"Frames in which such a message may come."`
 	MaxRooms     int     `default:"128" placeholder:"N" help:"Rooms that a connection may be in at once."`
 	PublishRate  float64 `default:"30" placeholder:"N" help:"Publishes, application messages and reads a second that a connection may make, on average."`
 	PublishBurst int     `default:"120" placeholder:"N" help:"How many of them it may make at once."`
 	JoinRate     float64 `default:"20" placeholder:"N" help:"Joins and leaves a second that a connection may make, on average."`
 	JoinBurst    int     `default:"256" placeholder:"N" help:"How many of them it may make at once."`
+	ByteRate     Size    `default:"1MiB" placeholder:"SIZE" help:"How much a connection may send a second, on average. Each request counts 512 bytes besides its own."`
+	ByteBurst    Size    `default:"16MiB" placeholder:"SIZE" help:"How much it may send at once."`
+	PendingBytes Size    `default:"64KiB" placeholder:"SIZE" help:"How much of the replies to it a client may leave unread before it is closed. What it misses of rooms stays in their logs and does not count."`
 
 	HandshakeTimeout time.Duration `default:"5s" placeholder:"DURATION" help:"How long a client may take to send the request with which it connects."`
 	AuthTimeout      time.Duration `default:"10s" placeholder:"DURATION" help:"How long a client may be connected before it has said who it is."`
+	AuthAttempts     int           `default:"5" placeholder:"N" help:"How often in a row a connection may present a token that is not taken, until it is closed."`
+
+	Refusals    int           `default:"1000" placeholder:"N" help:"How often in a row a connection may be told that it is too fast, until it is closed."`
+	BlockTime   time.Duration `default:"1m" placeholder:"DURATION" help:"How long a user or an address is refused whose connections had to be closed for that again and again."`
+	Connections int           `default:"-1" placeholder:"N" help:"Connections at once; -1 is as many as the system lets this program have files open, but for a reserve."`
+
+	User    UserLimits    `embed:"" prefix:"user-" help:"What one user may do, with all connections to this node."`
+	Address AddressLimits `embed:"" prefix:"address-" help:"What may come from one address, or from one IPv6 network of 64 bits. It does not hold for this machine's own addresses. Behind a proxy, trusted_proxies has to be set, or all clients have one address."`
+}
+
+// UserLimits are what one user may do. 0 is no limit.
+type UserLimits struct {
+	Factor       int     `default:"4" placeholder:"N" help:"How many times what one connection may publish and send all of a user's may together."`
+	Connections  int     `default:"128" placeholder:"N" help:"Connections at once."`
+	ConnectRate  float64 `default:"10" placeholder:"N" help:"New connections a second, on average."`
+	ConnectBurst int     `default:"256" placeholder:"N" help:"How many of them at once."`
+}
+
+// AddressLimits are what may come from one address. 0 is no limit.
+type AddressLimits struct {
+	Connections  int     `default:"2000" placeholder:"N" help:"Connections at once."`
+	ConnectRate  float64 `default:"50" placeholder:"N" help:"New connections a second, on average."`
+	ConnectBurst int     `default:"500" placeholder:"N" help:"How many of them at once."`
+	RequestRate  float64 `default:"100" placeholder:"N" help:"Requests over HTTP a second, on average."`
+	RequestBurst int     `default:"1000" placeholder:"N" help:"How many of them at once."`
+	FailureRate  float64 `default:"1" placeholder:"N" help:"Tokens a second that are not taken, on average."`
+	FailureBurst int     `default:"60" placeholder:"N" help:"How many of them at once."`
 }
 
 // Log is what is logged.

@@ -1,0 +1,148 @@
+package gate
+
+import (
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/wireroom/wireroom/internal/limit"
+	"github.com/wireroom/wireroom/internal/metrics"
+	"github.com/wireroom/wireroom/internal/session"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// Limits bound what a Gate lets in; 0 is no limit. Those of an address do not hold for the machine itself (loopback,
+// Unix sockets), where proxies are that nobody told of, and programs under test.
+type Limits struct {
+	Connections int // at once
+	Address     AddressLimits
+}
+
+// AddressLimits bound what comes from one address; of IPv6 from one network of 64 bits, which is what one customer has.
+type AddressLimits struct {
+	Connections int        // at once
+	Connects    limit.Rate // connections begun
+	Requests    limit.Rate // polls, and requests that are answered at once
+	Failures    limit.Rate // attempts to authenticate that fail
+	Block       time.Duration
+}
+
+// maxIdleAddresses is how many addresses are remembered that have no connection and are still being limited.
+const maxIdleAddresses = 1 << 16
+
+// addressKey is what an address is counted by.
+type addressKey [16]byte
+
+// keyOf returns what an address is counted by, and false for one that is not.
+func keyOf(address netip.Addr) (addressKey, bool) {
+	if !address.IsValid() || address.IsLoopback() {
+		return addressKey{}, false
+	}
+	key := address.As16()
+	if address.Is6() {
+		clear(key[8:])
+	}
+	return key, true
+}
+
+// Seat is the place of one connection among those that are counted; the zero value is none. It is kept by value, and
+// released once.
+type Seat struct {
+	gate    *Gate
+	account *limit.Entry[addressKey] // of the address; nil for none
+	counted bool                     // among the connections
+}
+
+// seat takes a place for a request from an address, or says why there is none.
+func (g *Gate) seat(address netip.Addr, kind Kind, l *Limits) (Seat, *Refusal) {
+	s := Seat{gate: g}
+	if key, ok := keyOf(address); ok {
+		account, uses := g.addresses.Hold(key)
+		s.account = account
+		if refusal := g.mayEnter(account, uses, kind, &l.Address); refusal != nil {
+			s.Release(0)
+			return Seat{}, refusal
+		}
+	}
+	if kind == Request {
+		return s, nil
+	}
+	s.counted = true
+	g.metrics.Add(metrics.Connections, 1)
+	if n := g.connections.Add(1); l.Connections > 0 && n > int64(l.Connections) {
+		s.Release(0)
+		return Seat{}, g.refuse(metrics.RefusedConnections, http.StatusServiceUnavailable, session.ErrPlaces())
+	}
+	return s, nil
+}
+
+// mayEnter checks an address's account, of which uses are connections.
+func (g *Gate) mayEnter(a *limit.Entry[addressKey], uses int, kind Kind, l *AddressLimits) *Refusal {
+	now := g.clock()
+	if wait := a.Blocked(now); wait > 0 {
+		return g.limited(metrics.RefusedBlockedAddress, wait, "blocked for some time")
+	}
+	if kind == Connection {
+		if wait := a.Connects.Take(now, 1, l.Connects); wait > 0 {
+			return g.limited(metrics.RefusedAddressConnects, wait, "too many new connections")
+		}
+	} else if wait := a.Messages.Take(now, 1, l.Requests); wait > 0 {
+		return g.limited(metrics.RefusedAddressRequests, wait, "too many requests")
+	}
+	if kind != Request && l.Connections > 0 && uses > l.Connections {
+		return g.refuse(metrics.RefusedAddressConnections, http.StatusTooManyRequests, session.ErrPlaces())
+	}
+	return nil
+}
+
+// mayTry refuses whoever has presented too many bad tokens.
+func (s *Seat) mayTry(l *AddressLimits) *Refusal {
+	if s.account == nil {
+		return nil
+	}
+	if wait := s.account.Failures.Wait(s.gate.clock(), 1, l.Failures); wait > 0 {
+		return s.gate.limited(metrics.RefusedAddressFailures, wait, "too many attempts to authenticate")
+	}
+	return nil
+}
+
+// Release gives the place up. code is what counts against the connection's address: session.Ended.Blame of how it
+// ended, 0 for nothing.
+func (s *Seat) Release(code protocol.CloseCode) {
+	g := s.gate
+	if g == nil {
+		return
+	}
+	s.gate = nil
+	if s.counted {
+		g.connections.Add(-1)
+		g.metrics.Add(metrics.Connections, -1)
+	}
+	if s.account == nil {
+		return
+	}
+	now, l := g.clock(), &g.policy.Load().limits.Address
+	switch code {
+	case protocol.CloseUnauthorized:
+		s.account.Failures.Take(now, 1, l.Failures)
+	case protocol.CloseRateLimited:
+		if s.account.Offend(now, session.Offences(), l.Block) {
+			g.metrics.Add(metrics.BlockedAddresses, 1)
+		}
+	}
+	g.addresses.Release(s.account, now)
+	s.account = nil
+}
+
+// limited returns the refusal of a limit that there is room in after some time.
+func (g *Gate) limited(id metrics.ID, wait time.Duration, message string) *Refusal {
+	return g.refuse(id, http.StatusTooManyRequests, &protocol.Error{
+		Code: protocol.CodeRateLimited, Message: message, RetryAfter: wait.Round(time.Millisecond).Seconds(),
+	})
+}
+
+// refuse counts and returns a refusal.
+func (g *Gate) refuse(id metrics.ID, status int, err *protocol.Error) *Refusal {
+	g.metrics.Add(id, 1)
+	return &Refusal{Status: status, Err: err}
+}

@@ -1,0 +1,232 @@
+package session
+
+import (
+	"time"
+
+	"github.com/wireroom/wireroom/internal/limit"
+	"github.com/wireroom/wireroom/internal/metrics"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// Limits bound what one session may do, and one user with all of its sessions on this node; 0 is no limit.
+type Limits struct {
+	Rooms        int        // memberships
+	MaxMessage   int        // bytes of an incoming frame
+	Messages     limit.Rate // publishes, application messages, reads, auth
+	Joins        limit.Rate // joins and leaves
+	Bytes        limit.Rate // of all that is received, and overhead for each envelope and control frame
+	Refusals     int        // requests refused for a limit, one after the other, before the connection is closed
+	AuthAttempts int        // that fail, before the connection is closed
+	User         UserLimits
+}
+
+// UserLimits bound what one user may do.
+type UserLimits struct {
+	Connections int
+	Connects    limit.Rate // connections begun
+	Messages    limit.Rate // as those of a session
+	Bytes       limit.Rate
+	Block       time.Duration // how long a user is refused whose connections had to be closed again and again
+}
+
+// What a client gets that goes beyond a limit. Each refusal is a warning with the time after which to try again; who
+// does not heed them is closed, and who comes back for more of that is refused for some time.
+const (
+	overhead      = 512                    // bytes that an envelope or a control frame counts besides its own
+	shortestRetry = 500 * time.Millisecond // so that a client comes back for several messages, and not for each
+	refusalRate   = 20                     // refusals a second that are nothing yet: a client that feels its way
+	closeRetry    = 10 * time.Second       // after a connection was closed
+	placeRetry    = time.Minute            // for a place among the connections
+)
+
+// Offences is how many connections of a user or of an address may have to be closed before it is blocked.
+func Offences() limit.Rate { return limit.Rate{PerSecond: 1.0 / 300, Burst: 3} }
+
+// errPlaces is the error of a user who has as many connections as it may have.
+var errPlaces = &protocol.Error{
+	Code: protocol.CodeRateLimited, Message: "as many connections as there may be", RetryAfter: placeRetry.Seconds(),
+}
+
+// ErrPlaces returns the error of whoever has as many connections as it may have.
+func ErrPlaces() *protocol.Error { return errPlaces }
+
+// CloseReason returns what stands in the close frame of a connection that is closed for err.
+func CloseReason(err *protocol.Error) string {
+	if err == errPlaces {
+		return ReasonConnectionLimit
+	}
+	return string(err.Code)
+}
+
+// ReasonConnectionLimit is why a connection is closed that is one too many: protocol.CloseRateLimited.
+const ReasonConnectionLimit = "connection_limit"
+
+// Blame returns the code of an end that counts against whoever caused it: too many requests, or attempts to
+// authenticate; 0 for all others, one connection too many and no attempt at all among them.
+func (e Ended) Blame() protocol.CloseCode {
+	switch {
+	case e.Code == protocol.CloseRateLimited && e.Reason == string(protocol.CodeRateLimited):
+		return e.Code
+	case e.Code == protocol.CloseUnauthorized && e.Reason == string(protocol.CodeUnauthorized):
+		return e.Code
+	}
+	return 0
+}
+
+// SetLimits replaces the limits, for everything that comes from now on.
+func (n *Node) SetLimits(l Limits) { n.limits.Store(&l) }
+
+// MayConnect returns an error for a user who is blocked, comes too often or has too many connections. It takes
+// nothing: the session does, when it opens.
+func (n *Node) MayConnect(user string) (err *protocol.Error) {
+	now, limits := n.clock(), &n.limits.Load().User
+	n.users.Peek(user, func(a *limit.Account, uses int) { err = n.mayConnect(a, uses+1, now, limits) })
+	return err
+}
+
+// mayConnect checks a user's account, of which uses are connections.
+func (n *Node) mayConnect(a *limit.Account, uses int, now int64, l *UserLimits) *protocol.Error {
+	switch blocked, wait := a.Blocked(now), a.Connects.Wait(now, 1, l.Connects); {
+	case blocked > 0:
+		n.Metrics.Add(metrics.RefusedBlockedUser, 1)
+		return rateLimited(blocked, "blocked for some time")
+	case l.Connections > 0 && uses > l.Connections:
+		n.Metrics.Add(metrics.RefusedUserConnections, 1)
+		return errPlaces
+	case wait > 0:
+		n.Metrics.Add(metrics.RefusedUserConnects, 1)
+		return rateLimited(wait, "too many new connections")
+	}
+	return nil
+}
+
+// enter counts a session of a user, and returns the user's account and how many users there are.
+func (n *Node) enter(user string) (*limit.Entry[string], int, *protocol.Error) {
+	now, limits := n.clock(), &n.limits.Load().User
+	account, uses := n.users.Hold(user)
+	if err := n.mayConnect(&account.Account, uses, now, limits); err != nil {
+		n.users.Release(account, now)
+		return nil, 0, err
+	}
+	account.Connects.Take(now, 1, limits.Connects)
+	n.sessions.Add(1)
+	users, _ := n.users.Len()
+	return account, users, nil
+}
+
+// leave takes back what enter counted.
+func (n *Node) leave(account *limit.Entry[string]) {
+	n.sessions.Add(-1)
+	n.users.Release(account, n.clock())
+}
+
+// charge takes what a request costs from the session's limits and its user's, or says after how long it can be had.
+func (s *Session) charge(r *protocol.Request) *protocol.Error {
+	now, limits := s.node.clock(), s.node.limits.Load()
+	if err := s.chargeBytes(now, len(r.Raw)+len(r.Bytes), limits); err != nil {
+		return err
+	}
+	switch r.Kind {
+	case protocol.KindPing, protocol.KindPong:
+		return nil
+	case protocol.KindJoin, protocol.KindLeave:
+		if wait := s.joins.Take(now, 1, limits.Joins); wait > 0 {
+			s.node.Metrics.Add(metrics.RefusedJoins, 1)
+			return rateLimited(wait, "too many joins and leaves")
+		}
+		return nil
+	}
+	if wait := s.messages.Take(now, 1, limits.Messages); wait > 0 {
+		s.node.Metrics.Add(metrics.RefusedMessages, 1)
+		return rateLimited(wait, "too many requests")
+	}
+	account := s.account.Load()
+	if account == nil {
+		return nil
+	}
+	if wait := account.Messages.Take(now, 1, limits.User.Messages); wait > 0 {
+		s.messages.Give(1, limits.Messages)
+		s.node.Metrics.Add(metrics.RefusedUserMessages, 1)
+		return rateLimited(wait, "too many requests of this user")
+	}
+	return nil
+}
+
+// chargeBytes takes n bytes and the overhead from the session's limits and its user's.
+func (s *Session) chargeBytes(now int64, n int, limits *Limits) *protocol.Error {
+	n += overhead
+	if wait := s.bytes.Take(now, n, limits.Bytes); wait > 0 {
+		s.node.Metrics.Add(metrics.RefusedBytes, 1)
+		return rateLimited(wait, "too many bytes")
+	}
+	account := s.account.Load()
+	if account == nil {
+		return nil
+	}
+	if wait := account.Bytes.Take(now, n, limits.User.Bytes); wait > 0 {
+		s.bytes.Give(n, limits.Bytes)
+		s.node.Metrics.Add(metrics.RefusedUserBytes, 1)
+		return rateLimited(wait, "too many bytes of this user")
+	}
+	return nil
+}
+
+// Control counts a control frame of the transport with n bytes, which cannot be answered with an error; those that
+// are too many end the connection.
+func (s *Session) Control(n int) {
+	if err := s.chargeBytes(s.node.clock(), n, s.node.limits.Load()); err != nil {
+		s.heeds(err)
+	}
+}
+
+// heeds notes that something was refused, and reports whether the session may go on: one that goes on as if nothing
+// had been said is closed.
+func (s *Session) heeds(err *protocol.Error) bool {
+	limits := s.node.limits.Load()
+	if limits.Refusals <= 0 {
+		return true
+	}
+	now, rate := s.node.clock(), limit.Rate{PerSecond: refusalRate, Burst: limits.Refusals}
+	if s.refusals.Take(now, 1, rate) == 0 {
+		if s.refusals.Wait(now, limits.Refusals/2, rate) > 0 {
+			err.Message += ": this connection is about to be closed"
+		}
+		return true
+	}
+	s.node.Metrics.Add(metrics.ClosedRateLimited, 1)
+	if account := s.account.Load(); account != nil && account.Offend(now, Offences(), limits.User.Block) {
+		s.node.Metrics.Add(metrics.BlockedUsers, 1)
+	}
+	s.outlet.Close(protocol.CloseRateLimited, string(protocol.CodeRateLimited), closeRetry)
+	return false
+}
+
+// refuse answers a request that goes beyond a limit.
+func (s *Session) refuse(r *protocol.Request, err *protocol.Error) {
+	if s.heeds(err) {
+		s.fail(r, err)
+	}
+}
+
+// attempted notes how an attempt to authenticate ended; with too many that fail the connection is closed.
+func (s *Session) attempted(err *protocol.Error) {
+	s.mu.Lock()
+	if err == nil {
+		s.attempts = 0
+	} else if s.attempts < 255 {
+		s.attempts++
+	}
+	attempts, most := int(s.attempts), s.node.limits.Load().AuthAttempts
+	s.mu.Unlock()
+	if err != nil && most > 0 && attempts >= most {
+		s.node.Metrics.Add(metrics.ClosedAuthAttempts, 1)
+		s.outlet.Close(protocol.CloseUnauthorized, string(protocol.CodeUnauthorized), 0)
+	}
+}
+
+// rateLimited returns the error of a limit that there is room in after some time.
+func rateLimited(wait time.Duration, message string) *protocol.Error {
+	return &protocol.Error{
+		Code: protocol.CodeRateLimited, Message: message, RetryAfter: max(wait, shortestRetry).Round(time.Millisecond).Seconds(),
+	}
+}
