@@ -17,8 +17,8 @@ import (
 // benchCommand is `wireroom bench`.
 type benchCommand struct {
 	Scenario  string        `arg:"" optional:"" default:"fan-out" enum:"idle,fan-out,rooms,echo,chat,storm,churn,slow" help:"What the clients do: idle, fan-out (one room), rooms (of 10), echo (each waits for its own answer), chat (join, talk, leave), storm (all are cut at once), churn (clients come and go), slow (some readers stop for a while)."`
-	Server    []string      `env:"WIREROOM_SERVER" placeholder:"URL" help:"Server to measure: ws://127.0.0.1:8080/ws, or http://127.0.0.1:8080/sse for --speak sse. Several are used in turn."`
-	Speak     string        `default:"native" enum:"native,echo,sse" help:"What the clients speak: native, echo (a WebSocket server that sends everything back), sse."`
+	Server    []string      `env:"WIREROOM_SERVER" placeholder:"URL" help:"Server to measure: ws://127.0.0.1:8080/ws, or http://127.0.0.1:8080/sse for --speak sse, ws://127.0.0.1:8080/socket.io/ for --speak socketio. Several are used in turn."`
+	Speak     string        `default:"native" enum:"native,echo,sse,socketio" help:"What the clients speak: native, echo (a WebSocket server that sends everything back), sse, socketio."`
 	TokenFile string        `placeholder:"FILE" help:"File with the token of all clients; the environment variable WIREROOM_TOKEN can hold the token itself."`
 	Insecure  bool          `help:"Take any certificate."`
 	PID       int           `name:"pid" placeholder:"PID" help:"Process of the server, on this machine: its CPU and memory are measured."`

@@ -107,6 +107,9 @@ func (o *Options) fill(s scenario) {
 		if o.Speak == speakSSE {
 			o.Servers = []string{"http://127.0.0.1:8080/sse"}
 		}
+		if o.Speak == speakSIO {
+			o.Servers = []string{"ws://127.0.0.1:8080/socket.io/"}
+		}
 	}
 }
 

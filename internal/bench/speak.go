@@ -14,10 +14,11 @@ const (
 	speakNative = "native"
 	speakEcho   = "echo"
 	speakSSE    = "sse"
+	speakSIO    = "socketio"
 )
 
 // Dialects returns the names of what clients can speak.
-func Dialects() []string { return []string{speakNative, speakEcho, speakSSE} }
+func Dialects() []string { return []string{speakNative, speakEcho, speakSSE, speakSIO} }
 
 // dialect is how clients speak to the server. Its methods are called with the worker locked, but for close.
 type dialect interface {
@@ -49,6 +50,8 @@ func newDialect(w *worker) dialect {
 		return newEcho(w)
 	case speakSSE:
 		return newSSE(w)
+	case speakSIO:
+		return newSocketIO(w)
 	}
 	return newNative(w)
 }
