@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"crypto/tls"
 	"net"
 	"os"
 	"sync"
@@ -37,10 +38,15 @@ func (s *loops) open(p *Poller, n int) error {
 	return nil
 }
 
-func (s *loops) none() bool { return len(s.list) == 0 }
+// carries reports whether adopt can be called for nc.
+func (s *loops) carries(nc net.Conn) bool {
+	tcp, _ := under(nc)
+	return tcp != nil && len(s.list) > 0
+}
 
-func (s *loops) adopt(c *Conn, tcp *net.TCPConn, early []byte, h Handler) error {
+func (s *loops) adopt(c *Conn, nc net.Conn, early []byte, h Handler) error {
 	l := s.list[int(s.next.Add(1))%len(s.list)]
+	tcp, t := under(nc)
 	if !l.enter() {
 		tcp.Close()
 		return net.ErrClosed
@@ -52,7 +58,7 @@ func (s *loops) adopt(c *Conn, tcp *net.TCPConn, early []byte, h Handler) error 
 		return err
 	}
 	tune(fd)
-	c.adopt(l, fd, peer, early, h)
+	c.adopt(l.carrier(c, nc, t), fd, peer, early, h)
 	s.table.set(fd, c)
 	if err := register(l.epoll, fd, events); err != nil {
 		s.table.set(fd, nil)
@@ -66,6 +72,15 @@ func (s *loops) adopt(c *Conn, tcp *net.TCPConn, early []byte, h Handler) error 
 		c.Abort(net.ErrClosed)
 	}
 	return nil
+}
+
+// carrier returns what carries c over l: l itself, or the tunnel that lies under nc.
+func (l *loop) carrier(c *Conn, nc net.Conn, t *tunnel) carrier {
+	if t == nil {
+		return l
+	}
+	t.exchange(l, c, nc.(*tls.Conn))
+	return t
 }
 
 // close has every loop end once its connections are Closed, and aborts these. Whoever is being adopted meanwhile was
@@ -95,6 +110,7 @@ type loop struct {
 	events  []unix.EpollEvent
 	arrived int // how many of events hold
 	buffer  []byte
+	opening *opening // nil without TLS
 	run     []*Conn // listed for the next turn
 	spare   []*Conn // the array of the list before
 	fetched []*Conn // the array of the inbox's queue before

@@ -12,8 +12,8 @@ type loops struct{}
 
 func (s *loops) open(*Poller, int) error { return nil }
 
-func (s *loops) none() bool { return true }
+func (s *loops) carries(net.Conn) bool { return false }
 
-func (s *loops) adopt(*Conn, *net.TCPConn, []byte, Handler) error { return errors.ErrUnsupported }
+func (s *loops) adopt(*Conn, net.Conn, []byte, Handler) error { return errors.ErrUnsupported }
 
 func (s *loops) close() {}

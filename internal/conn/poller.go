@@ -64,15 +64,14 @@ func New(o Options) (*Poller, error) {
 	return p, nil
 }
 
-// Adopt takes nc over for c, which must be new; nothing but c may be used afterwards. A *net.TCPConn goes to an event
-// loop where there is one, anything else gets a twin; Close of such a connection, or of what its NetConn method
-// returns, must not block. early, which is copied, are bytes that were read from nc before: they are received first.
+// Adopt takes nc over for c, which must be new; nothing but c may be used afterwards. A *net.TCPConn, and a *tls.Conn
+// of NewTLSListener over TCP whose handshake is done, go to an event loop where there is one, anything else gets a twin;
+// Close of such a connection, or of what its NetConn method returns, must not block. early, which is copied, are bytes that were read from nc before: they are received first.
 // h may be called before Adopt returns. After an error, which is net.ErrClosed once the Poller is closed, nc is closed
 // and h will not be called.
 func (p *Poller) Adopt(c *Conn, nc net.Conn, early []byte, h Handler) error {
-	tcp, ok := nc.(*net.TCPConn)
-	if ok && !p.portable && !p.loops.none() {
-		return p.loops.adopt(c, tcp, early, h)
+	if !p.portable && p.loops.carries(nc) {
+		return p.loops.adopt(c, nc, early, h)
 	}
 	return p.adoptTwin(c, nc, early, h)
 }

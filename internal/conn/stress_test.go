@@ -56,6 +56,9 @@ func shrink(server, client net.Conn) {
 	if secure, ok := server.(*tls.Conn); ok {
 		server, client = secure.NetConn(), client.(*tls.Conn).NetConn()
 	}
+	if inner, ok := server.(interface{ socket() *net.TCPConn }); ok {
+		server = inner.socket()
+	}
 	if tcp, ok := server.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(32 << 10)
 		_ = client.(*net.TCPConn).SetReadBuffer(32 << 10)

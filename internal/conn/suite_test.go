@@ -37,7 +37,10 @@ func kinds() []kind {
 		{"twin over TLS", true, tlsPair},
 	}
 	if runtime.GOOS == "linux" {
-		all = append(all, kind{"loop", false, tcpPair})
+		all = append(
+			all, kind{"loop", false, tcpPair}, kind{"loop over TLS", false, tunnelPair(tls.VersionTLS13)},
+			kind{"loop over TLS 1.2", false, tunnelPair(tls.VersionTLS12)},
+		)
 	}
 	return all
 }
@@ -82,13 +85,44 @@ var certificate = sync.OnceValues(func() (tls.Certificate, error) {
 
 func tlsPair(t testing.TB) (server, client net.Conn) {
 	t.Helper()
+	inner, outer := tcpPair(t)
+	return shakeHands(t, tls.Server(inner, serverTLS(t)), outer, tls.VersionTLS13)
+}
+
+// tunnelPair returns what makes pairs whose server's end was accepted by a listener of NewTLSListener.
+func tunnelPair(version uint16) func(testing.TB) (server, client net.Conn) {
+	return func(t testing.TB) (net.Conn, net.Conn) {
+		t.Helper()
+		inner, outer := tcpPair(t)
+		listener := NewTLSListener(&single{conn: inner}, serverTLS(t))
+		secure, err := listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return shakeHands(t, secure.(*tls.Conn), outer, version)
+	}
+}
+
+// single is a listener that accepts one connection.
+type single struct {
+	net.Listener
+	conn net.Conn
+}
+
+func (s *single) Accept() (net.Conn, error) { return s.conn, nil }
+
+func serverTLS(t testing.TB) *tls.Config {
+	t.Helper()
 	own, err := certificate()
 	if err != nil {
 		t.Fatal(err)
 	}
-	inner, outer := tcpPair(t)
-	secure := tls.Server(inner, &tls.Config{Certificates: []tls.Certificate{own}})
-	client = tls.Client(outer, &tls.Config{InsecureSkipVerify: true})
+	return &tls.Config{Certificates: []tls.Certificate{own}}
+}
+
+func shakeHands(t testing.TB, secure *tls.Conn, outer net.Conn, version uint16) (server, client net.Conn) {
+	t.Helper()
+	client = tls.Client(outer, &tls.Config{InsecureSkipVerify: true, MaxVersion: version})
 	done := make(chan error, 1)
 	go func() { done <- client.(*tls.Conn).Handshake() }()
 	if err := secure.Handshake(); err != nil {

@@ -152,7 +152,7 @@ func (l *loop) look(c *Conn) (tell bool, in *buffer, end bool) {
 	}
 	if c.seen&writable != 0 {
 		c.seen &^= writable
-		if c.drained() {
+		if c.flushed() && c.drained() {
 			return true, nil, false
 		}
 	}
@@ -171,6 +171,12 @@ func (l *loop) look(c *Conn) (tell bool, in *buffer, end bool) {
 	return false, in, false
 }
 
+// flushed has a tunnel send what it keeps, and reports whether the socket takes more; the mutex is held.
+func (c *Conn) flushed() bool {
+	t, ok := c.carrier.(*tunnel)
+	return !ok || c.state&(broken|gone) == 0 && t.flush(c)
+}
+
 // again hands over the rest of earlier bytes.
 func (l *loop) again(c *Conn, in *buffer) {
 	n := c.received(in.bytes())
@@ -187,6 +193,10 @@ func (l *loop) again(c *Conn, in *buffer) {
 
 // read reads at most one buffer; a connection that may have more is listed for the next turn.
 func (l *loop) read(c *Conn) {
+	if t, ok := c.carrier.(*tunnel); ok {
+		l.readTunnel(c, t)
+		return
+	}
 	n, errno := receive(int(c.fd), l.buffer)
 	if errno == syscall.EAGAIN {
 		c.seen &^= readable | ending | failed
@@ -233,8 +243,12 @@ func (l *loop) bury(c *Conn, err error) {
 func (c *Conn) reap(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err == io.EOF && c.state&(broken|full) == 0 {
+	ended := err == io.EOF && c.state&broken == 0
+	if ended && c.state&full == 0 {
 		_, _ = c.push(nil)
+	}
+	if t, ok := c.carrier.(*tunnel); ok {
+		t.end(ended)
 	}
 	err = c.retire(err)
 	c.fd = -1
