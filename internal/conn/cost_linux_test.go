@@ -110,6 +110,33 @@ func TestAnIdleConnectionCostsLittle(t *testing.T) {
 	}
 }
 
+func TestAnIdleTLSConnectionCostsLittle(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		portable bool
+		n, bound int
+	}{
+		{"loop", false, 2000, 4000},
+		{"twin", true, 1000, 40_000}, // reported beside it
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p := newPoller(t, Options{Portable: row.portable})
+			address := serveTLS(t, p, func() (*Conn, Handler) {
+				q := &quiet{echo: true}
+				return &q.conn, q
+			})
+			gather(t, address, 20)
+			before := memoryInUse()
+			gather(t, address, row.n)
+			each := (memoryInUse() - before) / row.n
+			t.Logf("%d bytes an idle connection", each)
+			if each > row.bound {
+				t.Errorf("more than %d", row.bound)
+			}
+		})
+	}
+}
+
 // lap is one of several ways that a benchmark compares, by processor time: they take turns, so that whatever else the
 // machine does falls on all of them alike.
 type lap struct {

@@ -2,12 +2,66 @@ package conn
 
 import (
 	"bufio"
+	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"testing"
 )
+
+// TestTakesATLSConnectionOverFromHTTP is the same over TLS, with so much behind the request that net/http, crypto/tls
+// and the socket each have some of it, in records that come in part.
+func TestTakesATLSConnectionOverFromHTTP(t *testing.T) {
+	early := numbered(100_000)
+	for _, portable := range []bool{false, true} {
+		for _, first := range []int{0, 3, 100, 5000, 20_000, 40_000, 100_000} {
+			p := newPoller(t, Options{Portable: portable})
+			address := serveTLS(t, p, func() (*Conn, Handler) {
+				q := &quiet{echo: true}
+				return &q.conn, q
+			})
+			outer, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer outer.Close()
+			sealed := &holding{Conn: outer}
+			client := tls.Client(sealed, &tls.Config{InsecureSkipVerify: true})
+			if err := client.Handshake(); err != nil {
+				t.Fatal(err)
+			}
+			sealed.held = new(bytes.Buffer) // so that the request and what follows can be cut anywhere
+			mustWrite(t, client, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+			request := sealed.held.Len()
+			mustWrite(t, client, string(early))
+			mustWrite(t, outer, string(sealed.held.Next(request+first)))
+			answer := bufio.NewReader(client)
+			if _, err := http.ReadResponse(answer, nil); err != nil {
+				t.Fatal(err)
+			}
+			go func() { _, _ = outer.Write(sealed.held.Bytes()) }()
+			got := make([]byte, len(early))
+			if _, err := io.ReadFull(answer, got); err != nil || !bytes.Equal(got, early) {
+				t.Errorf("portable %v, %d early bytes: %v", portable, first, err)
+			}
+		}
+	}
+}
+
+// holding is a connection that keeps what is written, once it has a place for that.
+type holding struct {
+	net.Conn
+	held *bytes.Buffer
+}
+
+func (h *holding) Write(p []byte) (int, error) {
+	if h.held != nil {
+		return h.held.Write(p)
+	}
+	return h.Conn.Write(p)
+}
 
 // TestTakesAConnectionOverFromHTTP upgrades as a transport does: the client's first bytes come with its request, and
 // net/http has read some of them.

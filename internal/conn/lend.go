@@ -4,8 +4,12 @@ package conn
 
 import "crypto/tls"
 
-// lend does nothing for a crypto/tls whose fields are not known: a connection then keeps a buffer of the size of the
+// lender does nothing for a crypto/tls whose fields are not known: a connection then keeps a buffer of the size of the
 // largest record that it has received.
-func lend(*tls.Conn, []byte) {}
+type lender struct{}
 
-func reclaim(*tls.Conn) {}
+func newLender() lender { return lender{} }
+
+func (lender) lend(*tls.Conn, []byte) {}
+
+func (lender) reclaim(*tls.Conn) {}

@@ -111,11 +111,11 @@ type loop struct {
 	arrived int // how many of events hold
 	buffer  []byte
 	opening *opening // nil without TLS
-	run     []*Conn // listed for the next turn
-	spare   []*Conn // the array of the list before
-	fetched []*Conn // the array of the inbox's queue before
-	touched []*Conn // gathering
-	dead    []int   // descriptors to close
+	run     []*Conn  // listed for the next turn
+	spare   []*Conn  // the array of the list before
+	fetched []*Conn  // the array of the inbox's queue before
+	touched []*Conn  // gathering
+	dead    []int    // descriptors to close
 }
 
 // inbox is where other goroutines leave connections for a loop.

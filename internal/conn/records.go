@@ -30,7 +30,7 @@ func (r *records) follow(p []byte) {
 }
 
 // whole returns how many bytes of p belong to the record that r stands in, if p reaches its end, and otherwise 0. Of a
-// record that is longer than any may be, what there is counts as whole: whoever reads it will refuse it.
+// record that crypto/tls refuses for its header, what there is counts as whole, so that it does.
 func (r *records) whole(p []byte) int {
 	body, n := int(r.rest), 0
 	if r.have < recordHeader {
@@ -39,10 +39,10 @@ func (r *records) whole(p []byte) int {
 		if int(r.have)+n < recordHeader {
 			return 0
 		}
+		if refused(header) {
+			return len(p)
+		}
 		body = length(header)
-	}
-	if body > maxRecord-recordHeader {
-		return len(p)
 	}
 	if n+body > len(p) {
 		return 0
@@ -64,3 +64,9 @@ func (r *records) part(p []byte) {
 }
 
 func length(header [recordHeader]byte) int { return int(header[3])<<8 | int(header[4]) }
+
+// refused reports whether a header is none: it is of another version, of which the first byte has always been 3, or of
+// a record that is too long.
+func refused(header [recordHeader]byte) bool {
+	return header[1] != 3 || length(header) > maxRecord-recordHeader
+}

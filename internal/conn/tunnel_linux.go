@@ -8,7 +8,6 @@ import (
 	"os"
 	"syscall"
 	"time"
-
 )
 
 // maxSealed bounds what a tunnel keeps for its socket: one record of data, which is written only when nothing is kept,
@@ -243,10 +242,11 @@ func (t *tunnel) end(farewell bool) {
 type opening struct {
 	sealed []byte // received
 	record []byte // one record, for crypto/tls
+	lender lender
 }
 
 func newOpening() *opening {
-	return &opening{sealed: make([]byte, bufferSize), record: make([]byte, 0, maxRecord+2048)}
+	return &opening{sealed: make([]byte, bufferSize), record: make([]byte, 0, maxRecord+2048), lender: newLender()}
 }
 
 // pull reads once and returns how many bytes that meant, in the loop's buffer. An error may come with the last bytes.
@@ -260,8 +260,8 @@ func (t *tunnel) pull(l *loop) (int, error) {
 	if l.opening == nil {
 		l.opening = newOpening()
 	}
-	lend(t.secure, l.opening.record)
-	defer reclaim(t.secure)
+	l.opening.lender.lend(t.secure, l.opening.record)
+	defer l.opening.lender.reclaim(t.secure)
 	n, err := 0, error(nil)
 	if t.phase&emptied == 0 {
 		n, err = t.empty(l.buffer)
@@ -363,4 +363,3 @@ func (l *loop) readTunnel(c *Conn, t *tunnel) {
 		l.pause(c, l.poller.pool.grow(nil, l.buffer[took:n]))
 	}
 }
-
