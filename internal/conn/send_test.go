@@ -46,6 +46,29 @@ func fill(t testing.TB, c *Conn, piece int) ([]byte, Outcome) {
 	return nil, Gone
 }
 
+// fillUp fills a socket, and waits for a twin, which is full as soon as its own buffer is, to have filled its own.
+func fillUp(t testing.TB, c *Conn, piece int) []byte {
+	t.Helper()
+	var taken []byte
+	for {
+		more, _ := fill(t, c, piece)
+		taken = append(taken, more...)
+		if staysFull(c) {
+			return taken
+		}
+	}
+}
+
+func staysFull(c *Conn) bool {
+	for range 2000 {
+		if c.Ready() {
+			return false
+		}
+		runtime.Gosched()
+	}
+	return true
+}
+
 // expect reads exactly want from a client.
 func expect(t testing.TB, client net.Conn, want []byte) {
 	t.Helper()
@@ -61,7 +84,7 @@ func TestFullSocketKeepsTheRestAndDrains(t *testing.T) {
 		p, r := newPoller(t, Options{Portable: k.portable}), newRecorder()
 		client := open(t, p, k, r, "")
 		for round := 1; round <= 3; round++ {
-			taken, _ := fill(t, &r.conn, 10_007)
+			taken := fillUp(t, &r.conn, 10_007)
 			if r.conn.Ready() {
 				t.Fatal("ready with a full socket")
 			}
