@@ -5,7 +5,18 @@ import (
 	"net/http"
 
 	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/protocol"
+)
+
+// Decision is what Hooks.OnPermit says.
+type Decision = session.Decision
+
+// The decisions.
+const (
+	ByRule  = session.ByRule // the room's rule decides
+	Allowed = session.Allowed
+	Denied  = session.Denied
 )
 
 // Hooks are an application's code at the turning points of a session; nil is none. They are fixed at New and may be
@@ -22,6 +33,11 @@ type Hooks struct {
 	OnOpen func(ctx context.Context, s *Session) error
 	// OnDisconnect is told how a session ended, after its OnLeave calls.
 	OnDisconnect func(s *Session, code protocol.CloseCode, reason string)
+	// OnPermit decides whether a session may do one thing in a room (auth.Join, auth.Publish, auth.Presence or
+	// auth.History), before the room's rule or in its place. It is asked every time, nothing is remembered; and about
+	// auth.Join again for each room when the session's token is refreshed. Nobody but its user is let into an inbox,
+	// whatever it says.
+	OnPermit func(ctx context.Context, s *Session, verb auth.Verb, room string) (Decision, error)
 	// OnJoin is asked before a session joins a room.
 	OnJoin func(ctx context.Context, s *Session, room string) error
 	// OnLeave is told when a session is out of a room, for whatever reason.

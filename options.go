@@ -21,6 +21,16 @@ import (
 // presence, what a member gets that fell behind.
 type Rule = rule.Rule
 
+// Allow says who may join a room, publish, see who is there and read its history, each by an Access: words such as
+// "signed-in", "role:admin" or "members, grant".
+type (
+	Allow  = rule.Allow
+	Access = rule.Access
+)
+
+// Content bounds what clients publish in a room: its size, the length of its text, its form.
+type Content = rule.Content
+
 // What a member gets that fell behind further than the log reaches: Rule.Delivery.
 const (
 	Every  = rule.Every  // every message, or a gap
@@ -39,6 +49,10 @@ type Options struct {
 	Rules []Rule
 	// Auth knows the tokens of clients. Nil: every client is an anonymous user.
 	Auth auth.Authenticator
+	// Access says who may do anything in rooms whose rule does not say who. Empty is "grant", what a client's token
+	// grants; but "anyone" where there is no Auth and no rule says who may do what: nothing is configured then, and a
+	// line of the log says so.
+	Access Access
 	// Anonymous allows clients without a token beside Auth.
 	Anonymous bool
 	// Secret signs the tokens with which anonymous users return; with the same one they do so after a restart and on
@@ -114,7 +128,21 @@ func (o Options) withDefaults() (Options, error) {
 		o.Logger = slog.Default()
 	}
 	o.Limits = o.Limits.withDefaults()
+	o.Access = o.access()
 	return o, nil
+}
+
+// access returns who may do what no rule speaks of.
+func (o *Options) access() Access {
+	stated := slices.ContainsFunc(o.Rules, func(r Rule) bool { return r.Allow.Stated() })
+	switch {
+	case o.Access != "":
+		return o.Access
+	case o.Auth != nil || stated:
+		return "grant"
+	}
+	o.Logger.Info("rooms are open: whoever is connected may join and publish, since no rule says who may")
+	return "anyone"
 }
 
 // checkPaths returns an error for paths that could not be served.

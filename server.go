@@ -44,7 +44,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wireroom: %w", err)
 	}
-	rules, err := rule.NewSet(o.Rules)
+	rules, err := rule.NewSet(o.Rules, o.Access)
 	if err != nil {
 		return nil, fmt.Errorf("wireroom: %w", err)
 	}
@@ -102,6 +102,11 @@ func (s *Server) sessionHooks() session.Hooks {
 	hooks, inner := s.options.Hooks, session.Hooks{Handler: s.handlers.find}
 	if hook := hooks.OnOpen; hook != nil {
 		inner.Open = func(ctx context.Context, in *session.Session) error { return hook(ctx, &Session{in}) }
+	}
+	if hook := hooks.OnPermit; hook != nil {
+		inner.Permit = func(ctx context.Context, in *session.Session, verb auth.Verb, room string) (Decision, error) {
+			return hook(ctx, &Session{in}, verb, room)
+		}
 	}
 	if hook := hooks.OnJoin; hook != nil {
 		inner.Join = func(ctx context.Context, in *session.Session, room string) error {

@@ -66,7 +66,7 @@ func newStage(t *testing.T, withAuth, portable bool) *stage {
 		},
 	}
 	if withAuth {
-		o.Auth = auth.HMAC(secret())
+		o.Auth, o.Access = auth.HMAC(secret()), "signed-in"
 	}
 	server, err := wireroom.New(t.Context(), o)
 	if err != nil {

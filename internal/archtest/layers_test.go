@@ -62,7 +62,7 @@ func layers() []archtest.Layer {
 		{Packages: []string{"internal/dialect/..."}, Imports: []string{"internal/wire/...", "protocol"}, Outside: library},
 		{
 			Packages: []string{"internal/session"},
-			Imports:  []string{"internal/hub", "internal/conn", "internal/limit", "internal/metrics", "engine", "auth", "protocol"},
+			Imports:  []string{"internal/hub", "internal/rule", "internal/conn", "internal/limit", "internal/metrics", "engine", "auth", "protocol"},
 			Outside:  library,
 		},
 		{
@@ -70,7 +70,7 @@ func layers() []archtest.Layer {
 			Imports:  []string{"internal/rule", "internal/conn", "internal/metrics", "engine", "protocol"},
 			Outside:  library,
 		},
-		{Packages: []string{"internal/rule"}, Imports: []string{"engine"}, Outside: library},
+		{Packages: []string{"internal/rule"}, Imports: []string{"engine", "auth", "protocol"}, Outside: library},
 
 		// Engines know what an engine is, and no more.
 		{Packages: []string{"engine"}, Imports: []string{"protocol"}},

@@ -32,7 +32,7 @@ func (tokens) Authenticate(_ context.Context, token string) (*auth.Identity, err
 // newGate returns a gate whose users need a token, or are anonymous.
 func newGate(t *testing.T, s Settings) *Gate {
 	t.Helper()
-	rules, err := rule.NewSet(nil)
+	rules, err := rule.NewSet(nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}

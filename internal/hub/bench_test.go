@@ -27,7 +27,7 @@ func (s *sink) Removed(*Member, *protocol.Kicked)         {}
 func BenchmarkPublish(b *testing.B) {
 	for _, members := range []int{1, 10, 1000, 10_000} {
 		b.Run(fmt.Sprint(members, "-members"), func(b *testing.B) {
-			set, err := rule.NewSet(nil)
+			set, err := rule.NewSet(nil, "")
 			if err != nil {
 				b.Fatal(err)
 			}

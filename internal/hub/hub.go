@@ -120,6 +120,9 @@ func (h *Hub) Rule(room string) *rule.Rule {
 	return h.rules.For(room)
 }
 
+// Validates reports whether any rule looks into what is published.
+func (h *Hub) Validates() bool { return h.rules.Validates() }
+
 // Publish hands p to the engine, with the retention of its room. done as engine.Engine says. What comes back through
 // the feed is delivered by the next Flush.
 func (h *Hub) Publish(ctx context.Context, p *engine.Publication, done func(engine.Receipt, error)) {

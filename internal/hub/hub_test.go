@@ -151,7 +151,7 @@ func newHub(t *testing.T, rules ...rule.Rule) *Hub {
 
 func newHubOn(t *testing.T, e engine.Engine, occupied func(string, bool), rules ...rule.Rule) *Hub {
 	t.Helper()
-	set, err := rule.NewSet(rules)
+	set, err := rule.NewSet(rules, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,3 +34,18 @@ func (h *Hub) SetState(m *Member, state json.RawMessage) bool {
 	defer m.room.mu.Unlock()
 	return !m.gone.Load() && m.room.presence.setState(m.room, m.client.User, state)
 }
+
+// IsMember reports whether a user is in a room by any connection to this node.
+func (h *Hub) IsMember(room, user string) bool {
+	r := h.lookup(room)
+	if r == nil {
+		return false
+	}
+	if r.rule.NoPresence {
+		return len(h.membersOf(room, user)) > 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	u := r.presence.users[user]
+	return u != nil && u.conns > 0
+}

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -46,7 +47,14 @@ type Member struct {
 	index    int32  // in room.members; guarded by room.mu
 	gone     atomic.Bool
 	presence bool // wants presence and state entries
+	notes    atomic.Uint32
 }
+
+// Rule returns the rule of the member's room.
+func (m *Member) Rule() *rule.Rule { return m.room.rule }
+
+// Notes is the receiver's own: the hub does not look at it. It is 0 at first.
+func (m *Member) Notes() *atomic.Uint32 { return &m.notes }
 
 // Room returns the name of the member's room.
 func (m *Member) Room() string { return m.room.name }

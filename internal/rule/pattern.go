@@ -45,12 +45,11 @@ func compile(text string) (pattern, error) {
 	if literal < 0 {
 		return pattern{prefix: text}, nil
 	}
-	return pattern{prefix: text[:literal], rest: tokens(text[literal:])}, nil
+	return pattern{prefix: text[:literal], rest: appendTokens(make([]token, 0, len(text)-literal), text[literal:])}, nil
 }
 
-// tokens returns the steps of a text that compile has checked.
-func tokens(text string) []token {
-	steps := make([]token, 0, len(text))
+// appendTokens appends the steps of a text that compile would take.
+func appendTokens(steps []token, text string) []token {
 	for text != "" {
 		switch {
 		case strings.HasPrefix(text, "**"):
@@ -62,6 +61,21 @@ func tokens(text string) []token {
 		}
 	}
 	return steps
+}
+
+// Matches reports whether a room's name matches a pattern, as compile reads it; a text that is none matches nothing. It
+// does not allocate. It is for patterns that are seen a few times only: a Set has its own compiled.
+func Matches(text, name string) bool {
+	literal := strings.IndexByte(text, '*')
+	switch {
+	case literal < 0:
+		return text == name
+	case len(text) > maxPatternLen || strings.Contains(text, "***") || !strings.HasPrefix(name, text[:literal]):
+		return false
+	}
+	var steps [maxPatternLen]token
+	p := pattern{prefix: text[:literal], rest: appendTokens(steps[:0], text[literal:])}
+	return p.matches(name)
 }
 
 // inName reports whether a room's name may contain c.

@@ -2,6 +2,7 @@
 package rule
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/wireroom/wireroom/engine"
@@ -23,6 +24,27 @@ type Rule struct {
 	Delivery      Delivery // Latest implies History.Latest
 	NoPresence    bool
 	FlushInterval time.Duration // gathers messages for this long before they are delivered, at most MaxFlushInterval; 0 = at once
+	Allow         Allow         // who may do what
+	Content       Content       // what clients may publish
+
+	permits *permits // Allow, compiled; set by NewSet
+}
+
+// Content bounds what clients publish; what is beyond it gets invalid_data. The zero value bounds nothing.
+type Content struct {
+	MaxBytes int // of the data, as it was sent, or of a binary payload; 0 = as many as the connection takes
+	// MaxCharacters and MaxTextBytes bound the text of a message: data that is a string, or the member "text" of data
+	// that is an object. Characters are code points, bytes those of its UTF-8. 0 = no bound.
+	MaxCharacters int
+	MaxTextBytes  int
+	// Validate, if not nil, is asked about data after that; binary payloads are then refused. An error that is a
+	// *protocol.Error reaches the client as it is, any other is logged and becomes internal. It may be called at once.
+	Validate func(data json.RawMessage) error
+}
+
+// Any reports whether c bounds anything.
+func (c *Content) Any() bool {
+	return c.MaxBytes != 0 || c.MaxCharacters != 0 || c.MaxTextBytes != 0 || c.Validate != nil
 }
 
 // Default holds for the rooms that no rule matches.

@@ -113,10 +113,20 @@ func (f fakeTokens) Authenticate(_ context.Context, token string) (*auth.Identit
 func TestAnonymousMayTakeAnotherNameBeforeItJoins(t *testing.T) {
 	node := newNode(t, Options{})
 	p := connect(t, node, Credentials{})
-	p.send(`{"type":"auth","name":"Alice","id":1}`)
+	before := p.welcome
+	p.expect(`{"type":"auth","name":"Alice","id":1}`,
+		`{"type":"ok","id":1,"of":"auth","user":"`+before.User+`","name":"Alice"}`, `{"type":"welcome","client":"`+before.Client+`","user":"`+before.User+`",…`)
+	p.send(`{"type":"auth","name":"Alice L."}`)
 	p.send(`{"type":"join","room":"r"}`)
-	p.expect(`{"type":"publish","room":"r","data":1}`, `{"type":"message",…"name":"Alice"…`)
-	p.expect(`{"type":"auth","name":"Mallory","id":2}`, `{"type":"error","id":2,"of":"auth","code":"user_mismatch",…`)
+	p.expect(`{"type":"publish","room":"r","data":1}`, `{"type":"message",…"name":"Alice L."…`)
+	p.expect(`{"type":"auth","name":"Mallory","id":2}`, `{"type":"error","id":2,"of":"auth","code":"forbidden",…"field":"name",…`)
+	if sessions, users := node.Counts(); sessions != 1 || users != 1 {
+		t.Errorf("%d sessions of %d users, want one", sessions, users)
+	}
+	again := connect(t, node, Credentials{Token: before.Token})
+	if again.welcome.User != before.User {
+		t.Errorf("came back as %s, want %s", again.welcome.User, before.User)
+	}
 }
 
 func TestThirdMalformedEnvelopeInARowEndsTheSession(t *testing.T) {

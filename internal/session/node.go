@@ -30,6 +30,7 @@ const maxIdleUsers = 1 << 16
 // outside of the event loop. The others inform, in the session's order.
 type Hooks struct {
 	Open       func(ctx context.Context, s *Session) error
+	Permit     func(ctx context.Context, s *Session, verb auth.Verb, room string) (Decision, error)
 	Join       func(ctx context.Context, s *Session, room string) error
 	Publish    func(ctx context.Context, s *Session, m *protocol.Message) error
 	Leave      func(s *Session, room string)
@@ -61,6 +62,7 @@ type Options struct {
 type Node struct {
 	Options
 	inline     bool
+	validates  bool // some rule looks into what is published
 	durability string
 	limits     atomic.Pointer[Limits]
 	users      limit.Table[string] // whoever is connected, or was lately
@@ -73,7 +75,7 @@ type Node struct {
 
 // NewNode returns a node for sessions whose rooms are in o.Hub, which keeps messages as durability says.
 func NewNode(o Options, durability string) *Node {
-	n := &Node{Options: o, inline: o.Hub.Inline(), durability: durability, birth: time.Now()}
+	n := &Node{Options: o, inline: o.Hub.Inline(), validates: o.Hub.Validates(), durability: durability, birth: time.Now()}
 	n.users.Idle = maxIdleUsers
 	n.SetLimits(o.Limits)
 	n.ctx, n.cancel = context.WithCancelCause(context.Background())

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 
+	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/protocol"
 )
@@ -18,10 +19,22 @@ func (s *Session) publish(r *protocol.Request) *protocol.Error {
 	if err := s.room(r); err != nil {
 		return err
 	}
+	room, member := "", s.member(r.Room)
+	if member != nil {
+		room = member.Room()
+	} else {
+		room = string(r.Room)
+	}
+	if err := s.permit(s.node.ctx, auth.Publish, room, member); err != nil {
+		return err
+	}
 	if err := checkPublish(r); err != nil {
 		return err
 	}
-	p := &engine.Publication{Message: s.message(r), Ephemeral: r.Ephemeral, Owner: s.client.User}
+	if err := s.checkContent(r, s.ruleOf(room, member)); err != nil {
+		return err
+	}
+	p := &engine.Publication{Message: s.message(r, room), Ephemeral: r.Ephemeral, Owner: s.client.User}
 	if !r.Ephemeral {
 		p.Producer, p.Seq = string(r.Producer), r.Seq
 	}
@@ -75,16 +88,12 @@ func checkPublish(r *protocol.Request) *protocol.Error {
 }
 
 // message makes the message that a request publishes; it borrows nothing.
-func (s *Session) message(r *protocol.Request) *protocol.Message {
+func (s *Session) message(r *protocol.Request, room string) *protocol.Message {
 	m := &protocol.Message{
+		Room:  room,
 		From:  protocol.Sender{User: s.client.User, Client: s.client.ID, Name: s.client.Name},
 		Event: string(r.Event),
 		Key:   string(r.Key),
-	}
-	if member := s.member(r.Room); member != nil {
-		m.Room = member.Room()
-	} else {
-		m.Room = string(r.Room)
 	}
 	if r.NoEcho {
 		m.Exclude = s.client.ID

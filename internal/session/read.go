@@ -3,13 +3,15 @@ package session
 import (
 	"bytes"
 
+	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/protocol"
 )
 
 // history answers with a part of a room's log.
 func (s *Session) history(r *protocol.Request) *protocol.Error {
-	if err := s.mayAsk(r); err != nil {
+	room, err := s.mayAsk(r, auth.History)
+	if err != nil {
 		return err
 	}
 	q := engine.Query{Limit: protocol.MaxHistory, MaxBytes: protocol.MaxHistoryBytes * 3 / 4}
@@ -30,10 +32,9 @@ func (s *Session) history(r *protocol.Request) *protocol.Error {
 	if unreadable != nil {
 		q = engine.Query{}
 	}
-	room := string(r.Room)
-	page, err := s.node.Hub.History(s.node.ctx, room, q)
-	if err != nil {
-		return clientError(s.node.Logger, err)
+	page, failure := s.node.Hub.History(s.node.ctx, room, q)
+	if failure != nil {
+		return clientError(s.node.Logger, failure)
 	}
 	if unreadable != nil {
 		page.Refused = protocol.ReasonEpoch
@@ -53,16 +54,17 @@ func historyOf(room string, q engine.Query, page engine.Page) *protocol.History 
 
 // presence answers with who is in a room.
 func (s *Session) presence(r *protocol.Request) *protocol.Error {
-	if err := s.mayAsk(r); err != nil {
+	room, err := s.mayAsk(r, auth.Presence)
+	if err != nil {
 		return err
 	}
 	limit := protocol.MaxMembers
 	if r.Has.Has(protocol.HasLimit) {
 		limit = max(1, min(r.Limit, protocol.MaxMembers))
 	}
-	members, err := s.node.Hub.Members(string(r.Room), string(r.Next), limit)
-	if err != nil {
-		return clientError(s.node.Logger, err)
+	members, failure := s.node.Hub.Members(room, string(r.Next), limit)
+	if failure != nil {
+		return clientError(s.node.Logger, failure)
 	}
 	s.ok(r, members)
 	return nil
@@ -88,10 +90,11 @@ func (s *Session) state(r *protocol.Request) *protocol.Error {
 	return nil
 }
 
-// mayAsk checks a request that reads a room.
-func (s *Session) mayAsk(r *protocol.Request) *protocol.Error {
+// mayAsk checks a request that reads a room, and returns the room's name.
+func (s *Session) mayAsk(r *protocol.Request, verb auth.Verb) (string, *protocol.Error) {
 	if err := s.room(r); err != nil {
-		return err
+		return "", err
 	}
-	return s.maySee(string(r.Room))
+	room := string(r.Room)
+	return room, s.permit(s.node.ctx, verb, room, s.member(r.Room))
 }

@@ -46,11 +46,13 @@ func (s *Session) waits(r *protocol.Request) bool {
 	case protocol.KindAuth, protocol.KindOther:
 		return true
 	case protocol.KindJoin:
-		return !s.node.inline || s.node.Hooks.Join != nil
+		return !s.node.inline || s.node.Hooks.Join != nil || s.node.Hooks.Permit != nil
 	case protocol.KindPublish:
-		return s.node.Hooks.Publish != nil
+		return s.node.Hooks.Publish != nil || s.node.Hooks.Permit != nil || s.node.validates && s.validates(r.Room)
 	case protocol.KindHistory:
-		return !s.node.inline
+		return !s.node.inline || s.node.Hooks.Permit != nil
+	case protocol.KindPresence:
+		return s.node.Hooks.Permit != nil
 	}
 	return false
 }

@@ -10,40 +10,6 @@ import (
 	"github.com/wireroom/wireroom/protocol"
 )
 
-// auth makes the session another user's, or refreshes the token of the user that it has.
-func (s *Session) auth(r *protocol.Request) *protocol.Error {
-	if !r.Has.Has(protocol.HasToken) && !r.Has.Has(protocol.HasName) {
-		return fail(protocol.CodeBadRequest, "token", "a token or a name is needed")
-	}
-	identity, token, err := s.node.Identify(s.node.ctx, Credentials{Token: string(r.Token), Name: string(r.Name)})
-	if err != nil {
-		return err
-	}
-	if identity == nil {
-		return fail(protocol.CodeUnauthorized, "token", "a token is needed")
-	}
-	s.mu.Lock()
-	phase, rooms, authed, user := s.phase, len(s.rooms), s.authed, s.client.User
-	s.mu.Unlock()
-	same := user == identity.User
-	if phase == phaseOpen && !same && (rooms > 0 || authed) {
-		return fail(protocol.CodeUserMismatch, "token", "this session is another user's")
-	}
-	result := &protocol.Authenticated{User: identity.User, Name: identity.Name}
-	if !identity.Expires.IsZero() {
-		result.ExpiresAt = identity.Expires.UnixMilli()
-	}
-	s.ok(r, result)
-	if phase == phaseOpen && same {
-		s.mu.Lock()
-		s.follow(identity)
-		s.mu.Unlock()
-		return nil
-	}
-	s.enter(identity, token)
-	return nil
-}
-
 // room checks the room that a request names.
 func (s *Session) room(r *protocol.Request) *protocol.Error {
 	if !r.Has.Has(protocol.HasRoom) {
@@ -51,14 +17,6 @@ func (s *Session) room(r *protocol.Request) *protocol.Error {
 	}
 	if !protocol.CheckRoom(r.Room) {
 		return fail(protocol.CodeInvalidRoom, "room", "not the name of a room")
-	}
-	return nil
-}
-
-// maySee returns an error unless the session may see what is in a room: an inbox is its user's alone.
-func (s *Session) maySee(room string) *protocol.Error {
-	if user, inbox := protocol.InboxUser(room); inbox && user != s.client.User {
-		return fail(protocol.CodeForbidden, "room", "another user's inbox")
 	}
 	return nil
 }
@@ -100,7 +58,7 @@ func (s *Session) Join(ctx context.Context, q hub.JoinRequest, joined func(*prot
 }
 
 func (s *Session) enterRoom(ctx context.Context, q hub.JoinRequest, joined func(*protocol.Joined)) *protocol.Error {
-	if err := s.maySee(q.Room); err != nil {
+	if err := s.permitJoin(ctx, &q); err != nil {
 		return err
 	}
 	if err := s.mayEnter(); err != nil {

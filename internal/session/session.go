@@ -41,8 +41,8 @@ const (
 type Session struct {
 	node     *Node
 	outlet   Outlet
-	client   hub.Client // changes only before the first join
-	identity *auth.Identity
+	client   hub.Client                          // changes only before the first join
+	identity *auth.Identity                      // nil for an anonymous user of whom nothing else is known
 	account  atomic.Pointer[limit.Entry[string]] // the user's; nil before the session is open
 	messages limit.Bucket
 	bytes    limit.Bucket
@@ -100,19 +100,7 @@ func (s *Session) enter(identity *auth.Identity, token string) {
 	s.client.User, s.client.Name = identity.User, identity.Name
 	s.authed = !identity.Anonymous
 	s.mu.Unlock()
-	s.outlet.Push(&protocol.Welcome{
-		Client:       s.client.ID,
-		User:         identity.User,
-		Inbox:        protocol.Inbox(identity.User),
-		Token:        token,
-		Node:         s.node.Name,
-		Protocol:     protocol.Version,
-		PingInterval: s.node.PingInterval.Seconds(),
-		MaxMessage:   s.node.limits.Load().MaxMessage,
-		Durability:   s.node.durability,
-		Users:        users,
-		Time:         time.Now().UnixMilli(),
-	})
+	s.welcome(token, users)
 	if hook := s.node.Hooks.Open; hook != nil {
 		s.later(func() {
 			if err := hook(s.node.ctx, s); err != nil {
@@ -122,18 +110,21 @@ func (s *Session) enter(identity *auth.Identity, token string) {
 	}
 }
 
-// SetName changes the display name of an anonymous user who is in no room yet, or no more.
-func (s *Session) SetName(name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case len(name) > maxNameLen:
-		return fail(protocol.CodeTooLarge, "name", "the name is too long")
-	case s.authed || len(s.rooms) > 0:
-		return fail(protocol.CodeForbidden, "name", "the name cannot be changed now")
-	}
-	s.client.Name = name
-	return nil
+// welcome tells the client who it is.
+func (s *Session) welcome(token string, users int) {
+	s.outlet.Push(&protocol.Welcome{
+		Client:       s.client.ID,
+		User:         s.client.User,
+		Inbox:        protocol.Inbox(s.client.User),
+		Token:        token,
+		Node:         s.node.Name,
+		Protocol:     protocol.Version,
+		PingInterval: s.node.PingInterval.Seconds(),
+		MaxMessage:   s.node.limits.Load().MaxMessage,
+		Durability:   s.node.durability,
+		Users:        users,
+		Time:         time.Now().UnixMilli(),
+	})
 }
 
 // Tick does what is due: it closes a session that has not authenticated in time, asks for a fresh token before the
@@ -152,14 +143,6 @@ func (s *Session) Tick(now int64) {
 		s.outlet.Close(protocol.CloseTokenExpired, string(protocol.CodeTokenExpired), 0)
 	case warn:
 		s.outlet.Push(&protocol.TokenExpiring{ExpiresIn: float64(max(left-leeway, 0))})
-	}
-}
-
-// follow makes the session end with its identity's token. The session is locked.
-func (s *Session) follow(identity *auth.Identity) {
-	s.identity, s.deadline, s.warned = identity, 0, false
-	if !identity.Expires.IsZero() {
-		s.deadline = identity.Expires.Unix() + leeway
 	}
 }
 
@@ -210,13 +193,6 @@ func (s *Session) Client() hub.Client {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.client
-}
-
-// Identity returns who the session's user is; nil before it has authenticated.
-func (s *Session) Identity() *auth.Identity {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.identity
 }
 
 // Outlet returns the session's way out.

@@ -95,7 +95,7 @@ type peer struct {
 
 func newNode(t *testing.T, o Options, rules ...rule.Rule) *Node {
 	t.Helper()
-	set, err := rule.NewSet(rules)
+	set, err := rule.NewSet(rules, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package config_test
 
 import (
 	"reflect"
-	"slices"
 	"testing"
 	"time"
 
@@ -120,7 +119,7 @@ rules:
 		chat,
 		rest, // the defaults of a rule are those of the rooms that have none
 	}
-	if !slices.Equal(got, want) {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the rules are %+v, want %+v", got, want)
 	}
 }

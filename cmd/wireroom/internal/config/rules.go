@@ -33,7 +33,7 @@ func (l *Loaded) checkRules(found Problems) Problems {
 	}
 	all := l.Config.RoomRules()
 	for i := range all {
-		if _, err := rule.NewSet(all[:i+1]); err != nil {
+		if _, err := rule.NewSet(all[:i+1], ""); err != nil {
 			return Problems{l.wrong(fmt.Sprintf("rules[%d]", i+1), err.Error())}
 		}
 	}

@@ -1,0 +1,127 @@
+package session
+
+import (
+	"context"
+
+	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// auth says who the session is, renames its anonymous user, or refreshes the token of the user that it has.
+func (s *Session) auth(r *protocol.Request) *protocol.Error {
+	if !r.Has.Has(protocol.HasToken) && !r.Has.Has(protocol.HasName) {
+		return fail(protocol.CodeBadRequest, "token", "a token or a name is needed")
+	}
+	s.mu.Lock()
+	phase, rooms, authed, user := s.phase, len(s.rooms), s.authed, s.client.User
+	s.mu.Unlock()
+	if phase == phaseOpen && len(r.Token) == 0 {
+		return s.rename(r, string(r.Name))
+	}
+	identity, token, err := s.node.Identify(s.node.ctx, Credentials{Token: string(r.Token), Name: string(r.Name)})
+	if err != nil {
+		return err
+	}
+	if identity == nil {
+		return fail(protocol.CodeUnauthorized, "token", "a token is needed")
+	}
+	same := user == identity.User
+	if phase == phaseOpen && !same && (rooms > 0 || authed) {
+		return fail(protocol.CodeUserMismatch, "token", "this session is another user's")
+	}
+	s.authenticated(r, identity)
+	if phase == phaseOpen && same {
+		s.refresh(s.node.ctx, identity)
+		return nil
+	}
+	s.enter(identity, token)
+	return nil
+}
+
+// authenticated answers an auth.
+func (s *Session) authenticated(r *protocol.Request, identity *auth.Identity) {
+	result := &protocol.Authenticated{User: identity.User, Name: identity.Name}
+	if !identity.Expires.IsZero() {
+		result.ExpiresAt = identity.Expires.UnixMilli()
+	}
+	s.ok(r, result)
+}
+
+// rename gives an open session's anonymous user another display name, which nobody vouches for; it stays the same user.
+// The welcome that follows has a token with the name.
+func (s *Session) rename(r *protocol.Request, name string) *protocol.Error {
+	if err := s.setName(name); err != nil {
+		return err
+	}
+	identity := s.Identity()
+	s.authenticated(r, identity)
+	token := ""
+	if s.node.Anonymous != nil {
+		var err error
+		if token, err = s.node.Anonymous.Renew(identity.User, name); err != nil {
+			s.node.Logger.Error("an anonymous user's token could not be renewed", "error", err)
+		}
+	}
+	_, users := s.node.Counts()
+	s.welcome(token, users)
+	return nil
+}
+
+// SetName changes the display name of an anonymous user who is in no room yet, or no more.
+func (s *Session) SetName(name string) error {
+	if err := s.setName(name); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (s *Session) setName(name string) *protocol.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case len(name) > maxNameLen:
+		return fail(protocol.CodeTooLarge, "name", "the name is too long")
+	case s.authed || len(s.rooms) > 0:
+		return fail(protocol.CodeForbidden, "name", "the name cannot be changed now")
+	}
+	s.client.Name = name
+	return nil
+}
+
+// refresh takes a new token of the session's user: what it allows holds from now on, and so does its end.
+func (s *Session) refresh(ctx context.Context, identity *auth.Identity) {
+	s.mu.Lock()
+	s.follow(identity)
+	s.mu.Unlock()
+	s.recheck(ctx)
+}
+
+// follow makes the session end with its identity's token. The session is locked.
+func (s *Session) follow(identity *auth.Identity) {
+	s.identity, s.deadline, s.warned = identity, 0, false
+	if plain(identity) {
+		s.identity = nil
+	}
+	if !identity.Expires.IsZero() {
+		s.deadline = identity.Expires.Unix() + leeway
+	}
+}
+
+// plain reports whether an identity is an anonymous user's of whom nothing else is known. There are many of them, and
+// what they are the session has already.
+func plain(i *auth.Identity) bool {
+	return i.Anonymous && i.Roles == nil && i.Grants == nil && i.TokenID == "" && i.Expires.IsZero()
+}
+
+// Identity returns who the session's user is; nil before it has authenticated.
+func (s *Session) Identity() *auth.Identity {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.identity != nil:
+		return s.identity
+	case s.client.User == "":
+		return nil
+	}
+	return &auth.Identity{User: s.client.User, Name: s.client.Name, Anonymous: true}
+}

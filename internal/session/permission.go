@@ -1,0 +1,117 @@
+package session
+
+import (
+	"context"
+
+	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/internal/rule"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// Decision is what a Permit hook says.
+type Decision uint8
+
+// The decisions.
+const (
+	ByRule Decision = iota // the room's rule decides
+	Allowed
+	Denied
+)
+
+// permit returns an error unless the session may do one thing in a room. m is its membership of the room, nil for none;
+// that remembers what the rule says. This and decide are the one place where permissions are decided, for every command
+// on every transport.
+func (s *Session) permit(ctx context.Context, verb auth.Verb, room string, m *hub.Member) *protocol.Error {
+	known, allowed := uint32(verb)<<8, uint32(verb)
+	remembers := m != nil && s.node.Hooks.Permit == nil
+	if remembers && m.Notes().Load()&known != 0 {
+		if m.Notes().Load()&allowed != 0 {
+			return nil
+		}
+		return denied(verb)
+	}
+	answer, err := s.decide(ctx, verb, room)
+	if err != nil {
+		return err
+	}
+	good := answer == rule.Yes || answer == rule.IfMember && (m != nil || s.node.Hub.IsMember(room, s.client.User))
+	if remembers {
+		notes := known
+		if good {
+			notes |= allowed
+		}
+		m.Notes().Or(notes)
+	}
+	if !good {
+		return denied(verb)
+	}
+	return nil
+}
+
+// decide says whether the session may do one thing in a room: the application's hook first, then the room's rule.
+func (s *Session) decide(ctx context.Context, verb auth.Verb, room string) (rule.Answer, *protocol.Error) {
+	if hook := s.node.Hooks.Permit; hook != nil {
+		decision, err := hook(ctx, s, verb, room)
+		switch {
+		case err != nil:
+			return rule.No, s.hookError(err)
+		case decision == Denied:
+			return rule.No, nil
+		case decision == Allowed && !s.foreignInbox(verb, room):
+			return rule.Yes, nil
+		}
+	}
+	s.mu.Lock()
+	user, identity := s.client.User, s.identity
+	s.mu.Unlock()
+	return s.node.Hub.Rule(room).May(verb, room, user, identity), nil
+}
+
+// permitJoin returns an error unless the session may become a member as q says.
+func (s *Session) permitJoin(ctx context.Context, q *hub.JoinRequest) *protocol.Error {
+	if err := s.permit(ctx, auth.Join, q.Room, nil); err != nil {
+		return err
+	}
+	for _, besides := range []struct {
+		wanted bool
+		verb   auth.Verb
+		field  string
+	}{{q.Presence, auth.Presence, "presence"}, {q.Last > 0, auth.History, "last"}} {
+		if !besides.wanted {
+			continue
+		}
+		answer, err := s.decide(ctx, besides.verb, q.Room)
+		switch {
+		case err != nil:
+			return err
+		case answer == rule.No:
+			return fail(protocol.CodeForbidden, besides.field, besides.verb.String()+" is not allowed here")
+		}
+	}
+	return nil
+}
+
+// denied is the error of what is not allowed.
+func denied(verb auth.Verb) *protocol.Error {
+	return fail(protocol.CodeForbidden, "room", verb.String()+" is not allowed here")
+}
+
+// foreignInbox reports whether a room is the inbox of somebody else, who alone may do that there, whatever anybody says.
+func (s *Session) foreignInbox(verb auth.Verb, room string) bool {
+	return verb != auth.Publish && room[0] == '@' && room[1:] != protocol.EncodeUser(s.client.User)
+}
+
+// recheck puts the session out of the rooms that it may not be in any more, since its token changed.
+func (s *Session) recheck(ctx context.Context) {
+	for _, m := range s.members() {
+		m.Notes().Store(0)
+		if s.permit(ctx, auth.Join, m.Room(), nil) == nil {
+			continue
+		}
+		if s.node.Hub.Leave(m, hub.Departure{Now: true}) {
+			s.Removed(m, &protocol.Kicked{Room: m.Room(), Reason: string(protocol.CodeForbidden)})
+		}
+	}
+	s.node.Hub.Flush()
+}
