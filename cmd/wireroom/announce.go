@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/wireroom/wireroom/cmd/wireroom/internal/config"
@@ -74,13 +75,19 @@ func notesOn(c *config.Config, listening net.Addr) []string {
 	if c.NoLimits {
 		notes = append(notes, "NO LIMITS: any client can use up this server. Only for measuring; take out --no-limits for anything else.")
 	}
+	stated := c.Access != "" || slices.ContainsFunc(c.Rules, func(r config.Rule) bool { return r.Allow != config.Allow{} })
 	switch {
+	case c.Secret == "" && stated:
+		notes = append(notes, "there is no secret: every client is anonymous.")
 	case c.Secret == "" && alone:
 		notes = append(notes, "development defaults: only this machine can connect, and whoever does is anonymous and may join and publish everywhere. Set a secret, and listen on another address, for more.")
 	case c.Secret == "":
 		notes = append(notes, "whoever reaches this machine may connect, join and publish: there is no secret. See `wireroom config init`.")
 	case c.Anonymous:
 		notes = append(notes, "clients without a token are let in, as anonymous users (anonymous: true).")
+	}
+	if c.Secret != "" && !stated {
+		notes = append(notes, "rooms are for those whose token grants them: neither access nor a rule says who may do what.")
 	}
 	for _, origin := range c.Origins {
 		if origin == "*" {

@@ -13,6 +13,7 @@ import (
 func serverOptions(c *config.Config, logger *slog.Logger) wireroom.Options {
 	o := wireroom.Options{
 		Rules:           c.RoomRules(),
+		Access:          wireroom.Access(c.Access),
 		Anonymous:       c.Anonymous,
 		Paths:           c.Paths,
 		Origins:         c.Origins,

@@ -14,8 +14,11 @@ import (
 func TestEverySettingReachesTheServer(t *testing.T) {
 	logger := slog.New(slog.DiscardHandler)
 	c := config.Config{
-		Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compression: true,
-		PingInterval: 7 * time.Second, Secret: secret, Rules: []config.Rule{{Pattern: "a"}},
+		Access: "signed-in", Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compression: true,
+		PingInterval: 7 * time.Second, Secret: secret, Rules: []config.Rule{{
+			Pattern: "a", Allow: config.Allow{Join: "1", Publish: "2", Presence: "3", History: "4"},
+			Content: config.Content{MaxBytes: 1, MaxCharacters: 2, MaxTextBytes: 3},
+		}},
 		Limits: config.Limits{
 			MaxMessage: 1, MaxRooms: 2, PublishRate: 3, PublishBurst: 4, JoinRate: 5, JoinBurst: 6, AuthTimeout: 7,
 			MaxParts: 8, ByteRate: 9, ByteBurst: 10, PendingBytes: 11, AuthAttempts: 12, Refusals: 13, BlockTime: 14, Connections: 15,
@@ -27,9 +30,12 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 		TrustedProxies: []string{"10.0.0.1"}, ForwardedHeader: "Forwarded",
 	}
 	want := wireroom.Options{
-		Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compress: true,
+		Access: "signed-in", Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compress: true,
 		PingInterval: 7 * time.Second, Secret: []byte(secret), Auth: auth.HMAC([]byte(secret)), Logger: logger,
-		Rules: []wireroom.Rule{{Pattern: "a", NoPresence: true}},
+		Rules: []wireroom.Rule{{
+			Pattern: "a", NoPresence: true, Allow: wireroom.Allow{Join: "1", Publish: "2", Presence: "3", History: "4"},
+			Content: wireroom.Content{MaxBytes: 1, MaxCharacters: 2, MaxTextBytes: 3},
+		}},
 		Limits: wireroom.Limits{
 			MaxMessage: 1, Rooms: 2, PublishRate: 3, PublishBurst: 4, JoinRate: 5, JoinBurst: 6, AuthTimeout: 7,
 			MaxParts: 8, ByteRate: 9, ByteBurst: 10, PendingBytes: 11, AuthAttempts: 12, Refusals: 13, BlockTime: 14, Connections: 15,

@@ -206,7 +206,7 @@ func TestReadsTheFileInItsFolder(t *testing.T) {
 }
 
 func TestLetsInWhoHasAToken(t *testing.T) {
-	c := command(t, []string{"WIREROOM_SECRET=" + secret}, "serve", "--listen", "127.0.0.1:0")
+	c := command(t, []string{"WIREROOM_SECRET=" + secret, "WIREROOM_ACCESS=signed-in"}, "serve", "--listen", "127.0.0.1:0")
 	url := start(t, c).url()
 	got := run(t, "pub", "a", "b", "--server", url)
 	if got.status != exitRefused || !strings.Contains(got.err, "The server wants a token") {

@@ -85,16 +85,11 @@ func parseAccess(text Access) (access, error) {
 			a.roles = append(a.roles, role)
 			continue
 		}
-		known := false
-		for _, v := range vocabulary {
-			if v.text == word {
-				a.words |= v.word
-				known = true
-			}
+		i := slices.Index(Words(), word)
+		if i < 0 || i >= len(vocabulary) {
+			return access{}, fmt.Errorf("%q is none of %s", word, strings.Join(Words(), ", "))
 		}
-		if !known {
-			return access{}, fmt.Errorf("%q is none of %s", word, Words())
-		}
+		a.words |= vocabulary[i].word
 	}
 	if a.words&wordNobody != 0 && (a.words != wordNobody || a.roles != nil) {
 		return access{}, fmt.Errorf("nobody, and somebody besides")
@@ -102,13 +97,25 @@ func parseAccess(text Access) (access, error) {
 	return a, nil
 }
 
+// Check reports what is no Access.
+func (a Access) Check() error {
+	_, err := parseAccess(a)
+	return err
+}
+
 // Words returns the words of an Access, as one would list them.
-func Words() string {
+func Words() []string {
 	texts := make([]string, 0, len(vocabulary)+1)
 	for _, v := range vocabulary {
 		texts = append(texts, v.text)
 	}
-	return strings.Join(append(texts, rolePrefix+"NAME"), ", ")
+	return append(texts, rolePrefix+"NAME")
+}
+
+// IsWord reports whether text is a word of an Access.
+func IsWord(text string) bool {
+	_, err := parseAccess(Access(text))
+	return err == nil
 }
 
 // permits is a compiled Allow: one access for each verb, by its bit.

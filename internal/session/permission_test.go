@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/wireroom/wireroom/auth"
@@ -79,8 +80,8 @@ func TestMembersOnlyPublishWhileTheyAreMembers(t *testing.T) {
 
 func TestAFreshTokenMayAllowLess(t *testing.T) {
 	node := newNode(t, Options{Tokens: people}, closedRoom, rule.Rule{Pattern: "hall", History: rule.Default.History})
-	left := 0
-	node.Hooks.Leave = func(*Session, string) { left++ }
+	var left atomic.Int32
+	node.Hooks.Leave = func(*Session, string) { left.Add(1) }
 	p, other := connect(t, node, Credentials{Token: "guest"}), connect(t, node, Credentials{Token: "admin"})
 	p.send(`{"type":"join","room":"team/a"}`)
 	p.send(`{"type":"join","room":"hall"}`)
@@ -93,8 +94,8 @@ func TestAFreshTokenMayAllowLess(t *testing.T) {
 	}
 	p.expect(`{"type":"publish","room":"team/a","data":1,"id":2}`, `{"type":"error","id":2,"of":"publish","code":"forbidden",…`)
 	p.expect(`{"type":"join","room":"team/a","id":3}`, `{"type":"error","id":3,"of":"join","code":"forbidden",…`)
-	if !p.session.In("hall") || left != 1 {
-		t.Errorf("out of %d rooms, one of them the hall: %v", left, !p.session.In("hall"))
+	if !p.session.In("hall") || left.Load() != 1 {
+		t.Errorf("out of %d rooms, one of them the hall: %v", left.Load(), !p.session.In("hall"))
 	}
 	p.expect(`{"type":"auth","token":"guest","id":4}`, `{"type":"ok","id":4,"of":"auth","user":"guest"}`)
 	p.expect(`{"type":"join","room":"team/a","id":5}`, `{"type":"ok","id":5,"of":"join",…`)

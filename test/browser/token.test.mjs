@@ -13,7 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), "wireroom-secret-"));
 writeFileSync(join(folder, "secret"), SECRET);
 after(() => rmSync(folder, { recursive: true }));
 
-const set = stage(["--secret-file", join(folder, "secret")]);
+const set = stage(["--access", "signed-in", "--secret-file", join(folder, "secret")]);
 
 function token(claims, secret = SECRET) {
   const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");

@@ -30,7 +30,7 @@ export async function freePort(): Promise<number> {
 /** Starts a server and resolves when it takes connections. */
 export async function startServer(options: { args?: string[]; port?: number; secret?: boolean } = {}): Promise<Server> {
   const port = options.port ?? (await freePort());
-  const child = spawn(inject("wireroom"), ["serve", "--listen", `127.0.0.1:${port}`, ...(options.args ?? [])], {
+  const child = spawn(inject("wireroom"), ["serve", "--listen", `127.0.0.1:${port}`, "--access=anyone", ...(options.args ?? [])], {
     env: { ...process.env, ...(options.secret ? { WIREROOM_SECRET: secret } : {}) },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -35,6 +35,7 @@ func (l *Loaded) check(found Problems) Problems {
 	report("paths", checkPaths(c.Paths))
 	report("origins", checkGate(gate.Settings{Origins: c.Origins}))
 	report("trusted_proxies", checkGate(gate.Settings{Proxies: c.TrustedProxies}))
+	report("access", checkAccess(c.Access))
 	report("secret", l.checkSecret())
 	report("ping_interval", checkPositive(c.PingInterval))
 	report("drain_timeout", checkNotNegative(float64(c.DrainTimeout)))

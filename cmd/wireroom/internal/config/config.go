@@ -29,6 +29,8 @@ type Config struct {
 	TrustedProxies  []string `group:"Who may connect" placeholder:"ADDRESS" help:"Addresses and networks (10.0.0.0/8) of the proxies in front of this server. Where a client comes from, and whether it uses TLS, is taken from what they say; limits by address need it."`
 	ForwardedHeader string   `default:"X-Forwarded-For" enum:"X-Forwarded-For,Forwarded,X-Real-IP" group:"Who may connect" placeholder:"HEADER" help:"Header in which those proxies name the client: X-Forwarded-For, Forwarded or X-Real-IP. The proxies must set it, or add to it; no other is read."`
 
+	Access string `group:"Who may do what" placeholder:"WORDS" help:"Who may do anything in rooms whose rule does not say who: words, with commas between them, of which one is enough: anyone, signed-in (with a token), role:NAME, grant (what the token grants), nobody. Left out, it is grant; but anyone while there is neither a secret nor a rule that says who may do what."`
+
 	Limits   Limits `embed:"" prefix:"limits-" group:"Limits" help:"What clients may do. 0 is no limit."`
 	NoLimits bool   `default:"false" group:"Limits" help:"Switch every limit off. For measuring only: any client can then use up the server."`
 
@@ -98,7 +100,24 @@ type Rule struct {
 	History       History       `help:"What a room keeps. A message leaves when any bound is passed, the oldest first."`
 	Delivery      string        `default:"every" enum:"every,latest" help:"What a member gets that fell far behind: every message, or the latest one of each event only."`
 	Presence      bool          `default:"true" help:"Tell members who is there, if they ask."`
+	Allow         Allow         `help:"Who may do what, each in words as of access above, and besides: members (of the room), owner (of an inbox). What is left out is as access says. Of an inbox, whose name begins with @, nobody but its owner may do anything save publish."`
+	Content       Content       `help:"What clients may publish. What is beyond it gets invalid_data."`
 	FlushInterval time.Duration `default:"0s" help:"Gather messages for so long (at most 1s) before they are delivered; 0s delivers at once."`
+}
+
+// Allow is who may do what in a room.
+type Allow struct {
+	Join     string `help:"Become a member."`
+	Publish  string `help:"Publish. Left out, anyone may publish to inboxes."`
+	Presence string `help:"See who is there."`
+	History  string `help:"Read what was published before. Coming back to where one was is joining."`
+}
+
+// Content is what clients may publish in a room.
+type Content struct {
+	MaxBytes      Size `default:"0" help:"Size of the data, or of a binary payload; 0 is as much as limits.max_message allows."`
+	MaxCharacters int  `default:"0" help:"Length of the text, which is data that is a string, or the member text of data that is an object; 0 is no bound."`
+	MaxTextBytes  Size `default:"0" help:"Size of the text in UTF-8; 0 is no bound."`
 }
 
 // History is what a room keeps.

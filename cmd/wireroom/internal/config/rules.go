@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -18,6 +19,13 @@ func (c *Config) RoomRules() []rule.Rule {
 			History:       engine.Retention{Messages: r.History.Messages, Bytes: int64(r.History.Bytes), Age: r.History.Age},
 			NoPresence:    !r.Presence,
 			FlushInterval: r.FlushInterval,
+			Allow: rule.Allow{
+				Join: rule.Access(r.Allow.Join), Publish: rule.Access(r.Allow.Publish),
+				Presence: rule.Access(r.Allow.Presence), History: rule.Access(r.Allow.History),
+			},
+			Content: rule.Content{
+				MaxBytes: int(r.Content.MaxBytes), MaxCharacters: r.Content.MaxCharacters, MaxTextBytes: int(r.Content.MaxTextBytes),
+			},
 		}
 		if r.Delivery == "latest" {
 			rules[i].Delivery = rule.Latest
@@ -26,10 +34,22 @@ func (c *Config) RoomRules() []rule.Rule {
 	return rules
 }
 
-// checkRules reports the first rule that is wrong, by itself or behind those before it.
+// checkRules reports what is wrong with the rules: each word of who may do what; then the first rule that is wrong by
+// itself or behind those before it.
 func (l *Loaded) checkRules(found Problems) Problems {
 	if slices.ContainsFunc(found, func(p Problem) bool { return strings.HasPrefix(p.Key, "rules") }) {
 		return nil
+	}
+	var problems Problems
+	for i := range l.Config.Rules {
+		for _, f := range leavesOf(reflect.ValueOf(&l.Config.Rules[i].Allow).Elem(), fmt.Sprintf("rules[%d].allow", i+1)) {
+			if err := checkAccess(f.value.String()); err != nil {
+				problems = append(problems, l.wrong(f.key, err.Error()))
+			}
+		}
+	}
+	if problems != nil {
+		return problems
 	}
 	all := l.Config.RoomRules()
 	for i := range all {
@@ -38,4 +58,22 @@ func (l *Loaded) checkRules(found Problems) Problems {
 		}
 	}
 	return nil
+}
+
+// checkAccess reports words that do not say who may do something, with the word that may be meant.
+func checkAccess(text string) error {
+	if text == "" {
+		return nil
+	}
+	for word := range strings.SplitSeq(text, ",") {
+		word = strings.TrimSpace(word)
+		if rule.IsWord(word) {
+			continue
+		}
+		if near := nearest(strings.ToLower(word), rule.Words()); near != "" {
+			return fmt.Errorf("%q says not who, did you mean %q?", word, near)
+		}
+		return fmt.Errorf("%q says not who: there are %s", word, strings.Join(rule.Words(), ", "))
+	}
+	return rule.Access(text).Check()
 }
