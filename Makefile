@@ -3,17 +3,22 @@
 #   make run     start a server on http://127.0.0.1:8080   (ARGS="--listen :9000" for its flags)
 #   make test    everything that CI runs
 #   make lint    what a reader would find, found by a program
-#   make bench   measure, and compare with the time before   (PACKAGES=./protocol BENCH=Parse COUNT=10)
+#   make bench   measure beside the least a server can do, and beside others   (ONLY=rooms REPEAT=5 SECONDS=10)
+#   make bench-growth    measure how the cost grows, and draw it               (the same)
+#   make bench-compare   micro-benchmarks, compared with the last commit       (PACKAGES=./protocol BENCH=Parse COUNT=10)
 #   make fmt     format the source
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench fmt
+.PHONY: help run test lint bench bench-growth bench-compare bench-tools fmt
 
 ARGS ?=
-PACKAGES ?= ./...
+PACKAGES ?= ./protocol ./internal/wire/ws ./internal/conn ./internal/hub ./engine/memory
 BENCH ?= .
+ONLY ?=
+REPEAT ?= 3
+SECONDS ?= 6
 COUNT ?= 6
 
 tool := go tool -modfile=tools/go.mod
@@ -22,6 +27,7 @@ pages := $(patsubst %/package.json,%,$(wildcard test/browser/package.json client
 # Folders whose npm modules the Go tests need.
 outside := test/outside
 binary := $(CURDIR)/.cache/wireroom
+measured = -only '$(ONLY)' -repeat $(REPEAT) -seconds $(SECONDS)
 say = @printf '\n== %s\n'
 
 help:
@@ -58,12 +64,21 @@ lint:
 	@go mod tidy -diff
 	$(say) 'nothing found'
 
-bench:
+bench: bench-tools
+	@.cache/bars -what bars $(measured)
+
+bench-growth: bench-tools
+	@.cache/bars -what growth $(measured)
+
+bench-tools:
+	@test/setup/need.sh node npm
+	@test/setup/modules.sh bench/peers
 	@mkdir -p .cache
-	@if [[ -f .cache/bench.txt ]]; then mv .cache/bench.txt .cache/bench-before.txt; fi
-	@go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PACKAGES) | tee .cache/bench.txt
-	$(say) 'in short; before and after, if it ran before'
-	@$(tool) benchstat $$(ls .cache/bench-before.txt 2>/dev/null || true) .cache/bench.txt
+	@go build -o .cache/ ./cmd/wireroom ./bench/bare ./bench/echo ./bench/embed ./bench/bars
+
+# The last commit is measured in a copy of its own, in turns with what is here, so that both have the same machine.
+bench-compare:
+	@bench/compare.sh '$(BENCH)' $(COUNT) $(PACKAGES)
 
 fmt:
 	@git ls-files --cached --others --exclude-standard -- '*.go' ':!*/testdata/*' | xargs $(tool) gofumpt -w

@@ -39,6 +39,7 @@ type benchLoad struct {
 	Publishers  int           `placeholder:"N" help:"Members of each room that publish, in turn. Left out, all."`
 	Replies     bool          `help:"Ask for the reply to each publish, and time it."`
 	Presence    bool          `help:"Join with presence."`
+	Compress    bool          `help:"Ask for compression (permessage-deflate); the server must offer it."`
 	Stalled     float64       `placeholder:"SHARE" help:"Share of the readers that stop, for slow. Left out, 0.1."`
 	Stay        time.Duration `placeholder:"DURATION" help:"How long clients stay, for chat and churn. Left out, 10s."`
 	Prefix      string        `placeholder:"NAME" help:"What the names of rooms begin with. Left out, something new."`
@@ -93,7 +94,7 @@ func (c *benchCommand) options(token string) bench.Options {
 		PID: c.PID, Processes: c.Processes, Sources: c.Source,
 		Connections: c.Load.Connections, Rooms: c.Load.Rooms, Prefix: c.Load.Prefix, Payload: c.Load.Size,
 		Rate: c.Load.Rate, Window: c.Load.Window, Publishers: c.Load.Publishers, Replies: c.Load.Replies,
-		Presence: c.Load.Presence, Stalled: c.Load.Stalled, Stay: c.Load.Stay,
+		Presence: c.Load.Presence, Compress: c.Load.Compress, Stalled: c.Load.Stalled, Stay: c.Load.Stay,
 		Ramp: c.Times.Ramp, Warmup: c.Times.Warmup, Duration: c.Times.Duration, Settle: c.Times.Settle,
 	}
 }

@@ -35,8 +35,10 @@ type link struct {
 	rest    []byte // of a line that is not complete; Server-Sent Events
 	bye     string // why the server says that it ends
 	closing bool   // this side ends it
-	chunked bool   // the body comes in chunks; Server-Sent Events
-	chunk   chunk
+	// What was agreed on:
+	deflated bool
+	chunked  bool // the body comes in chunks; Server-Sent Events
+	chunk    chunk
 }
 
 // Received implements conn.Handler.

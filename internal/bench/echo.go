@@ -1,7 +1,5 @@
 package bench
 
-import "bytes"
-
 // echo sends payloads that a server sends back as they are.
 type echo struct {
 	sockets
@@ -9,7 +7,7 @@ type echo struct {
 }
 
 func newEcho(w *worker) *echo {
-	e := &echo{pad: bytes.Repeat([]byte{'.'}, w.options.Payload-headerLen)}
+	e := &echo{pad: padding(w.options.Payload - headerLen)}
 	e.init(w, e.receiveMessage)
 	return e
 }

@@ -18,7 +18,7 @@ type native struct {
 func newNative(w *worker) *native {
 	n := &native{}
 	n.init(w, n.receiveMessage)
-	n.pad = append(bytes.Repeat([]byte{'.'}, w.options.Payload-MinPayload), `"}`...)
+	n.pad = append(padding(w.options.Payload-MinPayload), `"}`...)
 	return n
 }
 

@@ -23,6 +23,7 @@ type Options struct {
 	Publishers  int     // members of each room that publish, in turn; 0: all
 	Replies     bool    // ask for the reply to each publish
 	Presence    bool    // join with presence
+	Compress    bool    // ask for permessage-deflate
 	Ramp        float64 // connections a second; 0: as fast as they come
 	Stay        time.Duration
 	Stalled     float64 // share of the clients that stop reading for a while

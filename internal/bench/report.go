@@ -50,6 +50,7 @@ type Setup struct {
 	Publishers  int      `json:"publishers,omitempty"`
 	Replies     bool     `json:"replies,omitempty"`
 	Presence    bool     `json:"presence,omitempty"`
+	Compress    bool     `json:"compress,omitempty"`
 	Processes   int      `json:"processes"`
 	Warmup      float64  `json:"warmup_seconds"`
 	Duration    float64  `json:"duration_seconds"`

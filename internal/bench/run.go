@@ -309,7 +309,7 @@ func (t *test) report(m measurement) *Report {
 		Started: t.started.Truncate(time.Second), Machine: machine(), Series: t.series,
 		Options: Setup{
 			Scenario: o.Scenario, Servers: o.Servers, Speak: o.Speak, Connections: o.Connections, Rooms: o.Rooms, Payload: o.Payload,
-			Rate: o.Rate, Window: o.Window, Publishers: o.Publishers, Replies: o.Replies, Presence: o.Presence,
+			Rate: o.Rate, Window: o.Window, Publishers: o.Publishers, Replies: o.Replies, Presence: o.Presence, Compress: o.Compress,
 			Processes: o.Processes, Warmup: o.Warmup.Seconds(), Duration: o.Duration.Seconds(),
 		},
 		Latency: make(map[string]Distribution),

@@ -19,7 +19,7 @@ type socketIO struct {
 func newSocketIO(w *worker) *socketIO {
 	s := &socketIO{}
 	s.init(w, s.receiveMessage)
-	s.pad = append(bytes.Repeat([]byte{'.'}, w.options.Payload-MinPayload), `"}]`...)
+	s.pad = append(padding(w.options.Payload-MinPayload), `"}]`...)
 	return s
 }
 

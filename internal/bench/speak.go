@@ -3,8 +3,10 @@ package bench
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 
 	"github.com/wireroom/wireroom/internal/wire/ws"
 )
@@ -59,29 +61,48 @@ func newDialect(w *worker) dialect {
 // sockets is what the dialects over WebSocket share.
 type sockets struct {
 	worker  *worker
-	config  ws.Config
+	config  [2]ws.Config // without and with compression
 	scratch []byte
 	message func(l *link, payload []byte) // takes a message
 }
 
 func (s *sockets) init(w *worker, message func(l *link, payload []byte)) {
 	s.worker, s.message = w, message
-	s.config = ws.Config{Client: true, MaxMessage: 16 << 20}
+	plain := ws.Config{Client: true, MaxMessage: 16 << 20}
+	s.config = [2]ws.Config{plain, plain}
+	s.config[1].Deflate = true
+}
+
+// handshake returns this side's half with a key.
+func (s *sockets) handshake(key string) *ws.Request {
+	q := &ws.Request{Key: key}
+	if s.worker.options.Compress {
+		q.Deflate = &ws.DeflatePolicy{}
+	}
+	return q
 }
 
 func (s *sockets) ask(*client) *http.Request {
 	request := &http.Request{Method: http.MethodGet, Header: make(http.Header)}
-	(&ws.Request{Key: ws.NewKey()}).AddTo(request.Header)
+	s.handshake(ws.NewKey()).AddTo(request.Header)
 	return request
 }
 
-func (s *sockets) check(_ *link, request *http.Request, answer *http.Response) error {
-	_, err := (&ws.Request{Key: request.Header.Get("Sec-Websocket-Key")}).Check(answer)
+func (s *sockets) check(l *link, request *http.Request, answer *http.Response) error {
+	agreed, err := s.handshake(request.Header.Get("Sec-Websocket-Key")).Check(answer)
+	if err == nil && s.worker.options.Compress && agreed.Deflate == nil {
+		return errors.New("the server does not compress")
+	}
+	l.deflated = err == nil && agreed.Deflate != nil
 	return err
 }
 
 func (s *sockets) receive(l *link, p []byte) int {
-	n, err := s.config.Decode(&l.decoder, p, frames{s, l})
+	config := &s.config[0]
+	if l.deflated {
+		config = &s.config[1]
+	}
+	n, err := config.Decode(&l.decoder, p, frames{s, l})
 	if err != nil {
 		l.bye = err.Error()
 		l.socket.Abort(err)
@@ -100,6 +121,18 @@ func (s *sockets) close(context.Context) error { return nil }
 func (s *sockets) send(l *link, payload []byte) {
 	o := &s.worker.out
 	o.bytes = ws.AppendMasked(o.begin(s.worker, l), ws.Text, newKey(), payload)
+}
+
+// padding returns n bytes of text that looks like what people send, and compresses like it; the same every time.
+func padding(n int) []byte {
+	words := strings.Fields("the of and to in is you that it he was for on are as with his they at be this have from or one had by " +
+		"room message hello thanks meeting tomorrow price update temperature 21.5 1042 user joined status online typing")
+	random := rand.New(rand.NewPCG(1, 2))
+	text := make([]byte, 0, n+16)
+	for len(text) < n {
+		text = append(append(text, words[random.IntN(len(words))]...), ' ')
+	}
+	return text[:n]
 }
 
 // newKey returns a key for a frame. Those of Go's global source cannot be guessed.

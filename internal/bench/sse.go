@@ -39,7 +39,7 @@ type posting struct {
 
 func newSSE(w *worker) *sse {
 	s := &sse{worker: w, queue: make(chan posting, 1<<16)}
-	s.pad = strings.Repeat(".", w.options.Payload-MinPayload) + `"}`
+	s.pad = string(padding(w.options.Payload-MinPayload)) + `"}`
 	s.http = &http.Client{Timeout: dialTimeout, Transport: &http.Transport{
 		MaxIdleConnsPerHost: senders,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: w.options.Insecure},

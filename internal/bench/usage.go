@@ -65,3 +65,6 @@ func machine() (m Machine) {
 	}
 	return m
 }
+
+// Resident returns how much memory of its own a process has, in bytes; 0 where that cannot be known.
+func Resident(pid int) int64 { return usageOf(pid).Memory }

@@ -1,0 +1,219 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/wireroom/wireroom/internal/bench"
+	"github.com/wireroom/wireroom/internal/bench/chart"
+)
+
+// What is between these lines of the document is written by this program.
+const (
+	beginMark = "<!-- measured: %s -->"
+	endMark   = "<!-- end: %s -->"
+)
+
+// writeDoc writes tables and charts of the figures that there are into the document.
+func (o *options) writeDoc() error {
+	text, err := os.ReadFile(o.doc)
+	if err != nil {
+		return err
+	}
+	doc := string(text)
+	var f figures
+	switch err := readJSON(o.file("bars"), &f); {
+	case err == nil:
+		if doc, err = replace(doc, "bars", f.table()); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	var g growth
+	switch err := readJSON(o.file("growth"), &g); {
+	case err == nil:
+		if doc, err = o.growthDoc(doc, &g); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return os.WriteFile(o.doc, []byte(doc), 0o644)
+}
+
+// replace replaces what is between the marks of a name.
+func replace(doc, name, with string) (string, error) {
+	begin, end := fmt.Sprintf(beginMark, name), fmt.Sprintf(endMark, name)
+	head, rest, ok := strings.Cut(doc, begin)
+	_, tail, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		return "", fmt.Errorf("the document has no %s ... %s", begin, end)
+	}
+	return head + begin + "\n\n" + strings.TrimSpace(with) + "\n\n" + end + tail, nil
+}
+
+// text is a document that grows.
+type text struct{ strings.Builder }
+
+func (t *text) line(format string, values ...any) { fmt.Fprintf(t, format+"\n", values...) }
+
+func machineText(m *bench.Machine) string {
+	return fmt.Sprintf("%s, %d cores, %s %s, %s", m.CPU, m.Cores, m.OS, m.Kernel, m.Go)
+}
+
+// table returns the tables of the bars.
+func (f *figures) table() string {
+	t := &text{}
+	t.line("Measured on %s at commit `%s`: %s. Medians of %d runs; the load average before the runs was %s.\n",
+		f.When.Format("2006-01-02 15:04 UTC"), f.Commit, machineText(&f.Machine), f.Repeat, f.loads())
+	t.line("| what | ratio | bar | aim | holds |")
+	t.line("|---|---|---|---|---|")
+	if i := f.Idle; i != nil {
+		t.line("| idle joined connection, %d in one process | %.0f bytes | 1,000 bytes | 476 | %s |", i.Connections, i.Live, holds(i.Live, 1000))
+	}
+	for _, r := range f.Rows {
+		bar, verdict := "reported", ""
+		if r.Bar > 0 {
+			bar, verdict = fmt.Sprintf("%.2f", r.Bar), holds(r.Ratio, r.Bar)
+		}
+		t.line("| %s, %s to %s | %.2f | %s | %s | %s |", r.Name, r.Order[0], r.Against, r.Ratio, bar, optional(r.Aim), verdict)
+		if r.LatencyBar > 0 {
+			t.line("| the same, 99th percentile of the latency | %.2f | %.2f | | %s |", r.LatencyRatio, r.LatencyBar, holds(r.LatencyRatio, r.LatencyBar))
+		}
+	}
+	t.line("\nThe figures behind the ratios, each the median of its runs:\n")
+	t.line("| what | server | CPU a delivery, µs | deliveries a second | p50, ms | p99, ms | faults |")
+	t.line("|---|---|---|---|---|---|---|")
+	for _, r := range f.Rows {
+		for _, name := range r.Order {
+			runs := r.Runs[name]
+			faults := int64(0)
+			for _, n := range runs {
+				faults += n.Faults
+			}
+			t.line("| %s | %s | %.2f | %s | %.2f | %.2f | %d |", r.Name, name,
+				median(values(runs, func(n run) float64 { return n.CPU })),
+				thousands(median(values(runs, func(n run) float64 { return n.Delivered }))),
+				median(values(runs, func(n run) float64 { return n.P50 })),
+				median(values(runs, func(n run) float64 { return n.P99 })), faults)
+		}
+	}
+	if i := f.Idle; i != nil {
+		t.line("\nMemory of an idle connection that has joined a room, %d of them: %.0f bytes live after a collection, %.0f resident.", i.Connections, i.Live, i.Resident)
+		t.line("The collector had %.2f %% of the CPU until then. Resident, garbage included, with the others:", 100*i.Collecting)
+		for _, name := range []string{nameBare, nameWS, nameSocketIO} {
+			if v, ok := i.Others[name]; ok {
+				t.line("%s %.0f bytes;", name, v)
+			}
+		}
+	}
+	return t.String()
+}
+
+// loads returns the smallest and the largest load average before the runs.
+func (f *figures) loads() string {
+	least, most := -1.0, 0.0
+	for _, r := range f.Rows {
+		for _, runs := range r.Runs {
+			for _, n := range runs {
+				if least < 0 || n.Load < least {
+					least = n.Load
+				}
+				most = max(most, n.Load)
+			}
+		}
+	}
+	return fmt.Sprintf("%.1f to %.1f", max(least, 0), most)
+}
+
+func holds(value, bar float64) string {
+	if value <= bar {
+		return "yes"
+	}
+	return fmt.Sprintf("**no**, by %.0f %%", 100*(value/bar-1))
+}
+
+func optional(v float64) string {
+	if v == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+func values(runs []run, value func(run) float64) []float64 {
+	var all []float64
+	for _, n := range runs {
+		all = append(all, value(n))
+	}
+	return all
+}
+
+// thousands writes a number with commas.
+func thousands(v float64) string {
+	s := fmt.Sprintf("%.0f", v)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// growthDoc writes the charts of how the cost grows, and the document's part about them.
+func (o *options) growthDoc(doc string, g *growth) (string, error) {
+	t := &text{}
+	t.line("Measured on %s at commit `%s`: %s. Medians of %d runs.\n", g.When.Format("2006-01-02 15:04 UTC"), g.Commit, machineText(&g.Machine), g.Repeat)
+	for _, q := range grows() {
+		c := chart.Chart{Title: "CPU of a delivery", X: q.chart, Y: "microseconds", LogX: true, LogY: true}
+		for _, k := range g.Curves {
+			if k.Chart != q.chart {
+				continue
+			}
+			l := chart.Line{Name: k.Contestant, Dashed: k.Contestant == nameBare}
+			for _, s := range k.Steps {
+				l.Points = append(l.Points, chart.Point{X: s.X, Y: median(values(s.Runs, func(n run) float64 { return n.CPU }))})
+			}
+			c.Lines = append(c.Lines, l)
+		}
+		if len(c.Lines) == 0 {
+			continue
+		}
+		file := "growth-" + strings.ReplaceAll(q.chart, " ", "-") + ".svg"
+		folder := filepath.Join(filepath.Dir(o.doc), "images")
+		if err := os.WriteFile(filepath.Join(folder, file), []byte(c.SVG()), 0o644); err != nil {
+			return "", err
+		}
+		t.line("![CPU of a delivery by %s](images/%s)\n", q.chart, file)
+		t.line("By %s.\n", q.unit)
+		g.steps(t, q.chart)
+	}
+	return replace(doc, "growth", t.String())
+}
+
+// steps writes the points of a chart as a table.
+func (g *growth) steps(t *text, name string) {
+	var curves []curve
+	head, rule := "| "+name+" |", "|---|"
+	for _, k := range g.Curves {
+		if k.Chart == name {
+			curves = append(curves, k)
+			head += " " + k.Contestant + ", µs |"
+			rule += "---|"
+		}
+	}
+	t.line("%s", head)
+	t.line("%s", rule)
+	for i, s := range curves[0].Steps {
+		line := "| " + thousands(s.X) + " |"
+		for _, k := range curves {
+			line += fmt.Sprintf(" %.2f |", median(values(k.Steps[i].Runs, func(n run) float64 { return n.CPU })))
+		}
+		t.line("%s", line)
+	}
+	t.line("")
+}
