@@ -28,6 +28,7 @@ func layers() []archtest.Layer {
 		// The tests of a whole node under faults; the proxy stands alone, for every suite.
 		{Packages: []string{"test/faultproxy/cmd"}, Imports: []string{"test/faultproxy"}},
 		{Packages: []string{"test/faultproxy"}},
+		{Packages: []string{"test/redistest"}},
 
 		// The server to embed: wiring of all that is below.
 		{Packages: []string{"wireroomtest"}, Imports: []string{".", "client", "protocol"}},

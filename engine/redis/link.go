@@ -1,0 +1,212 @@
+package redis
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+const (
+	maxOrders = 256                    // subscriptions asked for at once
+	retryLink = 200 * time.Millisecond // before a server is tried again
+)
+
+// link is the connection over which one server feeds this node. It is made anew whenever it breaks, with all of its
+// subscriptions, and the feed is told then.
+type link struct {
+	engine  *Engine
+	address string // of the server in a cluster; otherwise empty
+	wake    chan struct{}
+
+	mu     sync.Mutex
+	orders []order
+}
+
+// order asks for a room to be subscribed, or not any more: whether it is wanted is the feeder's to say.
+type order struct {
+	room string
+	done chan<- error // nil, or room for one
+}
+
+// ask queues an order.
+func (l *link) ask(o order) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.orders = append(l.orders, o)
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the orders to be carried out next.
+func (l *link) take() []order {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := min(len(l.orders), maxOrders)
+	batch := make([]order, n)
+	copy(batch, l.orders)
+	clear(l.orders[:n])
+	if l.orders = l.orders[n:]; len(l.orders) == 0 {
+		l.orders = nil
+	}
+	return batch
+}
+
+// run keeps the link until ctx ends.
+func (l *link) run(ctx context.Context) {
+	for again := false; ctx.Err() == nil; again = true {
+		err := l.serve(ctx, again)
+		if ctx.Err() != nil {
+			return
+		}
+		l.engine.options.Logger.Warn("the feed of a server broke", "server", l.address, "error", err)
+		wait(ctx, retryLink)
+	}
+}
+
+// wait waits, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// serve makes a connection, subscribes what is wanted, and carries out orders until it breaks. again tells that there
+// was one before.
+func (l *link) serve(ctx context.Context, again bool) error {
+	e := l.engine
+	node, err := e.links.node(l.address)
+	if err != nil {
+		return err
+	}
+	client, release := node.Dedicate()
+	defer release()
+	broken := client.SetPubSubHooks(rueidis.PubSubHooks{
+		OnMessage: e.feeder.push,
+		OnSubscription: func(s rueidis.PubSubSubscription) {
+			switch s.Kind {
+			case "subscribe", "ssubscribe":
+				e.feeder.confirm(s.Channel)
+			case "sunsubscribe": // perhaps unasked for: the room has another server now
+				e.links.moved(s.Channel)
+			}
+		},
+	})
+	f := &feedConn{link: l, client: client, rooms: make(map[string]bool)}
+	defer client.Close()
+	if err := f.subscribeAll(ctx); err != nil {
+		return err
+	}
+	if again {
+		e.feeder.interrupted()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case err := <-broken:
+			return err
+		case <-l.wake:
+		}
+		for batch := l.take(); len(batch) > 0; batch = l.take() {
+			if err := f.carryOut(ctx, batch); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// feedConn is one connection of a link.
+type feedConn struct {
+	link   *link
+	client rueidis.DedicatedClient
+	rooms  map[string]bool // what it is subscribed to
+}
+
+// subscribeAll subscribes what is wanted of this server, as after a break.
+func (f *feedConn) subscribeAll(ctx context.Context) error {
+	e := f.link.engine
+	var orders []order
+	for _, room := range e.feeder.wanted() {
+		if e.links.of(room) == f.link {
+			orders = append(orders, order{room: room})
+		}
+	}
+	for len(orders) > 0 {
+		n := min(len(orders), maxOrders)
+		if err := f.carryOut(ctx, orders[:n]); err != nil {
+			return err
+		}
+		orders = orders[n:]
+	}
+	return nil
+}
+
+// carryOut carries out orders, the last one of a room deciding. With an error the connection is of no use any more; the
+// orders are then asked for again.
+func (f *feedConn) carryOut(ctx context.Context, orders []order) error {
+	e := f.link.engine
+	var more, less []string
+	confirm := make(map[string]bool, len(orders)) // whether somebody waits, by room
+	for _, o := range orders {
+		confirm[o.room] = confirm[o.room] || o.done != nil
+	}
+	for room, waits := range confirm {
+		switch wanted := e.feeder.wants(room) && e.links.of(room) == f.link; {
+		case wanted && (waits || !f.rooms[room]):
+			more = append(more, room)
+		case !wanted && f.rooms[room]:
+			less = append(less, room)
+		}
+	}
+	failed, err := f.change(ctx, more, less)
+	for _, o := range orders {
+		switch {
+		case err != nil:
+			if o.done != nil {
+				f.link.ask(o) // for the next connection
+			}
+		case o.done != nil:
+			o.done <- failed[o.room]
+		}
+	}
+	return err
+}
+
+// change subscribes and unsubscribes rooms. It returns which could not be, and an error if the connection is of no use
+// any more.
+func (f *feedConn) change(ctx context.Context, more, less []string) (map[string]error, error) {
+	e := f.link.engine
+	ctx, cancel := e.bounded(ctx)
+	defer cancel()
+	failed := make(map[string]error)
+	if len(less) > 0 {
+		for i, r := range f.client.DoMulti(ctx, e.links.commands(f.client, less, false)...) {
+			if err := r.NonRedisError(); err != nil {
+				return nil, err
+			}
+			delete(f.rooms, less[i])
+		}
+	}
+	if len(more) == 0 {
+		return failed, nil
+	}
+	for i, r := range f.client.DoMulti(ctx, e.links.commands(f.client, more, true)...) {
+		if err := r.NonRedisError(); err != nil {
+			return nil, err
+		}
+		if err := r.Error(); err != nil {
+			failed[more[i]] = err
+			e.links.moved(e.names.channel(more[i]))
+			continue
+		}
+		f.rooms[more[i]] = true
+	}
+	return failed, nil
+}

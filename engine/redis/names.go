@@ -1,0 +1,42 @@
+package redis
+
+import (
+	"strconv"
+	"strings"
+)
+
+// names makes the names of keys and channels. All of a room are on one server of a cluster: the room is their hash tag
+// (Redis cluster specification, hash tags), which no room's name can end.
+type names struct{ prefix string }
+
+func (n names) room(room string) string { return n.prefix + "{" + room + "}" }
+
+// kept returns the keys of what is kept of a room: meta, stream, newest per event and their order.
+func (n names) kept(room string) []string {
+	of := n.room(room)
+	return append(make([]string, 0, 5), of+":meta", of+":log", of+":latest", of+":order")
+}
+
+// key returns the key of an owner's idempotency key in a room.
+func (n names) key(room, owner, key string) string {
+	return n.room(room) + ":key:" + strconv.Itoa(len(owner)) + ":" + owner + ":" + key
+}
+
+func (n names) producer(room, producer string) string { return n.room(room) + ":producer:" + producer }
+
+// channel returns the channel that a room's messages are published on.
+func (n names) channel(room string) string { return n.room(room) }
+
+// roomOf returns the room of a channel.
+func (n names) roomOf(channel string) (room string, ok bool) {
+	room, ok = strings.CutPrefix(channel, n.prefix+"{")
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(room, "}")
+}
+
+// records returns the keys of the records, which are on one server of a cluster.
+func (n names) records() []string {
+	return []string{n.prefix + "{$records}", n.prefix + "{$records}:expiry"}
+}

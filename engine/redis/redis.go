@@ -1,0 +1,206 @@
+// Package redis is the engine that many nodes share: rooms are kept by a Redis server (7.0 or later), by what Sentinel
+// takes for one, or by a cluster, and every node is fed by its publish and subscribe.
+//
+// A publish is one script (script/publish.lua), which looks a duplicate up, gives the message its position, keeps it and
+// publishes it in one step. What a node has to store goes through a few lanes (lane.go), each of which sends what came
+// meanwhile in one pipeline; a room always takes the same one, so that order stays. What is published comes back over a
+// link to each server (link.go) and is handed to the hub by one goroutine (feeder.go).
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wireroom/wireroom/engine"
+)
+
+// The values where Options has none.
+const (
+	DefaultPrefix  = "wireroom:"
+	DefaultTimeout = 3 * time.Second
+)
+
+const (
+	lanes = 8 // with one pipeline under way each
+
+	// refreshEvery is how often the servers are asked who is in charge, beside being told.
+	refreshEvery = 5 * time.Second
+)
+
+// Options are the settings of an Engine.
+type Options struct {
+	// URL names the server: redis://user:password@host:6379/0, or rediss:// for TLS. With ?addr=host:port, again and
+	// again, it names more of them: the nodes of a cluster, which is recognised as one; or, with
+	// ?master_set=name besides, Sentinels. Required.
+	URL string
+	// Prefix begins every key and every channel. Servers of the same name share their rooms. Default: DefaultPrefix.
+	Prefix string
+	// Timeout is how long a publish or a read may take before it fails. Default: DefaultTimeout.
+	Timeout time.Duration
+	// TLS replaces what rediss:// has, for a certificate of the client's own or another authority; nil keeps it.
+	TLS *tls.Config
+	// Logger gets what goes on with the servers. Required.
+	Logger *slog.Logger
+}
+
+// Engine is the engine on Redis. Create it with New.
+type Engine struct {
+	options Options
+	client  rueidis.Client
+	cluster bool
+	scripts scripts
+	names   names
+	seed    maphash.Seed
+	lanes   [lanes]lane
+	quota   quota
+	feeder  feeder
+	links   links
+	lasting atomic.Bool // the server keeps what it is given
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	work    sync.WaitGroup
+
+	mu     sync.Mutex
+	calls  int // under way
+	closed bool
+	idle   chan struct{} // closed when it is closed and no call is under way
+}
+
+// New returns an engine that is not open yet.
+func New(o Options) *Engine {
+	if o.Prefix == "" {
+		o.Prefix = DefaultPrefix
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	e := &Engine{
+		options: o, names: names{prefix: o.Prefix}, scripts: newScripts(), seed: maphash.MakeSeed(),
+		idle: make(chan struct{}),
+	}
+	e.quota.init(engine.MaxUserKeys, engine.MaxKeys, engine.KeyWindow)
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	return e
+}
+
+// Open implements engine.Engine. It fails when the server cannot be reached.
+func (e *Engine) Open(ctx context.Context, feed engine.Feed) error {
+	if err := e.connect(); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	if err := e.scripts.load(ctx, e.client); err != nil {
+		e.client.Close()
+		return fmt.Errorf("redis: load the scripts: %w", err)
+	}
+	e.look(ctx)
+	e.feeder.init(e, feed)
+	e.links.init(e)
+	e.work.Go(e.feeder.run)
+	for i := range e.lanes {
+		e.lanes[i].init(e)
+		e.work.Go(e.lanes[i].run)
+	}
+	return nil
+}
+
+// connect makes the client.
+func (e *Engine) connect() error {
+	o, err := rueidis.ParseURL(e.options.URL)
+	if err != nil {
+		return errors.New("the URL cannot be read: want redis://user:password@host:6379/0") // it has a password
+	}
+	if e.options.TLS != nil {
+		o.TLSConfig = e.options.TLS
+	}
+	if o.ClientName == "" {
+		o.ClientName = "wireroom"
+	}
+	o.DisableCache = true
+	o.AlwaysPipelining = true // a call that ends early leaves the connection whole
+	o.ConnWriteTimeout = e.options.Timeout
+	o.Dialer.Timeout = e.options.Timeout
+	o.Sentinel.TopologyRefreshInterval = refreshEvery
+	o.ClusterOption.ShardsRefreshInterval = refreshEvery
+	if o.Sentinel.MasterSet != "" {
+		o.Sentinel.Dialer, o.Sentinel.TLSConfig = o.Dialer, o.TLSConfig
+	}
+	e.client, err = rueidis.NewClient(o)
+	if err != nil {
+		return err
+	}
+	e.cluster = e.client.Mode() == rueidis.ClientModeCluster
+	return nil
+}
+
+// begin counts a call that end ends; it returns engine.ErrClosed once the engine is closed.
+func (e *Engine) begin() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return engine.ErrClosed
+	}
+	e.calls++
+	return nil
+}
+
+func (e *Engine) end() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.calls--; e.calls == 0 && e.closed {
+		close(e.idle)
+	}
+}
+
+// Close implements engine.Engine.
+func (e *Engine) Close(ctx context.Context) error {
+	e.mu.Lock()
+	first := !e.closed
+	e.closed = true
+	if first && e.calls == 0 {
+		close(e.idle)
+	}
+	e.mu.Unlock()
+	select {
+	case <-e.idle:
+	case <-ctx.Done():
+		return fmt.Errorf("redis: close: %w", context.Cause(ctx))
+	}
+	if !first || e.client == nil {
+		return nil
+	}
+	e.cancel(engine.ErrClosed)
+	ended := make(chan struct{})
+	go func() {
+		e.work.Wait()
+		e.client.Close()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("redis: close: %w", context.Cause(ctx))
+	}
+}
+
+// Durability implements the trait engine.Durability: memory, when the server keeps nothing on disk.
+func (e *Engine) Durability() string {
+	if e.lasting.Load() {
+		return "engine"
+	}
+	return "memory"
+}
+
+// bounded returns a context for one request to the server.
+func (e *Engine) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, e.options.Timeout, engine.ErrUnavailable)
+}

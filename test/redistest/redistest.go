@@ -1,0 +1,238 @@
+// Package redistest starts real Redis servers for tests: one, with replicas and Sentinels, or a cluster.
+package redistest
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long a server may take to answer for the first time.
+const patience = 20 * time.Second
+
+// Server is a redis-server that ends with its test.
+type Server struct {
+	Address string // host:port on loopback
+
+	t         testing.TB
+	binary    string
+	arguments []string
+	output    syncBuffer
+	command   *exec.Cmd
+	exited    chan struct{}
+}
+
+// Start starts a server on a port of its own that keeps nothing on disk unless arguments, settings such as
+// "--appendonly yes" in words, say so.
+func Start(t testing.TB, arguments ...string) *Server {
+	t.Helper()
+	s := &Server{t: t, Address: freeAddress(t), binary: find(t, "redis-server")}
+	_, port, _ := net.SplitHostPort(s.Address)
+	s.arguments = append([]string{
+		"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
+		"--protected-mode", "no", "--loglevel", "notice",
+	}, arguments...)
+	s.Restart()
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// Restart starts the server again after Kill or Stop, at the same address, with the same files.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.command = exec.Command(s.binary, s.arguments...)
+	s.command.Stdout, s.command.Stderr = &s.output, &s.output
+	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.command.Start(); err != nil {
+		s.t.Fatalf("start redis-server: %v", err)
+	}
+	exited, command := make(chan struct{}), s.command
+	s.exited = exited
+	go func() {
+		_ = command.Wait() // how it ended is in its output
+		close(exited)
+	}()
+	s.await()
+}
+
+// await returns when the server answers.
+func (s *Server) await() {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		select {
+		case <-s.exited:
+			s.t.Fatalf("redis-server ended:\n%s", s.output.String())
+		default:
+		}
+		if reply, err := s.Do("PING"); err == nil && strings.HasPrefix(reply, "+PONG") {
+			return
+		}
+	}
+	s.t.Fatalf("redis-server does not answer:\n%s", s.output.String())
+}
+
+// Do sends one command and returns the reply as it came, at most 64 KiB of it.
+func (s *Server) Do(words ...string) (string, error) {
+	c, err := net.DialTimeout("tcp", s.Address, time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience)) // it fails with the connection
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "*%d\r\n", len(words))
+	for _, w := range words {
+		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(w), w)
+	}
+	if _, err := c.Write(b.Bytes()); err != nil {
+		return "", err
+	}
+	reply := make([]byte, 64<<10)
+	n, err := c.Read(reply)
+	return string(reply[:n]), err
+}
+
+// Must is Do for a command that has to succeed.
+func (s *Server) Must(words ...string) string {
+	s.t.Helper()
+	reply, err := s.Do(words...)
+	if err != nil || strings.HasPrefix(reply, "-") {
+		s.t.Fatalf("%q at %s: %s%v", words, s.Address, reply, err)
+	}
+	return reply
+}
+
+// Signal sends the server a signal, as SIGSTOP.
+func (s *Server) Signal(signal os.Signal) {
+	s.t.Helper()
+	if err := s.command.Process.Signal(signal); err != nil {
+		s.t.Fatalf("signal redis-server: %v", err)
+	}
+}
+
+// Kill ends the server as a crash does.
+func (s *Server) Kill() {
+	_ = s.command.Process.Kill() // it may have ended
+	<-s.exited
+}
+
+// URL is what the engine takes, for the server's database 0.
+func (s *Server) URL() string { return "redis://" + s.Address + "/0" }
+
+// Output is what the server has printed.
+func (s *Server) Output() string { return s.output.String() }
+
+// Cluster starts a cluster of n servers, each with a part of the slots, and returns when all agree on it.
+func Cluster(t testing.TB, n int) []*Server {
+	t.Helper()
+	servers := make([]*Server, n)
+	words := []string{"--cluster", "create"}
+	for i := range servers {
+		servers[i] = Start(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "2000")
+		words = append(words, servers[i].Address)
+	}
+	words = append(words, "--cluster-yes")
+	if out, err := exec.Command(find(t, "redis-cli"), words...).CombinedOutput(); err != nil {
+		t.Fatalf("create a cluster: %v\n%s", err, out)
+	}
+	for _, s := range servers {
+		for deadline := time.Now().Add(patience); !strings.Contains(s.Must("CLUSTER", "INFO"), "cluster_state:ok"); {
+			if time.Now().After(deadline) {
+				t.Fatalf("the cluster is not whole:\n%s", s.Must("CLUSTER", "INFO"))
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	return servers
+}
+
+// Sentinel starts a Sentinel that watches a primary under the name "wireroom" and needs nobody else's word.
+func Sentinel(t testing.TB, primary *Server) *Server {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(primary.Address)
+	s := &Server{t: t, Address: freeAddress(t), binary: find(t, "redis-server")}
+	_, own, _ := net.SplitHostPort(s.Address)
+	file := filepath.Join(t.TempDir(), "sentinel.conf")
+	text := fmt.Sprintf("bind 127.0.0.1\nport %s\nsentinel monitor wireroom %s %s 1\n"+
+		"sentinel down-after-milliseconds wireroom 1000\nsentinel failover-timeout wireroom 5000\n", own, host, port)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.arguments = []string{file, "--sentinel"}
+	s.Restart()
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// find returns where a program is, or fails saying how to get it.
+func find(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%s is needed for this test: on Debian, apt-get install redis-server", name)
+	}
+	return path
+}
+
+// freeAddress returns an address on loopback that nobody listens on, with room for a cluster's second port.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		if port < 55_000 {
+			if second, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+10_000)); err == nil {
+				_ = second.Close()
+				return l.Addr().String()
+			}
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
+// syncBuffer gathers what a process prints.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+// String returns what was gathered.
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// Await asks a server until its answer contains a text.
+func Await(t testing.TB, s *Server, text string, words ...string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		reply, err := s.Do(words...)
+		if err == nil && strings.Contains(reply, text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%q at %s never says %q: %s%v", words, s.Address, text, reply, err)
+		}
+	}
+}
