@@ -102,7 +102,7 @@ func (g *Gate) Admit(r *http.Request, kind Kind) (*Pass, *Refusal) {
 		return nil, refusal
 	}
 	pass := &Pass{Address: from.address, Secure: from.secure, Seat: seat}
-	if refusal := g.examine(r, from, p, pass); refusal != nil {
+	if refusal := g.examine(r, kind, from, pass); refusal != nil {
 		pass.Seat.Release(refusal.blame())
 		return nil, refusal
 	}
@@ -110,7 +110,8 @@ func (g *Gate) Admit(r *http.Request, kind Kind) (*Pass, *Refusal) {
 }
 
 // examine fills pass with who sends a request, or says why that may not be.
-func (g *Gate) examine(r *http.Request, from source, p *Policy, pass *Pass) *Refusal {
+func (g *Gate) examine(r *http.Request, kind Kind, from source, pass *Pass) *Refusal {
+	p := g.policy.Load()
 	if !p.origins.allow(r, from) {
 		return g.refuseOrigin()
 	}
@@ -127,7 +128,7 @@ func (g *Gate) examine(r *http.Request, from source, p *Policy, pass *Pass) *Ref
 		refusal.Late = late
 		return refusal
 	}
-	if pass.Identity == nil || !pass.Seat.counted {
+	if pass.Identity == nil || kind == Request {
 		return nil
 	}
 	if failure := g.node.MayConnect(pass.Identity.User); failure != nil {

@@ -86,8 +86,8 @@ func TestConnectionsAreCountedUntilTheyAreReleased(t *testing.T) {
 		}
 		seats = append(seats, pass.Seat)
 	}
-	if n := g.metrics.Value(metrics.Connections); n != 2 {
-		t.Errorf("%d connections, want that which stays and the poll", n)
+	if n := g.metrics.Value(metrics.Connections); n != 3 {
+		t.Errorf("%d connections, want those that stay and the request under way", n)
 	}
 	for i := range seats {
 		seats[i].Release(0)

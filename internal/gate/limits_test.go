@@ -53,11 +53,6 @@ func TestAnAddressHasSoManyConnections(t *testing.T) {
 	if _, refusal := g.Admit(request("http://chat.example/poll", "192.0.2.1:4"), Poll); refusal == nil {
 		t.Error("a poll has a place of its own")
 	}
-	short, refusal := g.Admit(request("http://chat.example/send", "192.0.2.1:4"), Request)
-	if refusal != nil {
-		t.Fatalf("a request that is answered at once needs a place: %v", refusal.Err)
-	}
-	short.Seat.Release(0)
 	if _, refusal := enter(g, "192.0.2.2:1"); refusal != nil {
 		t.Errorf("another address: %v", refusal.Err)
 	}

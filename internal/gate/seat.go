@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"encoding/binary"
 	"net/http"
 	"net/netip"
 	"time"
@@ -14,13 +15,13 @@ import (
 // Limits bound what a Gate lets in; 0 is no limit. Those of an address do not hold for the machine itself (loopback,
 // Unix sockets), where proxies are that nobody told of, and programs under test.
 type Limits struct {
-	Connections int // at once
+	Connections int // at once, and requests under way
 	Address     AddressLimits
 }
 
 // AddressLimits bound what comes from one address; of IPv6 from one network of 64 bits, which is what one customer has.
 type AddressLimits struct {
-	Connections int        // at once
+	Connections int        // at once, and requests under way
 	Connects    limit.Rate // connections begun
 	Requests    limit.Rate // polls, and requests that are answered at once
 	Failures    limit.Rate // attempts to authenticate that fail
@@ -30,56 +31,55 @@ type AddressLimits struct {
 // maxIdleAddresses is how many addresses are remembered that have no connection and are still being limited.
 const maxIdleAddresses = 1 << 16
 
-// addressKey is what an address is counted by.
-type addressKey [16]byte
+// addressKey is what an address is counted by: the upper half of one of IPv6; one of IPv4 behind bits that no address of
+// IPv6 in use begins with.
+type addressKey uint64
 
 // keyOf returns what an address is counted by, and false for one that is not.
 func keyOf(address netip.Addr) (addressKey, bool) {
 	if !address.IsValid() || address.IsLoopback() {
-		return addressKey{}, false
+		return 0, false
 	}
-	key := address.As16()
-	if address.Is6() {
-		clear(key[8:])
+	if address.Is4() {
+		four := address.As4()
+		return addressKey(0xFFFF<<32 | uint64(binary.BigEndian.Uint32(four[:]))), true
 	}
-	return key, true
+	sixteen := address.As16()
+	return addressKey(binary.BigEndian.Uint64(sixteen[:])), true
 }
 
-// Seat is the place of one connection among those that are counted; the zero value is none. It is kept by value, and
-// released once.
+// Seat is the place of one connection or request among those that are counted; the zero value is none. It is kept by
+// value, and released once.
 type Seat struct {
 	gate    *Gate
-	account *limit.Entry[addressKey] // of the address; nil for none
-	counted bool                     // among the connections
+	account *limit.Entry // of the address; nil for none
+	key     addressKey
 }
 
 // seat takes a place for a request from an address, or says why there is none.
 func (g *Gate) seat(address netip.Addr, kind Kind, l *Limits) (Seat, *Refusal) {
 	s := Seat{gate: g}
+	g.metrics.Add(metrics.Connections, 1)
+	n := g.connections.Add(1)
 	if key, ok := keyOf(address); ok {
 		account, uses := g.addresses.Hold(key)
-		s.account = account
+		s.account, s.key = account, key
 		if refusal := g.mayEnter(account, uses, kind, &l.Address); refusal != nil {
 			s.Release(0)
 			return Seat{}, refusal
 		}
 	}
-	if kind == Request {
-		return s, nil
-	}
-	s.counted = true
-	g.metrics.Add(metrics.Connections, 1)
-	if n := g.connections.Add(1); l.Connections > 0 && n > int64(l.Connections) {
+	if l.Connections > 0 && n > int64(l.Connections) {
 		s.Release(0)
 		return Seat{}, g.refuse(metrics.RefusedConnections, http.StatusServiceUnavailable, session.ErrPlaces())
 	}
 	return s, nil
 }
 
-// mayEnter checks an address's account, of which uses are connections.
-func (g *Gate) mayEnter(a *limit.Entry[addressKey], uses int, kind Kind, l *AddressLimits) *Refusal {
+// mayEnter checks an address's account, of which uses are connections and requests under way.
+func (g *Gate) mayEnter(a *limit.Entry, uses int, kind Kind, l *AddressLimits) *Refusal {
 	now := g.clock()
-	if wait := a.Blocked(now); wait > 0 {
+	if wait := a.Blocked(now, session.Offences()); wait > 0 {
 		return g.limited(metrics.RefusedBlockedAddress, wait, "blocked for some time")
 	}
 	if kind == Connection {
@@ -89,18 +89,18 @@ func (g *Gate) mayEnter(a *limit.Entry[addressKey], uses int, kind Kind, l *Addr
 	} else if wait := a.Messages.Take(now, 1, l.Requests); wait > 0 {
 		return g.limited(metrics.RefusedAddressRequests, wait, "too many requests")
 	}
-	if kind != Request && l.Connections > 0 && uses > l.Connections {
+	if l.Connections > 0 && uses > l.Connections {
 		return g.refuse(metrics.RefusedAddressConnections, http.StatusTooManyRequests, session.ErrPlaces())
 	}
 	return nil
 }
 
-// mayTry refuses whoever has presented too many bad tokens.
+// mayTry refuses whoever has presented too many bad tokens: they are the volume of an address's account.
 func (s *Seat) mayTry(l *AddressLimits) *Refusal {
 	if s.account == nil {
 		return nil
 	}
-	if wait := s.account.Failures.Wait(s.gate.clock(), 1, l.Failures); wait > 0 {
+	if wait := s.account.Volume.Wait(s.gate.clock(), 1, l.Failures); wait > 0 {
 		return s.gate.limited(metrics.RefusedAddressFailures, wait, "too many attempts to authenticate")
 	}
 	return nil
@@ -114,23 +114,21 @@ func (s *Seat) Release(code protocol.CloseCode) {
 		return
 	}
 	s.gate = nil
-	if s.counted {
-		g.connections.Add(-1)
-		g.metrics.Add(metrics.Connections, -1)
-	}
+	g.connections.Add(-1)
+	g.metrics.Add(metrics.Connections, -1)
 	if s.account == nil {
 		return
 	}
 	now, l := g.clock(), &g.policy.Load().limits.Address
 	switch code {
 	case protocol.CloseUnauthorized:
-		s.account.Failures.Take(now, 1, l.Failures)
+		s.account.Volume.Take(now, 1, l.Failures)
 	case protocol.CloseRateLimited:
 		if s.account.Offend(now, session.Offences(), l.Block) {
 			g.metrics.Add(metrics.BlockedAddresses, 1)
 		}
 	}
-	g.addresses.Release(s.account, now)
+	g.addresses.Release(s.key, s.account, now)
 	s.account = nil
 }
 

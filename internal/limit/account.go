@@ -2,7 +2,6 @@ package limit
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -11,35 +10,30 @@ import (
 type Account struct {
 	Connects Bucket // connections begun
 	Messages Bucket
-	Bytes    Bucket
-	Failures Bucket // attempts to authenticate that failed
-	Offences Bucket // connections that had to be closed for what they did
-	blocked  atomic.Int64
+	Volume   Bucket // whatever else there is much of: the owner says what
+	offences Bucket // connections that had to be closed for what they did; overfull while the party is blocked
 }
 
 // Offend takes note of an offence; when there are more than r allows, the party is blocked for some time. It reports
 // whether that was so. A time of 0 blocks nobody.
 func (a *Account) Offend(now int64, r Rate, block time.Duration) bool {
-	if block <= 0 || a.Offences.Take(now, 1, r) == 0 {
+	if block <= 0 || a.offences.Take(now, 1, r) == 0 {
 		return false
 	}
-	a.blocked.Store(now + int64(block))
+	_, burst := r.spans(1)
+	a.offences.recovered.Store(now + burst + int64(block))
 	return true
 }
 
-// Blocked returns for how long the party is blocked yet, 0 if it is not.
-func (a *Account) Blocked(now int64) time.Duration {
-	return time.Duration(max(0, a.blocked.Load()-now))
+// Blocked returns for how long the party is blocked yet, 0 if it is not. r is the rate that Offend was given.
+func (a *Account) Blocked(now int64, r Rate) time.Duration {
+	_, burst := r.spans(1)
+	return time.Duration(max(0, a.offences.recovered.Load()-burst-now))
 }
 
 // clear reports whether nothing would be lost with a.
 func (a *Account) clear(now int64) bool {
-	for _, b := range []*Bucket{&a.Connects, &a.Messages, &a.Bytes, &a.Failures, &a.Offences} {
-		if !b.Full(now) {
-			return false
-		}
-	}
-	return a.Blocked(now) == 0
+	return a.Connects.Full(now) && a.Messages.Full(now) && a.Volume.Full(now) && a.offences.Full(now)
 }
 
 // Table has the accounts of parties by key. An account is there while somebody holds it, and after that as long as it
@@ -49,28 +43,34 @@ type Table[K comparable] struct {
 	Idle int // how many accounts are kept that nobody holds
 
 	mu      sync.Mutex
-	entries map[K]*Entry[K]
-	held    int         // entries that somebody holds
-	waiting []*Entry[K] // released and kept; some were taken again meanwhile
+	entries map[K]*Entry
+	held    int       // entries that somebody holds
+	waiting []idle[K] // released and kept; some were taken again meanwhile
 }
 
-// Entry is an account in a Table. The table's lock guards what is not the account.
-type Entry[K comparable] struct {
+// Entry is an account in a Table, whose lock guards what is not the account. It does not know its key, of which there
+// is a copy in the table and one at whoever holds the entry.
+type Entry struct {
 	Account
-	key    K
 	uses   int32
 	queued bool // it stands in waiting
 }
 
+// idle is an entry that was released.
+type idle[K comparable] struct {
+	key   K
+	entry *Entry
+}
+
 // Hold returns the account of a party, and how many hold it now. Release follows.
-func (t *Table[K]) Hold(key K) (e *Entry[K], uses int) {
+func (t *Table[K]) Hold(key K) (e *Entry, uses int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if e = t.entries[key]; e == nil {
 		if t.entries == nil {
-			t.entries = make(map[K]*Entry[K])
+			t.entries = make(map[K]*Entry)
 		}
-		e = &Entry[K]{key: key}
+		e = new(Entry)
 		t.entries[key] = e
 	}
 	if e.uses++; e.uses == 1 {
@@ -79,8 +79,8 @@ func (t *Table[K]) Hold(key K) (e *Entry[K], uses int) {
 	return e, int(e.uses)
 }
 
-// Release gives up what Hold returned.
-func (t *Table[K]) Release(e *Entry[K], now int64) {
+// Release gives up what Hold returned for key.
+func (t *Table[K]) Release(key K, e *Entry, now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if e.uses--; e.uses > 0 {
@@ -90,10 +90,10 @@ func (t *Table[K]) Release(e *Entry[K], now int64) {
 	switch {
 	case e.queued:
 	case e.clear(now):
-		delete(t.entries, e.key)
+		delete(t.entries, key)
 	default:
 		e.queued = true
-		t.waiting = append(t.waiting, e)
+		t.waiting = append(t.waiting, idle[K]{key, e})
 	}
 	t.tidy(now)
 }
@@ -101,15 +101,15 @@ func (t *Table[K]) Release(e *Entry[K], now int64) {
 // tidy looks at two of those that wait, one more than came. The table is locked.
 func (t *Table[K]) tidy(now int64) {
 	for range min(2, len(t.waiting)) {
-		first := t.waiting[0]
-		if first.uses == 0 && !first.clear(now) && len(t.waiting) <= t.Idle {
+		key, e := t.waiting[0].key, t.waiting[0].entry
+		if e.uses == 0 && !e.clear(now) && len(t.waiting) <= t.Idle {
 			return
 		}
-		t.waiting[0] = nil
+		t.waiting[0] = idle[K]{}
 		t.waiting = t.waiting[1:]
-		first.queued = false
-		if first.uses == 0 {
-			delete(t.entries, first.key)
+		e.queued = false
+		if e.uses == 0 {
+			delete(t.entries, key)
 		}
 	}
 }

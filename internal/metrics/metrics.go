@@ -75,7 +75,7 @@ func refusals(reason string) Definition {
 
 // definitions are indexed by ID.
 var definitions = [count]Definition{
-	Connections:               {Name: "wireroom_connections", Help: "Connections that are open.", Kind: Gauge},
+	Connections:               {Name: "wireroom_connections", Help: "Connections that are open, and requests under way.", Kind: Gauge},
 	BlockedAddresses:          blocks("address"),
 	BlockedUsers:              blocks("user"),
 	ClosedRateLimited:         closes("rate"),

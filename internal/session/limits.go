@@ -86,7 +86,7 @@ func (n *Node) MayConnect(user string) (err *protocol.Error) {
 
 // mayConnect checks a user's account, of which uses are connections.
 func (n *Node) mayConnect(a *limit.Account, uses int, now int64, l *UserLimits) *protocol.Error {
-	switch blocked, wait := a.Blocked(now), a.Connects.Wait(now, 1, l.Connects); {
+	switch blocked, wait := a.Blocked(now, Offences()), a.Connects.Wait(now, 1, l.Connects); {
 	case blocked > 0:
 		n.Metrics.Add(metrics.RefusedBlockedUser, 1)
 		return rateLimited(blocked, "blocked for some time")
@@ -101,11 +101,11 @@ func (n *Node) mayConnect(a *limit.Account, uses int, now int64, l *UserLimits) 
 }
 
 // enter counts a session of a user, and returns the user's account and how many users there are.
-func (n *Node) enter(user string) (*limit.Entry[string], int, *protocol.Error) {
+func (n *Node) enter(user string) (*limit.Entry, int, *protocol.Error) {
 	now, limits := n.clock(), &n.limits.Load().User
 	account, uses := n.users.Hold(user)
 	if err := n.mayConnect(&account.Account, uses, now, limits); err != nil {
-		n.users.Release(account, now)
+		n.users.Release(user, account, now)
 		return nil, 0, err
 	}
 	account.Connects.Take(now, 1, limits.Connects)
@@ -115,9 +115,9 @@ func (n *Node) enter(user string) (*limit.Entry[string], int, *protocol.Error) {
 }
 
 // leave takes back what enter counted.
-func (n *Node) leave(account *limit.Entry[string]) {
+func (n *Node) leave(user string, account *limit.Entry) {
 	n.sessions.Add(-1)
-	n.users.Release(account, n.clock())
+	n.users.Release(user, account, n.clock())
 }
 
 // charge takes what a request costs from the session's limits and its user's, or says after how long it can be had.
@@ -163,7 +163,7 @@ func (s *Session) chargeBytes(now int64, n int, limits *Limits) *protocol.Error 
 	if account == nil {
 		return nil
 	}
-	if wait := account.Bytes.Take(now, n, limits.User.Bytes); wait > 0 {
+	if wait := account.Volume.Take(now, n, limits.User.Bytes); wait > 0 {
 		s.bytes.Give(n, limits.Bytes)
 		s.node.Metrics.Add(metrics.RefusedUserBytes, 1)
 		return rateLimited(wait, "too many bytes of this user")

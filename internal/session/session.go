@@ -41,9 +41,9 @@ const (
 type Session struct {
 	node     *Node
 	outlet   Outlet
-	client   hub.Client                          // changes only before the first join
-	identity *auth.Identity                      // nil for an anonymous user of whom nothing else is known
-	account  atomic.Pointer[limit.Entry[string]] // the user's; nil before the session is open
+	client   hub.Client                  // changes only before the first join
+	identity *auth.Identity              // nil for an anonymous user of whom nothing else is known
+	account  atomic.Pointer[limit.Entry] // the user's; nil before the session is open
 	messages limit.Bucket
 	bytes    limit.Bucket
 	joins    limit.Bucket
@@ -89,11 +89,11 @@ func (s *Session) enter(identity *auth.Identity, token string) {
 	s.mu.Lock()
 	if s.phase == phaseClosed {
 		s.mu.Unlock()
-		s.node.leave(account)
+		s.node.leave(identity.User, account)
 		return
 	}
 	if old := s.account.Swap(account); old != nil {
-		s.node.leave(old)
+		s.node.leave(s.client.User, old)
 	}
 	s.phase = phaseOpen
 	s.follow(identity)
@@ -166,7 +166,7 @@ func (s *Session) Close(e Ended) {
 	s.mu.Lock()
 	opened := s.phase == phaseOpen
 	if opened {
-		s.node.leave(s.account.Load())
+		s.node.leave(s.client.User, s.account.Load())
 	}
 	s.phase = phaseClosed
 	rooms := s.rooms

@@ -86,14 +86,14 @@ func (o *fakeOutlet) take() []string {
 // peer is a session with its outlet.
 type peer struct {
 	fakeOutlet
-	t       *testing.T
+	t       testing.TB
 	node    *Node
 	session Session
 	parser  protocol.Parser
 	welcome protocol.Welcome
 }
 
-func newNode(t *testing.T, o Options, rules ...rule.Rule) *Node {
+func newNode(t testing.TB, o Options, rules ...rule.Rule) *Node {
 	t.Helper()
 	set, err := rule.NewSet(rules, "")
 	if err != nil {
@@ -121,7 +121,7 @@ func newNode(t *testing.T, o Options, rules ...rule.Rule) *Node {
 }
 
 // connect opens a session of an anonymous user, or of the one whose token is given.
-func connect(t *testing.T, node *Node, c Credentials) *peer {
+func connect(t testing.TB, node *Node, c Credentials) *peer {
 	t.Helper()
 	identity, token, failure := node.Identify(t.Context(), c)
 	if failure != nil {

@@ -1,0 +1,145 @@
+package wireroom_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wireroom/wireroom"
+)
+
+// idleClients names how many clients the other process of TestAnIdleClientCostsLittle has; WIREROOM_IDLE_TEST asks for
+// more than in everyday tests.
+const (
+	idleClients = "WIREROOM_IDLE_CLIENTS"
+	idlePort    = "WIREROOM_IDLE_PORT"
+	idleCount   = "WIREROOM_IDLE_TEST"
+)
+
+// TestAnIdleClientCostsLittle measures the memory of idle clients, each another user from another address, in one room
+// with presence, with every limit on. The clients are in a process of their own.
+func TestAnIdleClientCostsLittle(t *testing.T) {
+	if n := os.Getenv(idleClients); n != "" {
+		beIdle(t, n, os.Getenv(idlePort))
+		return
+	}
+	const bound = 1000
+	n := 2000
+	if text := os.Getenv(idleCount); text != "" {
+		n, _ = strconv.Atoi(text)
+	}
+	server, err := wireroom.New(context.Background(), wireroom.Options{
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewServer(server)
+	defer func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+		front.Close()
+	}()
+	port := front.URL[strings.LastIndexByte(front.URL, ':')+1:]
+	withClients(t, 200, port, func() {}) // what is made once is there
+	before := memoryInUse()
+	withClients(t, n, port, func() {
+		if sessions, _ := server.Counts(); sessions != n {
+			t.Fatalf("%d sessions, want %d", sessions, n)
+		}
+		each := (memoryInUse() - before) / n
+		t.Logf("%d bytes each, of %d idle clients", each, n)
+		if each > bound {
+			t.Errorf("more than %d", bound)
+		}
+	})
+}
+
+// withClients runs f while a process of its own has n idle clients.
+func withClients(t *testing.T, n int, port string, f func()) {
+	t.Helper()
+	command := exec.Command(os.Args[0], "-test.run=^TestAnIdleClientCostsLittle$")
+	command.Env = append(os.Environ(), fmt.Sprintf("%s=%d", idleClients, n), idlePort+"="+port)
+	command.Stderr = os.Stderr
+	stop, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = stop.Close() // they go
+		if err := command.Wait(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "there\n" {
+		t.Fatalf("the clients say %q, %v", line, err)
+	}
+	f()
+}
+
+// beIdle has n clients connect and join until standard input ends.
+func beIdle(t *testing.T, n, port string) {
+	count, _ := strconv.Atoi(n)
+	at, _ := strconv.Atoi(port)
+	for i := range count {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Connect(fd, &unix.SockaddrInet4{Port: at, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+			t.Fatal(err)
+		}
+		say(t, fd, []byte(fmt.Sprintf("GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX-Forwarded-For: 10.%d.%d.%d\r\n\r\n",
+			i>>16, i>>8&255, i&255)), `"type":"welcome"`)
+		const join = `{"type":"join","room":"lobby","presence":true,"id":1}`
+		say(t, fd, append([]byte{0x81, 0x80 | byte(len(join)), 0, 0, 0, 0}, join...), `"of":"join"`)
+	}
+	fmt.Println("there")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+// say writes to a socket and reads until there is an answer.
+func say(t *testing.T, fd int, message []byte, want string) {
+	t.Helper()
+	if _, err := unix.Write(fd, message); err != nil {
+		t.Fatal(err)
+	}
+	answer, buffer := []byte(nil), make([]byte, 64<<10)
+	for !bytes.Contains(answer, []byte(want)) {
+		n, err := unix.Read(fd, buffer)
+		if n <= 0 || err != nil {
+			t.Fatalf("after %q: %v", answer, err)
+		}
+		answer = append(answer, buffer[:n]...)
+	}
+}
+
+// memoryInUse is what heap and stacks hold after a collection.
+func memoryInUse() int {
+	runtime.GC()
+	runtime.GC() // pools give up what they hold with the second
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapAlloc + stats.StackInuse)
+}
