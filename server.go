@@ -64,6 +64,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("wireroom: %w", err), s.hub.Close(ctx))
 	}
 	s.node = session.NewNode(s.sessionOptions(), durability(o.Engine))
+	if err := s.node.Start(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("wireroom: %w", err), s.poller.Close(ctx), s.hub.Close(ctx))
+	}
 	s.gate = gate.New(gate.Options{
 		Node: s.node, Logger: o.Logger, Metrics: &s.metrics, Connect: s.onConnect(), Policy: policy,
 	})
@@ -90,6 +93,10 @@ func (s *Server) sessionOptions() session.Options {
 		Hub: s.hub, Logger: o.Logger, Name: o.Node, Tokens: o.Auth,
 		AuthTimeout: o.Limits.AuthTimeout, PingInterval: o.PingInterval, Limits: o.Limits.session(),
 		Metrics: &s.metrics, Hooks: s.sessionHooks(),
+	}
+	options.Records, _ = o.Engine.(engine.Records)
+	if h, ok := o.Engine.(engine.Health); ok {
+		options.Health = h.Health
 	}
 	if o.Auth == nil || o.Anonymous {
 		options.Anonymous = auth.NewAnonymous(o.Secret)

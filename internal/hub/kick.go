@@ -57,14 +57,19 @@ func (h *Hub) Kick(ctx context.Context, room, user, reason string, duration time
 		}
 	}
 	h.kicks.set(room, user, until)
+	h.putOut(room, user, reason, duration)
+	h.Flush()
+	return nil
+}
+
+// putOut ends the memberships of a user in a room.
+func (h *Hub) putOut(room, user, reason string, duration time.Duration) {
 	why := &protocol.Kicked{Room: room, Reason: reason, For: duration.Seconds()}
 	for _, m := range h.membersOf(room, user) {
 		if h.Leave(m, Departure{Now: true}) {
 			m.receiver.Removed(m, why)
 		}
 	}
-	h.Flush()
-	return nil
 }
 
 // membersOf returns the memberships of a user in a room.
@@ -91,11 +96,19 @@ func (h *Hub) loadKicks(ctx context.Context) error {
 		return nil
 	}
 	list, err := records.ListRecords(ctx)
-	for _, record := range list {
-		room, user, found := strings.Cut(record.Key, kickSeparator)
-		if record.Kind == kickRecord && found {
-			h.kicks.set(room, user, record.Expires)
-		}
-	}
+	h.SetKicks(list)
 	return err
+}
+
+// SetKicks takes the kicks among an engine's records that are not known here yet: another node has put them.
+func (h *Hub) SetKicks(list []engine.Record) {
+	for _, r := range list {
+		room, user, found := strings.Cut(r.Key, kickSeparator)
+		if r.Kind != kickRecord || !found || h.kicks.forbidden(room, user) {
+			continue
+		}
+		h.kicks.set(room, user, r.Expires)
+		h.putOut(room, user, r.Value, time.Until(r.Expires))
+	}
+	h.Flush()
 }

@@ -50,6 +50,8 @@ type Options struct {
 	Name      string             // of the node
 	Tokens    auth.Authenticator // nil: only anonymous users
 	Anonymous *auth.Anonymous    // nil: every client must have a token
+	Records   engine.Records     // where it is kept who is kept out; nil: on this node alone
+	Health    func() error       // of the engine; nil: it is never unwell
 	// AuthTimeout is how long a client without a token may take to send one.
 	AuthTimeout  time.Duration
 	PingInterval time.Duration // told to clients
@@ -65,6 +67,7 @@ type Node struct {
 	validates  bool // some rule looks into what is published
 	durability string
 	limits     atomic.Pointer[Limits]
+	bans       bans
 	users      limit.Table[string] // whoever is connected, or was lately
 	sessions   atomic.Int64
 	work       workers
@@ -80,6 +83,17 @@ func NewNode(o Options, durability string) *Node {
 	n.SetLimits(o.Limits)
 	n.ctx, n.cancel = context.WithCancelCause(context.Background())
 	return n
+}
+
+// Start reads who is kept out, and reads it again now and then, until Stop.
+func (n *Node) Start(ctx context.Context) error {
+	if err := n.Reread(ctx); err != nil {
+		return err
+	}
+	if n.Records != nil {
+		n.work.start(n.rereadLoop)
+	}
+	return nil
 }
 
 // Stop ends the context of the work that sessions have under way, and returns when that is done or ctx has ended.
@@ -114,10 +128,21 @@ func (n *Node) Identify(ctx context.Context, c Credentials) (*auth.Identity, str
 	case len(c.Token) > maxTokenLen:
 		n.Metrics.Add(metrics.RefusedTokenLength, 1)
 		return nil, "", fail(protocol.CodeTooLarge, "token", "the token is too long")
-	case c.Token != "":
-		return n.identifyToken(ctx, c)
-	case n.Anonymous == nil:
+	case c.Token == "" && n.Anonymous == nil:
 		return nil, "", nil
+	}
+	if err := n.available(); err != nil {
+		return nil, "", err
+	}
+	if c.Token != "" {
+		identity, token, err := n.identifyToken(ctx, c)
+		if err == nil {
+			err = n.bans.check(identity.User, identity)
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		return identity, token, nil
 	}
 	identity, token, err := n.Anonymous.New(c.Name)
 	if err != nil {

@@ -83,7 +83,7 @@ func (s *Session) handle(r *protocol.Request) {
 	phase := s.phase
 	s.mu.Unlock()
 	switch {
-	case phase == phaseClosed:
+	case phase == phaseClosed || s.banned():
 		return
 	case phase == phaseAuth && r.Kind != protocol.KindAuth && r.Kind != protocol.KindPong:
 		s.fail(r, fail(protocol.CodeUnauthorized, "", "authenticate first"))

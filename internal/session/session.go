@@ -34,15 +34,21 @@ const (
 	phaseClosed
 )
 
+// rights is what the session's user may do, and whether it may be here at all.
+type rights struct {
+	identity *auth.Identity // nil for an anonymous user of whom nothing else is known; Session.mu guards it
+	seen     atomic.Uint32  // the version of the node's bans that the session was checked against
+}
+
 // Session is one client's stay on one connection. It is embedded in the transport's connection; Open begins it.
 //
 // Requests are handled one at a time and in order: on the goroutine that calls Receive, or behind one that had to
 // wait, on a worker. Locks are taken in this order: joining, a room of the hub, mu, then the node's.
 type Session struct {
-	node     *Node
-	outlet   Outlet
-	client   hub.Client                  // changes only before the first join
-	identity *auth.Identity              // nil for an anonymous user of whom nothing else is known
+	node   *Node
+	outlet Outlet
+	client hub.Client // changes only before the first join
+	rights
 	account  atomic.Pointer[limit.Entry] // the user's; nil before the session is open
 	messages limit.Bucket
 	bytes    limit.Bucket
@@ -127,9 +133,13 @@ func (s *Session) welcome(token string, users int) {
 	})
 }
 
-// Tick does what is due: it closes a session that has not authenticated in time, asks for a fresh token before the
-// one it has expires, and closes the session when that has happened. now is in Unix seconds.
+// Tick does what is due, and is called once a second: it closes a session whose user or token is kept out and one that
+// has not authenticated in time, asks for a fresh token before the one it has expires, and closes the session when that
+// has happened. now is in Unix seconds.
 func (s *Session) Tick(now int64) {
+	if s.banned() {
+		return
+	}
 	s.mu.Lock()
 	phase, deadline, left := s.phase, s.deadline, s.deadline-now
 	warn := phase == phaseOpen && deadline != 0 && left <= expiryNotice+leeway && !s.warned
