@@ -61,5 +61,15 @@ func (m *Member) Room() string { return m.room.name }
 
 // wants reports whether the member gets e.
 func (m *Member) wants(e *entry) bool {
-	return (!e.presence || m.presence) && (e.exclude == "" || e.exclude != m.client.ID)
+	return (!e.presence || m.presence) && (e.exclude == "" || !e.excludes(m.client))
+}
+
+// excludes reports whether e is not for a client. Clients may choose their names: one that leaves itself out does so
+// for its own user alone.
+func (e *entry) excludes(c *Client) bool {
+	if e.exclude != c.ID {
+		return false
+	}
+	m, ok := e.push.(*protocol.Message)
+	return !ok || m.From.Client != c.ID || m.From.User == c.User
 }

@@ -105,6 +105,8 @@ func (s *Session) mayEnter() *protocol.Error {
 	switch n := s.node.limits.Load().Rooms; {
 	case s.phase == phaseClosed:
 		return fail(protocol.CodeForbidden, "", "the connection has ended")
+	case s.phase == phaseLent:
+		return fail(protocol.CodeBadRequest, "", "a request without a connection cannot be in a room")
 	case n > 0 && len(s.rooms) >= n:
 		s.node.Metrics.Add(metrics.RefusedRooms, 1)
 		return fail(protocol.CodeRoomLimit, "room", "this connection is in as many rooms as it may be")

@@ -31,6 +31,7 @@ type phase uint8
 const (
 	phaseAuth phase = iota // nothing but auth is accepted
 	phaseOpen
+	phaseLent // open for requests without a connection
 	phaseClosed
 )
 
@@ -72,11 +73,17 @@ type Session struct {
 // NewClient returns a name for a client: 130 random bits.
 func NewClient() string { return rand.Text() }
 
+// SetClient gives the session's client the name that it chose itself; together with its user it names one client. It
+// is called before Open or Lend, which otherwise make one up.
+func (s *Session) SetClient(id string) { s.client.ID = id }
+
 // Open begins the session of who connected, and sends the welcome; without an identity it asks for one. token is what
 // Identify returned. It is called once, before any other method; Start follows.
 func (s *Session) Open(node *Node, outlet Outlet, identity *auth.Identity, token string) {
 	s.node, s.outlet = node, outlet
-	s.client.ID = NewClient()
+	if s.client.ID == "" {
+		s.client.ID = NewClient()
+	}
 	if identity == nil {
 		s.deadline = time.Now().Add(node.AuthTimeout).Unix()
 		outlet.Push(&protocol.AuthRequired{Timeout: node.AuthTimeout.Seconds()})
@@ -175,8 +182,11 @@ type Ended struct {
 func (s *Session) Close(e Ended) {
 	s.mu.Lock()
 	opened := s.phase == phaseOpen
-	if opened {
+	switch s.phase {
+	case phaseOpen:
 		s.node.leave(s.client.User, s.account.Load())
+	case phaseLent:
+		s.node.users.Release(s.client.User, s.account.Load(), s.node.clock())
 	}
 	s.phase = phaseClosed
 	rooms := s.rooms
