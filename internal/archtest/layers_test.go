@@ -48,10 +48,15 @@ func layers() []archtest.Layer {
 			Outside:  library,
 		},
 		{
+			Packages: []string{"internal/transport/sweep", "internal/transport/stateless"},
+			Imports:  []string{"protocol"},
+			Outside:  library,
+		},
+		{
 			Packages: []string{"internal/transport/..."},
 			Imports: []string{
-				"internal/gate", "internal/session", "internal/hub", "internal/conn", "internal/wire/...", "internal/limit",
-				"internal/metrics", "auth", "protocol",
+				"internal/transport/sweep", "internal/transport/stateless", "internal/gate", "internal/session", "internal/hub",
+				"internal/conn", "internal/wire/...", "internal/limit", "internal/metrics", "auth", "protocol",
 			},
 			Outside: library,
 		},

@@ -6,7 +6,7 @@ import "net/http"
 const (
 	corsMethods = "GET, POST"
 	corsHeaders = "Authorization, Content-Type, Last-Event-ID"
-	corsExposed = "Retry-After"
+	corsExposed = "Retry-After, Wireroom-Error"
 	corsMaxAge  = "600"
 )
 

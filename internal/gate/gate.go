@@ -128,8 +128,8 @@ func (g *Gate) examine(r *http.Request, kind Kind, from source, pass *Pass) *Ref
 		refusal.Late = late
 		return refusal
 	}
-	if pass.Identity == nil || kind == Request {
-		return nil
+	if pass.Identity == nil || kind != Connection {
+		return nil // a poll may be of a session that has its place already; where it is not, the session asks
 	}
 	if failure := g.node.MayConnect(pass.Identity.User); failure != nil {
 		return &Refusal{Status: session.Status(failure), Err: failure, Late: late}
