@@ -64,6 +64,10 @@ type Options struct {
 	Dialect Dialect
 	// Paths under which ServeHTTP upgrades to WebSocket. Nil is "/ws". ServeHTTP also answers /healthz and /readyz.
 	Paths []string
+	// SSEPaths, PollPaths and SendPaths are where clients without WebSocket find streams of server-sent events, polls,
+	// and the way to the server of both. Nil is "/sse", "/poll" and "/send", or none where there is a Dialect: whatever
+	// that is, here clients speak the native one. Empty is none.
+	SSEPaths, PollPaths, SendPaths []string
 	// Origins are the values of the Origin header that may connect besides the server's own: "https://example.com",
 	// "https://*.example.com", "http://localhost:*", "null" (what pages without an origin send), or "*" for all.
 	// Requests without the header are no browser's and may connect.
@@ -91,6 +95,9 @@ type Options struct {
 // Defaults and bounds of Options.
 const (
 	DefaultPath         = "/ws"
+	DefaultSSEPath      = "/sse"
+	DefaultPollPath     = "/poll"
+	DefaultSendPath     = "/send"
 	healthPath          = "/healthz"
 	readyPath           = "/readyz"
 	DefaultPingInterval = 25 * time.Second
@@ -109,10 +116,7 @@ func (o Options) withDefaults() (Options, error) {
 	if len(o.Secret) < minSecretLen {
 		return o, fmt.Errorf("Options.Secret: %d bytes, want at least %d", len(o.Secret), minSecretLen)
 	}
-	if o.Paths == nil {
-		o.Paths = []string{DefaultPath}
-	}
-	if err := checkPaths(o.Paths); err != nil {
+	if err := o.setPaths(); err != nil {
 		return o, err
 	}
 	if o.PingInterval == 0 {
@@ -145,17 +149,41 @@ func (o *Options) access() Access {
 	return "anyone"
 }
 
-// checkPaths returns an error for paths that could not be served.
-func checkPaths(paths []string) error {
-	for i, path := range paths {
-		switch {
-		case !strings.HasPrefix(path, "/"):
-			return fmt.Errorf("Options.Paths: %q does not begin with /", path)
-		case strings.ContainsAny(path, "{} "):
-			return fmt.Errorf("Options.Paths: %q is a pattern, want a path", path)
-		case slices.Contains(paths[:i], path) || path == healthPath || path == readyPath:
-			return fmt.Errorf("Options.Paths: %q is served already", path)
+// setPaths sets the paths that were left to their defaults, and returns an error for those that could not be served.
+func (o *Options) setPaths() error {
+	taken := []string{healthPath, readyPath}
+	for _, p := range []struct {
+		field    string
+		paths    *[]string
+		standard string
+	}{
+		{"Paths", &o.Paths, DefaultPath},
+		{"SSEPaths", &o.SSEPaths, DefaultSSEPath},
+		{"PollPaths", &o.PollPaths, DefaultPollPath},
+		{"SendPaths", &o.SendPaths, DefaultSendPath},
+	} {
+		if *p.paths == nil && (o.Dialect == nil || p.paths == &o.Paths) {
+			*p.paths = []string{p.standard}
 		}
+		for _, path := range *p.paths {
+			if err := checkPath(path, taken); err != nil {
+				return fmt.Errorf("Options.%s: %w", p.field, err)
+			}
+			taken = append(taken, path)
+		}
+	}
+	return nil
+}
+
+// checkPath returns an error for a path that could not be served.
+func checkPath(path string, taken []string) error {
+	switch {
+	case !strings.HasPrefix(path, "/"):
+		return fmt.Errorf("%q does not begin with /", path)
+	case strings.ContainsAny(path, "{} "):
+		return fmt.Errorf("%q is a pattern, want a path", path)
+	case slices.Contains(taken, path):
+		return fmt.Errorf("%q is served already", path)
 	}
 	return nil
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/wireroom/wireroom/protocol"
 )
 
-// Server is a node of Wireroom: an http.Handler that upgrades requests to WebSocket and carries rooms over them. Its
-// methods may be called at once.
+// Server is a node of Wireroom: an http.Handler that upgrades requests to WebSocket and carries rooms over them, and
+// over what clients have that cannot use it. Its methods may be called at once.
 type Server struct {
 	options   Options
 	mux       *http.ServeMux
@@ -33,6 +33,7 @@ type Server struct {
 	gate      *gate.Gate
 	metrics   metrics.Set
 	websocket *websocket.Transport
+	others    others
 	draining  atomic.Bool
 	closing   sync.Once
 	closed    error
@@ -74,6 +75,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		Node: s.node, Gate: s.gate, Poller: s.poller, Logger: o.Logger, Metrics: &s.metrics, Dialect: o.Dialect,
 		PingInterval: o.PingInterval, MaxMessage: o.Limits.MaxMessage, MaxParts: o.Limits.MaxParts, Compress: o.Compress,
 	})
+	s.others = s.newOthers()
 	s.route()
 	return s, nil
 }
@@ -183,6 +185,7 @@ func (s *Server) route() {
 	for _, path := range s.options.Paths {
 		s.mux.Handle(path, s.websocket)
 	}
+	s.others.route(s.mux, &s.options)
 	s.mux.HandleFunc("GET "+healthPath, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	s.mux.HandleFunc("GET "+readyPath, func(w http.ResponseWriter, _ *http.Request) {
 		if why := s.notReady(); why != "" {
@@ -220,7 +223,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 // come back elsewhere, spread over the time that ctx leaves, and then the server is closed.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.draining.Store(true)
-	return errors.Join(s.websocket.Drain(ctx), s.Close())
+	websocket := make(chan error, 1)
+	go func() { websocket <- s.websocket.Drain(ctx) }()
+	return errors.Join(s.others.drain(ctx), <-websocket, s.Close())
 }
 
 // Close ends the server at once: its connections, the work that sessions have under way, the engine. The context of
@@ -231,7 +236,7 @@ func (s *Server) Close() error {
 		s.draining.Store(true)
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
-		s.closed = errors.Join(s.websocket.Close(), s.poller.Close(ctx), s.node.Stop(ctx), s.hub.Close(ctx))
+		s.closed = errors.Join(s.websocket.Close(), s.others.close(), s.poller.Close(ctx), s.node.Stop(ctx), s.hub.Close(ctx))
 	})
 	return s.closed
 }

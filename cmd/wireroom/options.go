@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/wireroom/wireroom"
@@ -16,6 +17,9 @@ func serverOptions(c *config.Config, logger *slog.Logger) wireroom.Options {
 		Access:          wireroom.Access(c.Access),
 		Anonymous:       c.Anonymous,
 		Paths:           c.Paths,
+		SSEPaths:        orNoPath(c.StreamPaths),
+		PollPaths:       orNoPath(c.PollPaths),
+		SendPaths:       orNoPath(c.SendPaths),
 		Origins:         c.Origins,
 		TrustedProxies:  c.TrustedProxies,
 		ForwardedHeader: c.ForwardedHeader,
@@ -55,6 +59,11 @@ func serverLimits(l config.Limits) wireroom.Limits {
 			FailureRate: orNone(l.Address.FailureRate), FailureBurst: orNone(l.Address.FailureBurst),
 		},
 	}
+}
+
+// orNoPath returns paths, of which an empty one is none: not nil, which stands for the default.
+func orNoPath(paths []string) []string {
+	return slices.DeleteFunc(append([]string{}, paths...), func(path string) bool { return path == "" })
 }
 
 // orNone returns a limit, with -1 in the place of 0.

@@ -15,6 +15,7 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 	logger := slog.New(slog.DiscardHandler)
 	c := config.Config{
 		Access: "signed-in", Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compression: true,
+		StreamPaths: []string{"/b"}, PollPaths: []string{"/c", "/d"}, SendPaths: []string{""},
 		PingInterval: 7 * time.Second, Secret: secret, Rules: []config.Rule{{
 			Pattern: "a", Allow: config.Allow{Join: "1", Publish: "2", Presence: "3", History: "4"},
 			Content: config.Content{MaxBytes: 1, MaxCharacters: 2, MaxTextBytes: 3},
@@ -31,6 +32,7 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 	}
 	want := wireroom.Options{
 		Access: "signed-in", Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compress: true,
+		SSEPaths: []string{"/b"}, PollPaths: []string{"/c", "/d"}, SendPaths: []string{},
 		PingInterval: 7 * time.Second, Secret: []byte(secret), Auth: auth.HMAC([]byte(secret)), Logger: logger,
 		Rules: []wireroom.Rule{{
 			Pattern: "a", NoPresence: true, Allow: wireroom.Allow{Join: "1", Publish: "2", Presence: "3", History: "4"},

@@ -155,7 +155,8 @@ func routes(c *config.Config, server *wireroom.Server) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	for _, path := range append(slices.Clone(c.Paths), "/healthz", "/readyz") {
+	paths := slices.Concat(c.Paths, orNoPath(c.StreamPaths), orNoPath(c.PollPaths), orNoPath(c.SendPaths))
+	for _, path := range append(paths, "/healthz", "/readyz") {
 		mux.Handle(path, server)
 	}
 	mux.Handle("/", chat)

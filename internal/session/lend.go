@@ -1,6 +1,8 @@
 package session
 
 import (
+	"context"
+
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/internal/hub"
 	"github.com/wireroom/wireroom/protocol"
@@ -28,12 +30,14 @@ func (s *Session) Lend(node *Node, outlet Outlet, identity *auth.Identity) *prot
 	return nil
 }
 
-// Renew makes the session end with another token of its user, which it has presented since.
-func (s *Session) Renew(identity *auth.Identity) {
+// Renew takes the token that the session's user has presented since: what it allows holds from now on, and so does its
+// end. It may wait for an application's hook.
+func (s *Session) Renew(ctx context.Context, identity *auth.Identity) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.phase == phaseOpen && identity.User == s.client.User {
-		s.follow(identity)
+	same := s.phase == phaseOpen && identity.User == s.client.User
+	s.mu.Unlock()
+	if same {
+		s.refresh(ctx, identity)
 	}
 }
 

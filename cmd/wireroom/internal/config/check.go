@@ -33,6 +33,14 @@ func (l *Loaded) check(found Problems) Problems {
 	c := &l.Config
 	report("listen", checkListen(c.Listen))
 	report("paths", checkPaths(c.Paths))
+	taken := slices.Clone(c.Paths)
+	for _, other := range []struct {
+		key   string
+		paths []string
+	}{{"stream_paths", c.StreamPaths}, {"poll_paths", c.PollPaths}, {"send_paths", c.SendPaths}} {
+		report(other.key, checkOtherPaths(other.paths, taken))
+		taken = append(taken, other.paths...)
+	}
 	report("origins", checkGate(gate.Settings{Origins: c.Origins}))
 	report("trusted_proxies", checkGate(gate.Settings{Proxies: c.TrustedProxies}))
 	report("access", checkAccess(c.Access))
@@ -74,6 +82,14 @@ func checkPaths(paths []string) error {
 	if len(paths) == 0 {
 		return fmt.Errorf("there is no path: clients could not connect")
 	}
+	return checkOtherPaths(paths, nil)
+}
+
+// checkOtherPaths reports paths that cannot be served besides those that are taken; an empty one is none.
+func checkOtherPaths(paths, taken []string) error {
+	if len(paths) == 1 && paths[0] == "" && taken != nil {
+		return nil
+	}
 	for i, path := range paths {
 		u, err := url.Parse(path)
 		switch {
@@ -83,7 +99,7 @@ func checkPaths(paths []string) error {
 			return fmt.Errorf("%q is no path of a URL", path)
 		case slices.Contains(reserved, path):
 			return fmt.Errorf("%q has another purpose: take one such as /ws", path)
-		case slices.Contains(paths[:i], path):
+		case slices.Contains(paths[:i], path), slices.Contains(taken, path):
 			return fmt.Errorf("%q is there twice", path)
 		}
 	}

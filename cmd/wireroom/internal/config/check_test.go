@@ -27,6 +27,9 @@ func TestRefusesWhatCannotWork(t *testing.T) {
 		{"paths: ['/%zz']", `"/%zz" is no path of a URL`},
 		{"paths: [/]", `"/" has another purpose`},
 		{"paths: [/healthz]", `"/healthz" has another purpose`},
+		{"stream_paths: [/ws]", `stream_paths at wireroom.yaml:1: "/ws" is there twice`},
+		{"stream_paths: [/a]\npoll_paths: [/a]", `poll_paths at wireroom.yaml:2: "/a" is there twice`},
+		{"send_paths: [send]", `send_paths at wireroom.yaml:1: "send" does not begin with /`},
 		{"paths: [/readyz]", `"/readyz" has another purpose`},
 		{"origins: [example.com]", `origins at wireroom.yaml:1: "example.com" is no origin`},
 		{"origins: ['https://example.com/']", `"https://example.com/" is no origin`},
@@ -70,6 +73,7 @@ func TestAcceptsWhatWorks(t *testing.T) {
 	for _, file := range []string{
 		"listen: ':0'", "listen: '[::1]:80'", "listen: localhost:8080",
 		"paths: [/ws, /chat/socket, /websocket]",
+		"stream_paths: []\npoll_paths: ['']\nsend_paths: [/x, /y]",
 		"origins: ['*', 'null', 'https://example.com', 'http://localhost:3000', 'https://*.example.com:*', 'app://x']",
 		"drain_timeout: 0s",
 		"limits: {publish_rate: 0, publish_burst: 0, join_rate: 0, join_burst: 0, max_message: 0, max_rooms: 0, auth_timeout: 0s, handshake_timeout: 0s}",

@@ -10,12 +10,15 @@ import "time"
 
 // Config is every setting. The flags of a command are the same struct, embedded with kong.
 type Config struct {
-	Listen string   `default:"127.0.0.1:8080" group:"Server" placeholder:"ADDRESS" help:"Address and port to listen on. With :8080 it is every address of the machine."`
-	Node   string   `group:"Server" placeholder:"NAME" help:"Name of this node, in logs and for clients. Left out, it is the host's name."`
-	Paths  []string `default:"/ws" group:"Server" placeholder:"PATH" help:"Paths under which clients connect by WebSocket."`
-	Data   string   `group:"Server" placeholder:"DIR" help:"Directory to keep messages in: they outlive the server, and are acknowledged when they are safe. Made where it is missing. Left out, messages are kept in memory."`
-	Chat   bool     `default:"true" negatable:"" group:"Server" help:"Serve the chat page at /. It connects to /ws, and is left out when that is not among the paths."`
-	TLS    TLS      `embed:"" prefix:"tls-" group:"Server" help:"Serve TLS: https:// and wss://."`
+	Listen      string   `default:"127.0.0.1:8080" group:"Server" placeholder:"ADDRESS" help:"Address and port to listen on. With :8080 it is every address of the machine."`
+	Node        string   `group:"Server" placeholder:"NAME" help:"Name of this node, in logs and for clients. Left out, it is the host's name."`
+	Paths       []string `default:"/ws" group:"Server" placeholder:"PATH" help:"Paths under which clients connect by WebSocket."`
+	StreamPaths []string `default:"/sse" group:"Server" placeholder:"PATH" help:"Paths of streams of server-sent events, for clients that cannot use WebSocket. With an empty one there are none."`
+	PollPaths   []string `default:"/poll" group:"Server" placeholder:"PATH" help:"Paths of long polls, for clients that cannot use streams either. With an empty one there are none."`
+	SendPaths   []string `default:"/send" group:"Server" placeholder:"PATH" help:"Paths to which those clients post what they send. With an empty one there are none."`
+	Data        string   `group:"Server" placeholder:"DIR" help:"Directory to keep messages in: they outlive the server, and are acknowledged when they are safe. Made where it is missing. Left out, messages are kept in memory."`
+	Chat        bool     `default:"true" negatable:"" group:"Server" help:"Serve the chat page at /. It connects to /ws, and is left out when that is not among the paths."`
+	TLS         TLS      `embed:"" prefix:"tls-" group:"Server" help:"Serve TLS: https:// and wss://."`
 
 	PingInterval time.Duration `default:"25s" group:"Server" placeholder:"DURATION" help:"Time between two pings of an open connection. A client that does not answer within 10 s is gone."`
 	DrainTimeout time.Duration `default:"20s" group:"Server" placeholder:"DURATION" help:"How long a server that is told to stop (SIGTERM, SIGINT) may take to send its clients elsewhere."`

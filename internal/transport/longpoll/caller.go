@@ -1,0 +1,259 @@
+package longpoll
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/internal/session"
+	"github.com/wireroom/wireroom/internal/transport/stateless"
+	"github.com/wireroom/wireroom/internal/transport/sweep"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// maxPushed bounds what is kept for the next poll besides what rooms hold, in bytes.
+const maxPushed = 64 << 10
+
+// caller is a client that polls. Its session and its rooms stay for a while between its polls, so that the next one
+// goes on without joining anew; whatever it was given it has to prove to have got by its next cursor. Between polls it
+// is as a connection whose socket is full. It implements session.Outlet.
+//
+// Locks are taken in this order: turn, a room of the hub, mu.
+type caller struct {
+	session   session.Session
+	transport *Transport
+	user      string
+	name      string // that the client gave itself; empty if none
+	place     sweep.Place
+
+	turn sync.Mutex // held while a poll begins, or the caller ends: there is one of them at a time
+	// Guarded by turn:
+	opened   bool
+	presence bool
+	asked    []string // the rooms of the last poll
+
+	mu       sync.Mutex
+	reserved bool // a poll is about to begin
+	gone     bool
+	ending   *ending // why the session shall end
+	poll     *poll   // nil between polls
+	vector   stateless.Vector
+	doubtful bool // an answer was lost: the client may not have what it was given
+	pushed   envelopes
+	idle     time.Time // since when there is no poll
+}
+
+// ending is how a session is ended from this side.
+type ending struct {
+	code   protocol.CloseCode
+	reason string
+	retry  time.Duration
+}
+
+// envelopes are JSON texts with commas between them.
+type envelopes struct {
+	text  []byte
+	count int
+}
+
+func (e *envelopes) add(envelope []byte) {
+	if e.count > 0 {
+		e.text = append(e.text, ',')
+	}
+	e.text = append(e.text, envelope...)
+	e.count++
+}
+
+// addAll adds those of another, which is empty then.
+func (e *envelopes) addAll(other *envelopes) {
+	if other.count > 0 {
+		count := e.count + other.count
+		e.add(other.text)
+		e.count = count
+		*other = envelopes{}
+	}
+}
+
+func (e *envelopes) full() bool { return len(e.text) >= maxBytes || e.count >= maxMessages }
+
+// isThere reports whether the caller is not gone, and not about to; then it is of no use to who has reserved it.
+func (c *caller) isThere() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	there := !c.gone && c.ending == nil
+	c.reserved = c.reserved && there
+	return there
+}
+
+// free reports whether a poll may begin without ending another one, and whether the client stands where v says, if it
+// says so.
+func (c *caller) free(v *stateless.Vector) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.gone && c.ending == nil && !c.reserved && c.poll == nil && (v == nil || v.String() == c.vector.String())
+}
+
+// reserve keeps others from taking the caller for free.
+func (c *caller) reserve() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reserved = true
+}
+
+func (c *caller) idleSince() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.idle
+}
+
+// Framing implements session.Outlet.
+func (c *caller) Framing() hub.Framing { return &c.transport.framing }
+
+// Deliver implements session.Outlet.
+func (c *caller) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
+	if len(frames) == 0 {
+		return conn.Sent
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case unless != nil && unless.Load():
+		return conn.Skipped
+	case c.gone:
+		return conn.Gone
+	case !c.takes():
+		return conn.Blocked
+	}
+	for len(frames) > 0 {
+		var r stateless.Record
+		r, frames = stateless.Next(frames)
+		c.poll.add(r.Body)
+		if len(r.Room) > 0 {
+			c.vector.Move(r.Room, r.Position)
+		}
+	}
+	return conn.Sent
+}
+
+// takes reports whether there is a poll that takes what rooms hold. The caller is locked.
+func (c *caller) takes() bool { return c.poll != nil && c.poll.open && !c.poll.full() }
+
+// Ready implements session.Outlet.
+func (c *caller) Ready() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.gone && c.takes()
+}
+
+// Resume implements session.Outlet: nothing is read but the requests of a poll, which are few.
+func (c *caller) Resume() {}
+
+// Reply implements session.Outlet. The only requests of a poll are for its rooms.
+func (c *caller) Reply(r *protocol.Reply) {
+	p := stateless.JoinReply(r)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.poll == nil {
+		return
+	}
+	switch p := p.(type) {
+	case *stateless.OK:
+		c.vector.Move([]byte(p.Joined.Room), p.Joined.Position)
+		c.poll.joined(p)
+	case *stateless.Failure:
+		if !p.Err.Code.Retryable() {
+			c.vector.Refuse(p.Room)
+		}
+		c.poll.failed(p)
+	}
+}
+
+// Push implements session.Outlet.
+func (c *caller) Push(p protocol.Push) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.gone:
+		return
+	case c.poll != nil:
+		if p.Type() != protocol.TypeWelcome || c.poll.first {
+			c.poll.add(protocol.AppendPush(nil, p))
+		}
+		return
+	}
+	if c.pushed.add(protocol.AppendPush(nil, p)); len(c.pushed.text) > maxPushed && c.ending == nil {
+		c.ending = &ending{code: protocol.CloseSlowConsumer, reason: "slow_consumer"}
+	}
+}
+
+// Close implements session.Outlet. What it takes is done by the poll that waits, or by the sweep.
+func (c *caller) Close(code protocol.CloseCode, reason string, retry time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending != nil {
+		return
+	}
+	c.ending = &ending{code: code, reason: reason, retry: retry}
+	if c.poll != nil {
+		c.poll.wake()
+	}
+}
+
+// Place implements sweep.Entry.
+func (c *caller) Place() *sweep.Place { return &c.place }
+
+// Drain implements sweep.Entry.
+func (c *caller) Drain(most time.Duration) {
+	retry := max(sweep.Retry(most), time.Millisecond)
+	c.Push(&protocol.Draining{ReconnectAfter: retry.Seconds()})
+	c.Close(protocol.CloseDraining, string(protocol.CodeDraining), retry)
+	c.reap(time.Now())
+}
+
+// LookAfter implements sweep.Entry.
+func (c *caller) LookAfter(_ uint32, now time.Time) {
+	if c.turn.TryLock() {
+		opened := c.opened
+		c.turn.Unlock()
+		if opened {
+			c.session.Tick(now.Unix())
+		}
+	}
+	c.reap(now)
+}
+
+// reap ends a caller that has not polled for long, or that shall end. While a poll waits, that ends it.
+func (c *caller) reap(now time.Time) {
+	if !c.turn.TryLock() {
+		return
+	}
+	defer c.turn.Unlock()
+	c.mu.Lock()
+	e := c.ending
+	over := !c.gone && c.poll == nil && !c.reserved && (e != nil || now.Sub(c.idle) > stay)
+	c.mu.Unlock()
+	if over {
+		c.end(e)
+	}
+}
+
+// end ends the session. The caller's turn is locked.
+func (c *caller) end(e *ending) {
+	c.mu.Lock()
+	if c.gone {
+		c.mu.Unlock()
+		return
+	}
+	c.gone = true
+	c.mu.Unlock()
+	c.transport.forget(c)
+	how := session.Ended{Code: protocol.CloseNormal, Reason: "does not poll any more", Clean: true}
+	if e != nil {
+		how = session.Ended{Code: e.code, Reason: e.reason, Retry: e.retry, Clean: e.code == protocol.CloseNormal}
+	}
+	if c.opened {
+		c.session.Close(how)
+	}
+}

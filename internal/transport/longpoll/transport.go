@@ -1,0 +1,211 @@
+// Package longpoll carries sessions over requests that wait: each is answered as soon as there is something to tell,
+// and says where the client stands, from where the next one goes on.
+package longpoll
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wireroom/wireroom/internal/gate"
+	"github.com/wireroom/wireroom/internal/session"
+	"github.com/wireroom/wireroom/internal/transport/stateless"
+	"github.com/wireroom/wireroom/internal/transport/sweep"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// Options are the settings of a Transport; all are required.
+type Options struct {
+	Node *session.Node
+	Gate *gate.Gate
+}
+
+const (
+	// stay is how long a client's rooms stay joined after a poll, for the next one.
+	stay = 60 * time.Second
+	// joinTimeout is for the rooms to be joined.
+	joinTimeout = 10 * time.Second
+	// comeBack is the most after which a client is asked to poll again that could not be served.
+	comeBack = 3 * time.Second
+)
+
+// Bounds of one answer: it takes no more once one of them is passed. What is left comes with the next one.
+const (
+	maxBytes    = 256 << 10
+	maxMessages = 500
+)
+
+// maxCallers is how many clients of one user stay between their polls.
+const maxCallers = 32
+
+// Transport is an http.Handler that answers polls. Its methods may be called at once.
+type Transport struct {
+	Options
+	framing  stateless.Framing
+	table    sweep.Table[*caller]
+	draining atomic.Bool
+
+	mu      sync.Mutex
+	callers map[string][]*caller // by user
+}
+
+// New returns a transport. Close ends it.
+func New(o Options) *Transport {
+	t := &Transport{Options: o, callers: make(map[string][]*caller)}
+	t.framing.Body = protocol.AppendPush
+	t.table.Start(o.Node.Hub.Flush)
+	return t
+}
+
+// ServeHTTP implements http.Handler.
+func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if t.Gate.CORS(w, r) || !stateless.MethodAllowed(w, r, http.MethodGet) {
+		return
+	}
+	if t.draining.Load() {
+		t.sendAway(w, r, &protocol.Draining{ReconnectAfter: sweep.Retry(comeBack).Seconds()})
+		return
+	}
+	pass, refusal := t.Gate.Admit(r, gate.Poll)
+	if refusal != nil {
+		t.refuse(w, r, refusal.Status, refusal.Err)
+		return
+	}
+	defer pass.Seat.Release(0)
+	if pass.Identity == nil {
+		t.refuse(w, r, http.StatusUnauthorized, &protocol.Error{Code: protocol.CodeUnauthorized, Message: "a token is needed"})
+		return
+	}
+	ask, failure := stateless.Parse(r, pass.Identity.User)
+	switch {
+	case failure != nil:
+		stateless.Refuse(w, http.StatusBadRequest, failure)
+	case ask.Stopped:
+		stateless.RefuseRooms(w, protocol.CodeForbidden)
+	default:
+		t.poll(w, r, ask, pass)
+	}
+}
+
+// refuse answers a poll that is not served. One that shall come back is told when, as is everything else.
+func (t *Transport) refuse(w http.ResponseWriter, r *http.Request, status int, err *protocol.Error) {
+	if err.Code.Retryable() {
+		t.sendAway(w, r, &stateless.Failure{Err: err})
+		return
+	}
+	stateless.Refuse(w, status, err)
+}
+
+// sendAway answers a poll with where its client stood anyway, on a connection that is not used again: the next one may
+// reach another node.
+func (t *Transport) sendAway(w http.ResponseWriter, r *http.Request, why protocol.Push) {
+	w.Header().Set("Connection", "close")
+	stateless.Answer(w, http.StatusOK, appendAnswer(protocol.AppendPush(nil, why), stateless.Given(r)))
+}
+
+// appendAnswer returns the answer with these envelopes, which commas part, and where the client then stands.
+func appendAnswer(envelopes []byte, cursor string) []byte {
+	b := make([]byte, 0, len(envelopes)+len(cursor)+32)
+	b = append(b, `{"messages":[`...)
+	b = append(b, envelopes...)
+	b = append(b, `],"cursor":`...)
+	b = protocol.AppendString(b, cursor)
+	return append(b, '}')
+}
+
+// Drain sends the clients elsewhere: those that wait are answered, and those that come are. It returns when no client
+// stays, or ctx has ended.
+func (t *Transport) Drain(ctx context.Context) error {
+	t.draining.Store(true)
+	return t.table.Drain(ctx)
+}
+
+// Close ends the sessions of all clients; polls that wait are answered.
+func (t *Transport) Close() error {
+	t.draining.Store(true)
+	t.table.Stop()
+	for _, c := range t.table.All() {
+		c.Close(protocol.CloseDraining, string(protocol.CodeDraining), 0)
+		c.reap(time.Now())
+	}
+	return nil
+}
+
+// Len returns the number of clients that poll, or have so lately.
+func (t *Transport) Len() int { return t.table.Len() }
+
+// attach returns the caller that a poll is of, with its turn locked. A client without a name of its own is whichever
+// of its user's nameless ones is free, best the one that stands where it says.
+func (t *Transport) attach(ask *stateless.Ask, user string) *caller {
+	for {
+		c := t.find(ask, user)
+		c.turn.Lock()
+		if c.isThere() {
+			return c
+		}
+		c.turn.Unlock()
+	}
+}
+
+func (t *Transport) find(ask *stateless.Ask, user string) *caller {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var found *caller
+	for _, c := range t.callers[user] {
+		switch {
+		case c.name != ask.Client:
+		case c.name != "":
+			return c
+		case found == nil && c.free(nil), c.free(&ask.Vector):
+			found = c
+		}
+	}
+	if found != nil {
+		found.reserve()
+		return found
+	}
+	c := &caller{transport: t, user: user, name: ask.Client, reserved: true}
+	t.callers[user] = append(t.callers[user], c)
+	t.table.Add(c)
+	return c
+}
+
+// forget takes a caller out that is gone.
+func (t *Transport) forget(c *caller) {
+	t.table.Remove(c)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	of := t.callers[c.user]
+	for i := range of {
+		if of[i] == c {
+			of[i] = of[len(of)-1]
+			of[len(of)-1] = nil
+			of = of[:len(of)-1]
+			break
+		}
+	}
+	if len(of) == 0 {
+		delete(t.callers, c.user)
+		return
+	}
+	t.callers[c.user] = of
+}
+
+// surplus returns the caller of a user that has not polled for longest, where there are too many of them.
+func (t *Transport) surplus(user string) *caller {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	of := t.callers[user]
+	if len(of) <= maxCallers {
+		return nil
+	}
+	var oldest *caller
+	for _, c := range of {
+		if c.free(nil) && (oldest == nil || c.idleSince().Before(oldest.idleSince())) {
+			oldest = c
+		}
+	}
+	return oldest
+}
