@@ -48,7 +48,7 @@ const (
 	RoomSlack = 10 * time.Minute
 )
 
-// Publication is one publish.
+// Publication is one publish. But for its Message, an engine keeps nothing of it once done was called.
 type Publication struct {
 	// Message is the engine's from here on; its slices must not be borrowed. The engine sets ID, Position and Time,
 	// all but Time not when Ephemeral.

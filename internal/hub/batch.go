@@ -30,9 +30,8 @@ func (b *batch) positionAt(seq uint64) protocol.Position {
 	return b.entries[seq-b.from-1].upTo
 }
 
-// frames returns the entries from the member's cursor on that it wants, as frames.
-func (b *batch) frames(m *Member) []byte {
-	var out []byte
+// appendFrames appends the entries from the member's cursor on that it wants, as frames.
+func (b *batch) appendFrames(out []byte, m *Member) []byte {
 	framing := m.receiver.Framing()
 	for _, e := range b.entries[max(m.cursor, b.from)-b.from:] {
 		if m.wants(e) {
@@ -42,25 +41,49 @@ func (b *batch) frames(m *Member) []byte {
 	return out
 }
 
-// frameCache holds what most members of a batch get: the same bytes.
+// frameCache holds what most members of a batch get: the same bytes. Whoever is given them keeps nothing of them.
 type frameCache struct {
 	framing  Framing
 	presence bool
-	bytes    []byte
-	full     bool
+	common   *scratch // nil while it holds nothing
+	own      *scratch // for those that get something else
 }
 
-// frames returns what m gets of b.
+// frames returns what m gets of b, until the next call.
 func (c *frameCache) frames(b *batch, m *Member) []byte {
 	framing := m.receiver.Framing()
-	if m.cursor == b.from && !b.exclude {
-		if !b.presence && len(b.entries) == 1 {
-			return b.entries[0].frame(framing)
-		}
-		if !c.full || c.framing != framing || b.presence && c.presence != m.presence {
-			*c = frameCache{framing: framing, presence: m.presence, bytes: b.frames(m), full: true}
-		}
-		return c.bytes
+	if m.cursor != b.from || b.exclude {
+		return c.one(b, m)
 	}
-	return b.frames(m)
+	if !b.presence && len(b.entries) == 1 {
+		return b.entries[0].frame(framing)
+	}
+	full := c.common != nil
+	if !full {
+		c.common = scratches.Get().(*scratch)
+	}
+	if !full || c.framing != framing || b.presence && c.presence != m.presence {
+		c.framing, c.presence = framing, m.presence
+		c.common.bytes = b.appendFrames(c.common.bytes[:0], m)
+	}
+	return c.common.bytes
+}
+
+// one returns what m alone gets of b.
+func (c *frameCache) one(b *batch, m *Member) []byte {
+	if c.own == nil {
+		c.own = scratches.Get().(*scratch)
+	}
+	c.own.bytes = b.appendFrames(c.own.bytes[:0], m)
+	return c.own.bytes
+}
+
+// release gives the memory back.
+func (c *frameCache) release() {
+	if c.common != nil {
+		scratches.Put(c.common)
+	}
+	if c.own != nil {
+		scratches.Put(c.own)
+	}
 }

@@ -88,12 +88,20 @@ func (r *room) deliver(b *batch) {
 	n := len(r.members)
 	r.mu.Unlock()
 	defer r.mu.Lock()
+	if n > sharedFlush {
+		r.share(b, n)
+		return
+	}
+	var next chunkIndex
+	r.deliverChunks(b, &next)
+}
+
+// share hands b to n live members from several goroutines.
+func (r *room) share(b *batch, n int) {
 	var helpers sync.WaitGroup
 	var next chunkIndex
-	if n > sharedFlush {
-		for range min(runtime.GOMAXPROCS(0)-1, n/(sharedFlush/2)) {
-			helpers.Go(func() { r.deliverChunks(b, &next) })
-		}
+	for range min(runtime.GOMAXPROCS(0)-1, n/(sharedFlush/2)) {
+		helpers.Go(func() { r.deliverChunks(b, &next) })
 	}
 	r.deliverChunks(b, &next)
 	helpers.Wait()
@@ -106,6 +114,7 @@ type chunkIndex int
 func (r *room) deliverChunks(b *batch, next *chunkIndex) {
 	var chunk [chunkMembers]*Member
 	var cache frameCache
+	defer cache.release()
 	for {
 		n, more := r.takeChunk(b, next, &chunk)
 		blocked := 0

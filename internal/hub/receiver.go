@@ -12,8 +12,9 @@ import (
 type Receiver interface {
 	// Framing says in which form the receiver wants what it gets. It never changes.
 	Framing() Framing
-	// Deliver hands over whole frames, to be sent before whatever is handed over later. unless is read under the
-	// connection's mutex: whoever sets it and then queues a reply knows that no such frames follow the reply.
+	// Deliver hands over whole frames, borrowed until it returns, to be sent before whatever is handed over later. unless
+	// is read under the connection's mutex: whoever sets it and then queues a reply knows that no such frames follow the
+	// reply.
 	Deliver(frames []byte, unless *atomic.Bool) conn.Outcome
 	// Ready reports whether the socket takes bytes. After a Deliver that was Kept or Blocked either Ready reports true
 	// or the receiver calls CatchUp later.

@@ -1,7 +1,9 @@
 package hub
 
 import (
+	"bytes"
 	"sort"
+	"sync"
 	"sync/atomic"
 
 	"github.com/wireroom/wireroom/protocol"
@@ -24,6 +26,8 @@ type entry struct {
 	exclude  string            // the client that does not get it
 	bytes    int               // what the entry costs, roughly
 	frames   atomic.Pointer[framed]
+	begun    atomic.Bool // first is somebody's
+	first    framed      // most rooms have one framing
 }
 
 // framed is an entry in one framing.
@@ -42,12 +46,29 @@ func (e *entry) frame(f Framing) []byte {
 				return n.bytes
 			}
 		}
-		n := &framed{framing: f, bytes: f.AppendFrame(make([]byte, 0, e.bytes), e.push), next: head}
+		n := &e.first
+		if !e.begun.CompareAndSwap(false, true) {
+			n = new(framed)
+		}
+		*n = framed{framing: f, bytes: encode(f, e.push), next: head}
 		if e.frames.CompareAndSwap(head, n) {
 			return n.bytes
 		}
 	}
 }
+
+// encode returns p in framing f, in memory of its size: frames stay as long as their entries.
+func encode(f Framing, p protocol.Push) []byte {
+	b := scratches.Get().(*scratch)
+	defer scratches.Put(b)
+	b.bytes = f.AppendFrame(b.bytes[:0], p)
+	return bytes.Clone(b.bytes)
+}
+
+// scratch is memory for frames while they are made or sent.
+type scratch struct{ bytes []byte }
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
 // tail is the newest part of a room as this node saw it: a ring of entries, numbered by a sequence of this node.
 // The room's lock guards it.

@@ -199,5 +199,11 @@ func (n *Node) Receipt(room string, receipt engine.Receipt, err error) (*protoco
 	if err != nil {
 		return nil, clientError(n.Logger, err)
 	}
-	return &protocol.Published{Room: room, Position: receipt.Position, Time: receipt.Time, Duplicate: receipt.Duplicate}, nil
+	result := published(room, receipt)
+	return &result, nil
+}
+
+// published is what the publisher is told of a receipt.
+func published(room string, r engine.Receipt) protocol.Published {
+	return protocol.Published{Room: room, Position: r.Position, Time: r.Time, Duplicate: r.Duplicate}
 }

@@ -19,7 +19,7 @@ type Stream interface {
 // Outlet is what a session calls in its transport. Its methods do not block and may be called at once.
 type Outlet interface {
 	Stream
-	// Reply answers a request; it borrows r.
+	// Reply answers a request; it borrows r and what is in it.
 	Reply(r *protocol.Reply)
 	// Push sends an envelope to this session alone, in order with replies.
 	Push(p protocol.Push)

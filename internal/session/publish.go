@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"sync"
 
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine"
@@ -34,38 +35,75 @@ func (s *Session) publish(r *protocol.Request) *protocol.Error {
 	if err := s.checkContent(r, s.ruleOf(room, member)); err != nil {
 		return err
 	}
-	p := &engine.Publication{Message: s.message(r, room), Ephemeral: r.Ephemeral, Owner: s.client.User}
-	if !r.Ephemeral {
-		p.Producer, p.Seq = string(r.Producer), r.Seq
-	}
+	p := s.begun(r, room)
 	if hook := s.node.Hooks.Publish; hook != nil {
-		if err := hook(s.node.ctx, s, p.Message); err != nil {
+		if err := hook(s.node.ctx, s, p.publication.Message); err != nil {
 			return s.hookError(err)
 		}
 	}
-	s.send(r, p)
+	s.send(p)
 	return nil
 }
 
-// send publishes p and answers r when the outcome is known.
-func (s *Session) send(r *protocol.Request, p *engine.Publication) {
-	id, room := r.ID, p.Message.Room
+// publishing is a publish under way, in one piece of memory. With an inline engine it is over when send returns, and
+// used again.
+type publishing struct {
+	session     *Session
+	room        string
+	id          []byte // of the request; borrowed with an inline engine
+	publication engine.Publication
+	published   protocol.Published
+	reply       protocol.Reply
+	done        func(engine.Receipt, error) // finish, made once
+}
+
+var publishings = sync.Pool{New: func() any {
+	p := new(publishing)
+	p.done = p.finish
+	return p
+}}
+
+// begun returns the publish that a request asks for, in a room.
+func (s *Session) begun(r *protocol.Request, room string) *publishing {
+	p := publishings.Get().(*publishing)
+	p.session, p.id = s, r.ID
+	p.publication = engine.Publication{Message: s.message(r, room), Ephemeral: r.Ephemeral, Owner: s.client.User}
+	if !r.Ephemeral {
+		p.publication.Producer, p.publication.Seq = string(r.Producer), r.Seq
+	}
+	return p
+}
+
+// send publishes p and answers its request when the outcome is known.
+func (s *Session) send(p *publishing) {
+	p.room = p.publication.Message.Room
 	if !s.node.inline {
-		id = bytes.Clone(id)
+		p.id = bytes.Clone(p.id)
 		s.begin()
 	}
-	s.node.Hub.Publish(s.node.ctx, p, func(receipt engine.Receipt, err error) {
-		published, failure := s.node.Receipt(room, receipt, err)
-		switch {
-		case failure != nil:
-			s.outlet.Reply(&protocol.Reply{ID: id, Of: protocol.TypePublish, Err: failure})
-		case len(id) > 0:
-			s.outlet.Reply(&protocol.Reply{ID: id, Of: protocol.TypePublish, Result: published})
-		}
-		if !s.node.inline {
-			s.end()
-		}
-	})
+	s.node.Hub.Publish(s.node.ctx, &p.publication, p.done)
+	if s.node.inline {
+		*p = publishing{done: p.done}
+		publishings.Put(p)
+	}
+}
+
+// finish answers the request of a publish.
+func (p *publishing) finish(receipt engine.Receipt, err error) {
+	s := p.session
+	p.reply = protocol.Reply{ID: p.id, Of: protocol.TypePublish}
+	switch {
+	case err != nil:
+		p.reply.Err = clientError(s.node.Logger, err)
+		s.outlet.Reply(&p.reply)
+	case len(p.id) > 0:
+		p.published = published(p.room, receipt)
+		p.reply.Result = &p.published
+		s.outlet.Reply(&p.reply)
+	}
+	if !s.node.inline {
+		s.end()
+	}
 }
 
 // checkPublish checks the fields of a publish that the parser cannot.
@@ -89,19 +127,48 @@ func checkPublish(r *protocol.Request) *protocol.Error {
 
 // message makes the message that a request publishes; it borrows nothing.
 func (s *Session) message(r *protocol.Request, room string) *protocol.Message {
-	m := &protocol.Message{
-		Room:  room,
-		From:  protocol.Sender{User: s.client.User, Client: s.client.ID, Name: s.client.Name},
-		Event: string(r.Event),
-		Key:   string(r.Key),
+	payload := r.Data
+	if r.Bytes != nil {
+		payload = r.Bytes
+	}
+	m, memory := newMessage(len(payload))
+	copy(memory, payload)
+	m.Room = room
+	m.From = protocol.Sender{User: s.client.User, Client: s.client.ID, Name: s.client.Name}
+	m.Event, m.Key = string(r.Event), string(r.Key)
+	if r.Bytes != nil {
+		m.Bytes = memory
+	} else {
+		m.Data = memory
 	}
 	if r.NoEcho {
 		m.Exclude = s.client.ID
 	}
-	if r.Bytes != nil {
-		m.Bytes = append(make([]byte, 0, len(r.Bytes)), r.Bytes...)
-	} else {
-		m.Data = append(make([]byte, 0, len(r.Data)), r.Data...)
-	}
 	return m
+}
+
+// newMessage returns a message, and memory for a payload of n bytes: one piece for both where the payload is small, since
+// they live and end together.
+func newMessage(n int) (*protocol.Message, []byte) {
+	switch {
+	case n <= 64:
+		m := new(struct {
+			protocol.Message
+			payload [64]byte
+		})
+		return &m.Message, m.payload[:n:n]
+	case n <= 192:
+		m := new(struct {
+			protocol.Message
+			payload [192]byte
+		})
+		return &m.Message, m.payload[:n:n]
+	case n <= 512:
+		m := new(struct {
+			protocol.Message
+			payload [512]byte
+		})
+		return &m.Message, m.payload[:n:n]
+	}
+	return new(protocol.Message), make([]byte, n)
 }
