@@ -79,6 +79,7 @@ func (n *native) publish(c *client, h header) {
 const (
 	messageStart = `{"type":"message"`
 	replyStart   = `{"type":"ok","id":`
+	joinedStart  = replyStart + joinID
 	positionMark = `"pos":"`
 	dataMark     = `"data":"`
 )
@@ -161,8 +162,15 @@ type envelope struct {
 	RetryAfter float64         `json:"retry_after"`
 }
 
+// membersMark is where the list of members begins that a join with presence is answered with: up to 100 of them, last.
+const membersMark = `,"members":[`
+
 func (n *native) receiveOther(l *link, p []byte) {
 	var e envelope
+	if at := bytes.Index(p, []byte(membersMark)); at >= 0 && bytes.HasPrefix(p, []byte(joinedStart)) {
+		p[at] = '}'
+		p = p[:at+1]
+	}
 	if err := json.Unmarshal(p, &e); err != nil {
 		n.worker.counts.failed("what the server sends is no JSON")
 		return
