@@ -6,6 +6,7 @@
 #   make bench   measure beside the least a server can do, and beside others   (ONLY=rooms REPEAT=5 SECONDS=10)
 #   make bench-growth    measure how the cost grows, and draw it               (the same)
 #   make bench-compare   micro-benchmarks, compared with the last commit       (PACKAGES=./protocol BENCH=Parse COUNT=10)
+#   make fuzz    look for input that breaks a parser; what it finds becomes a seed   (FUZZTIME=10m FUZZ=Frame)
 #   make fmt     format the source
 
 SHELL := bash
@@ -20,6 +21,8 @@ ONLY ?=
 REPEAT ?= 3
 SECONDS ?= 6
 COUNT ?= 6
+FUZZTIME ?= 1m
+FUZZ ?= .
 
 tool := go tool -modfile=tools/go.mod
 # Folders with tests in JavaScript: `npm test` builds what is to be built, checks and runs them.
@@ -79,6 +82,9 @@ bench-tools:
 # The last commit is measured in a copy of its own, in turns with what is here, so that both have the same machine.
 bench-compare:
 	@bench/compare.sh '$(BENCH)' $(COUNT) $(PACKAGES)
+
+fuzz:
+	@test/fuzz/run.sh $(FUZZTIME) '$(FUZZ)'
 
 fmt:
 	@git ls-files --cached --others --exclude-standard -- '*.go' ':!*/testdata/*' | xargs $(tool) gofumpt -w
