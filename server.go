@@ -35,6 +35,7 @@ type Server struct {
 	websocket *websocket.Transport
 	others    others
 	draining  atomic.Bool
+	reloading sync.Mutex // held while settings are replaced
 	closing   sync.Once
 	closed    error
 }

@@ -345,3 +345,60 @@ func TestABadTokenIsRefused(t *testing.T) {
 		t.Errorf("Dial returned %v", err)
 	}
 }
+
+func TestComesBackWithManyRoomsAndAFullOutbox(t *testing.T) {
+	// The rates are the defaults', ten times as fast, so that what takes half a minute takes seconds.
+	server, url := serve(t, wireroom.Options{Rules: everything, Limits: wireroom.Limits{PublishRate: 300}})
+	var mu sync.Mutex
+	var cut net.Conn
+	dials := 0
+	down := make(chan struct{})
+	c := connect(t, url, client.Options{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		mu.Lock()
+		first := cut == nil
+		mu.Unlock()
+		if !first {
+			select {
+			case <-down: // until there is all that it comes back with
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		mu.Lock()
+		defer mu.Unlock()
+		cut = conn
+		dials++
+		return conn, err
+	}})
+	const messages, most = 1000, 127 // and the inbox
+	rooms := make([]*client.Room, most)
+	for i := range rooms {
+		rooms[i] = enter(t, c, fmt.Sprintf("room-%d", i), client.JoinOptions{})
+	}
+	mu.Lock()
+	_ = cut.Close()
+	mu.Unlock()
+	for i := range messages {
+		if _, err := rooms[i%3].PublishAsync(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(down)
+	for i := range messages {
+		if m := take[*protocol.Message](t, rooms[i%3]); string(m.Data) != fmt.Sprint(i) {
+			t.Fatalf("%s came where %d was next", m.Data, i)
+		}
+	}
+	if _, err := server.Publish(t.Context(), "room-126", "there?"); err != nil {
+		t.Fatal(err)
+	}
+	if m := take[*protocol.Message](t, rooms[126]); string(m.Data) != `"there?"` {
+		t.Errorf("the last room has %s", m.Data)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if dials != 2 {
+		t.Errorf("it dialed %d times: the server has closed it", dials)
+	}
+}

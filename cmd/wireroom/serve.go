@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -59,9 +60,19 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- front.serve() }()
+	hung, unhang := hangups()
+	defer unhang()
+	again := &reloader{
+		server: server, logger: logger, began: *c,
+		load: func() (*config.Loaded, error) { return s.load(p, line) },
+	}
+	var reloading sync.WaitGroup
+	defer reloading.Wait()
+	reloading.Go(func() { again.run(ctx, hung) })
 	p.announce(loaded, front.listener.Addr(), logger)
 	select {
 	case err := <-failed:
+		stop()
 		return errors.Join(fmt.Errorf("serve: %w", err), server.Close())
 	case <-ctx.Done():
 	}

@@ -68,7 +68,7 @@ func (r *room) enterTail(m *Member) {
 	if l.inTail && m.cursor < r.tail.first {
 		l.inTail, l.passed = false, true
 	}
-	if l.inTail || r.rule.Delivery == rule.Latest && l.position != r.tail.head {
+	if l.inTail || r.rule().Delivery == rule.Latest && l.position != r.tail.head {
 		return
 	}
 	seq, proven := r.tail.after(l.position)
@@ -127,7 +127,7 @@ func (r *room) step(m *Member) step {
 // stepThroughLog reads the next part of the log for a member that the tail cannot serve.
 func (r *room) stepThroughLog(m *Member, s step) step {
 	q := engine.Query{Since: m.lag.position, Limit: replayMessages, MaxBytes: maxRunBytes}
-	q.Latest = r.rule.Delivery == rule.Latest
+	q.Latest = r.rule().Delivery == rule.Latest
 	r.mu.Unlock()
 	page, err := r.hub.engine.Read(r.hub.ctx, r.name, q)
 	r.mu.Lock()

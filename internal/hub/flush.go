@@ -47,8 +47,8 @@ func (f *flusher) ask(r *room) {
 		return
 	}
 	f.asked = true
-	if r.rule.FlushInterval > 0 {
-		time.AfterFunc(r.rule.FlushInterval, r.flush)
+	if r.rule().FlushInterval > 0 {
+		time.AfterFunc(r.rule().FlushInterval, r.flush)
 		return
 	}
 	r.hub.dirty.add(r)
@@ -160,7 +160,7 @@ func (r *room) fallBehind(b *batch, members []*Member) {
 	r.mu.Lock()
 	for _, m := range members {
 		if !m.gone.Load() {
-			m.lag = &lag{position: b.positionAt(m.cursor), inTail: r.rule.Delivery == rule.Every}
+			m.lag = &lag{position: b.positionAt(m.cursor), inTail: r.rule().Delivery == rule.Every}
 		}
 	}
 	r.mu.Unlock()

@@ -54,7 +54,7 @@ type Options struct {
 type Hub struct {
 	engine    engine.Engine
 	inline    bool
-	rules     *rule.Set
+	rules     atomic.Pointer[rule.Set]
 	logger    *slog.Logger
 	tailLimit int64
 	tailBytes atomic.Int64
@@ -80,9 +80,10 @@ type shard struct {
 func New(ctx context.Context, o Options) (*Hub, error) {
 	_, inline := o.Engine.(engine.Inline)
 	h := &Hub{
-		engine: o.Engine, inline: inline, rules: o.Rules, logger: o.Logger,
+		engine: o.Engine, inline: inline, logger: o.Logger,
 		tailLimit: o.TailBytes, seed: maphash.MakeSeed(),
 	}
+	h.rules.Store(o.Rules)
 	if h.tailLimit == 0 {
 		h.tailLimit = DefaultTailBytes
 	}
@@ -115,13 +116,13 @@ func (h *Hub) Inline() bool { return h.inline }
 // Rule returns the rule of a room.
 func (h *Hub) Rule(room string) *rule.Rule {
 	if r := h.lookup(room); r != nil {
-		return r.rule
+		return r.rule()
 	}
-	return h.rules.For(room)
+	return h.rules.Load().For(room)
 }
 
 // Validates reports whether any rule looks into what is published.
-func (h *Hub) Validates() bool { return h.rules.Validates() }
+func (h *Hub) Validates() bool { return h.rules.Load().Validates() }
 
 // Publish hands p to the engine, with the retention of its room. done as engine.Engine says. What comes back through
 // the feed is delivered by the next Flush.

@@ -38,7 +38,7 @@ func (h *Hub) Join(ctx context.Context, q JoinRequest, receiver Receiver, joined
 	if err != nil {
 		return err
 	}
-	if q.Presence && r.rule.NoPresence {
+	if q.Presence && r.rule().NoPresence {
 		r.release()
 		return ErrPresenceDisabled
 	}
@@ -81,7 +81,7 @@ func (h *Hub) Join(ctx context.Context, q JoinRequest, receiver Receiver, joined
 // start finds where the member starts.
 func (r *room) start(ctx context.Context, q JoinRequest) (start, error) {
 	s := start{joined: protocol.Joined{Room: r.name, WithSince: q.Invalid || !q.Since.IsZero()}}
-	latest := r.rule.Delivery == rule.Latest
+	latest := r.rule().Delivery == rule.Latest
 	switch {
 	case q.Invalid:
 		s.joined.Reason = protocol.ReasonEpoch

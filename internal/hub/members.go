@@ -41,7 +41,7 @@ func (h *Hub) IsMember(room, user string) bool {
 	if r == nil {
 		return false
 	}
-	if r.rule.NoPresence {
+	if r.rule().NoPresence {
 		return len(h.membersOf(room, user)) > 0
 	}
 	r.mu.Lock()

@@ -28,7 +28,7 @@ type present struct {
 
 // join notes a connection of a user; the user's first one is an event.
 func (p *presence) join(r *room, q JoinRequest) {
-	if r.rule.NoPresence {
+	if r.rule().NoPresence {
 		return
 	}
 	if p.users == nil {

@@ -52,7 +52,7 @@ type Member struct {
 }
 
 // Rule returns the rule of the member's room.
-func (m *Member) Rule() *rule.Rule { return m.room.rule }
+func (m *Member) Rule() *rule.Rule { return m.room.rule() }
 
 // Notes is the receiver's own: the hub does not look at it. It is 0 at first.
 func (m *Member) Notes() *atomic.Uint32 { return &m.notes }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wireroom/wireroom/engine"
@@ -16,9 +17,9 @@ const maxEarly = 1024
 
 // room is one room on this node.
 type room struct {
-	hub  *Hub
-	name string
-	rule *rule.Rule
+	hub   *Hub
+	name  string
+	ruled atomic.Pointer[rule.Rule]
 
 	// The shard's lock guards the life of the room: it is opened by its first joiner and closed by the tick when it
 	// had no pins for a while.
@@ -48,9 +49,10 @@ func (h *Hub) acquire(ctx context.Context, name string) (*room, error) {
 		r := s.rooms[name]
 		if r == nil {
 			r = &room{
-				hub: h, name: name, rule: h.rules.For(name), pins: 1,
+				hub: h, name: name, pins: 1,
 				opened: make(chan struct{}), closed: make(chan struct{}), early: []*protocol.Message{},
 			}
+			r.ruled.Store(h.rules.Load().For(name))
 			s.rooms[name] = r
 			s.mu.Unlock()
 			return r, r.open(ctx)

@@ -64,7 +64,6 @@ type Options struct {
 type Node struct {
 	Options
 	inline     bool
-	validates  bool // some rule looks into what is published
 	durability string
 	limits     atomic.Pointer[Limits]
 	bans       bans
@@ -78,7 +77,7 @@ type Node struct {
 
 // NewNode returns a node for sessions whose rooms are in o.Hub, which keeps messages as durability says.
 func NewNode(o Options, durability string) *Node {
-	n := &Node{Options: o, inline: o.Hub.Inline(), validates: o.Hub.Validates(), durability: durability, birth: time.Now()}
+	n := &Node{Options: o, inline: o.Hub.Inline(), durability: durability, birth: time.Now()}
 	n.users.Idle = maxIdleUsers
 	n.SetLimits(o.Limits)
 	n.ctx, n.cancel = context.WithCancelCause(context.Background())

@@ -102,6 +102,10 @@ func (s *Session) foreignInbox(verb auth.Verb, room string) bool {
 	return verb != auth.Publish && room[0] == '@' && room[1:] != protocol.EncodeUser(s.client.User)
 }
 
+// Recheck puts the session out of the rooms that it may not be in any more, behind the requests under way: what the rules
+// say has changed.
+func (s *Session) Recheck() { s.later(func() { s.recheck(s.node.ctx) }) }
+
 // recheck puts the session out of the rooms that it may not be in any more, since its token changed.
 func (s *Session) recheck(ctx context.Context) {
 	for _, m := range s.members() {

@@ -164,5 +164,12 @@ func (t *Transport) Close() error {
 	return nil
 }
 
+// Recheck has every session see anew what it may do.
+func (t *Transport) Recheck() {
+	for _, c := range t.table.all() {
+		c.session.Recheck()
+	}
+}
+
 // Len returns the number of connections.
 func (t *Transport) Len() int { return t.table.len() }

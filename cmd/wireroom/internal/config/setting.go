@@ -95,6 +95,18 @@ func setDefaults(target any) {
 	}
 }
 
+// Differences returns the keys of the settings in which two configurations differ.
+func Differences(a, b *Config) []string {
+	var keys []string
+	others := leaves(b)
+	for i, f := range leaves(a) {
+		if !reflect.DeepEqual(f.value.Interface(), others[i].value.Interface()) {
+			keys = append(keys, f.key)
+		}
+	}
+	return keys
+}
+
 // snake returns the key of a field: lower case, with an underscore where a word begins.
 func snake(name string) string {
 	var b strings.Builder
