@@ -56,6 +56,7 @@ type Options struct {
 
 	memTable uint64 // bytes that are written to a log before they go to tables
 	weight   int    // bounds what is kept of rooms in memory
+	batches  uint64 // of which there are records in the journal, at least
 }
 
 // Engine is the engine on disk. Create it with New.
@@ -97,6 +98,7 @@ func New(o Options) *Engine {
 		o.FS = vfs.Default
 	}
 	o.memTable, o.weight = cmp.Or(o.memTable, memTableBytes), cmp.Or(o.weight, maxWeight)
+	o.batches = cmp.Or(o.batches, journalKept)
 	e := &Engine{options: o, crowded: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	e.clock.init()
 	e.health.logger = o.Logger

@@ -24,9 +24,9 @@ func TestSuite(t *testing.T) {
 	})
 }
 
-// The suite must also hold over days, on files in memory.
-func TestSuiteInVirtualTime(t *testing.T) {
+// The suite must also hold over days, and where hardly anything is kept in memory.
+func TestSuiteOverDaysWithSmallCaches(t *testing.T) {
 	enginetest.Run(t, enginetest.Options{VirtualTime: true}, func(*testing.T) engine.Engine {
-		return disk.New(disk.Options{Dir: "store", Logger: slog.New(slog.DiscardHandler), FS: vfs.NewMem()})
+		return disk.New(disk.Small(vfs.NewMem()))
 	})
 }

@@ -40,30 +40,34 @@ func decodeJournal(key, record []byte) (journal, error) {
 }
 
 // readJournal returns the journal as the last batch left it, once no batch is found missing; ok is false when there was
-// never one.
-func readJournal(src pebble.Reader) (j journal, ok bool, err error) {
+// never one. unread is why the journal could not be read as far back as it goes: that it is damaged there is no reason
+// to refuse the store.
+func readJournal(src pebble.Reader) (j journal, ok bool, unread, err error) {
 	iter, err := src.NewIter(&pebble.IterOptions{LowerBound: []byte{journalSpace}, UpperBound: []byte{journalSpace + 1}})
 	if err != nil {
-		return j, false, err
+		return j, false, nil, err
 	}
 	defer func() { _ = iter.Close() }() // what went wrong is in iter.Error
-	for valid := iter.First(); valid; valid = iter.Next() {
+	for valid := iter.Last(); valid; valid = iter.Prev() {
 		record, err := iter.ValueAndErr()
-		if err != nil {
-			return j, false, err
+		var earlier journal
+		if err == nil {
+			earlier, err = decodeJournal(iter.Key(), record)
 		}
-		next, err := decodeJournal(iter.Key(), record)
 		switch {
+		case err != nil && ok:
+			return j, true, err, nil
 		case err != nil:
-			return j, false, err
+			return j, false, nil, err
 		case !ok:
-			next.first = next.batch
-		case next.batch != j.batch+1:
-			return j, false, fmt.Errorf("batches %d to %d: %w", j.batch+1, next.batch-1, errMissing)
-		default:
-			next.first = j.first
+			j, ok = earlier, true
+		case earlier.batch != j.first-1:
+			return j, false, nil, fmt.Errorf("batches %d to %d: %w", earlier.batch+1, j.first-1, errMissing)
 		}
-		j, ok = next, true
+		j.first = earlier.batch
 	}
-	return j, ok, iter.Error()
+	if err := iter.Error(); !ok {
+		return j, false, nil, err
+	}
+	return j, true, iter.Error(), nil
 }

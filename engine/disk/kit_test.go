@@ -57,8 +57,11 @@ func (f *fed) count() int {
 
 // small returns options of an engine in memory whose logs and caches are so small that everything is gone through.
 func small(fs vfs.FS) Options {
-	return Options{Dir: where, FS: fs, Logger: slog.New(slog.DiscardHandler), Reserve: -1, memTable: 64 << 10, weight: 3}
+	return Options{Dir: where, FS: fs, Logger: slog.New(slog.DiscardHandler), Reserve: -1, memTable: 64 << 10, weight: 3, batches: 200}
 }
+
+// Small is small, for tests from outside.
+func Small(fs vfs.FS) Options { return small(fs) }
 
 // opened returns an open engine. The test closes it.
 func opened(t testing.TB, o Options) *Engine {

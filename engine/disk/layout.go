@@ -17,7 +17,6 @@ const (
 	producerSpace = 'p' // room, producer
 	stampSpace    = 'q' // room, producer, slot: one of the producer's last messages
 	roomSpace     = 'r' // room
-	formatSpace   = 'v' // nothing: what wrote the store
 	recordSpace   = 'x' // kind, key: an engine.Record
 )
 

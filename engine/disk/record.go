@@ -87,10 +87,7 @@ func (c *committer) putRecord(t *turn, r engine.Record) error {
 	if live {
 		t.set(key, appendRecord(nil, key, &r))
 	}
-	if t.records == nil {
-		t.records = make(map[string]bool)
-	}
-	t.records[string(key)] = live
+	t.records = note(t.records, string(key), live)
 	return nil
 }
 

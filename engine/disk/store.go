@@ -3,7 +3,6 @@ package disk
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,9 +22,6 @@ const (
 	// A damaged table cannot be compacted, so that those above it pile up; reading gets slower, but writing goes on.
 	maxPiledTables = 1000
 )
-
-// storeFormat is the version of how the store is laid out.
-const storeFormat = 1
 
 // store is the open Pebble store below an engine.
 type store struct {
@@ -148,49 +144,62 @@ func (s *store) close() (err error) {
 
 // load fills the committer from the store, or makes what a new one has.
 func (c *committer) load(ctx context.Context) error {
-	format, err := readFormat(c.store.db)
-	if err != nil {
+	known, unread, err := false, error(nil), error(nil)
+	if c.journal, known, unread, err = readJournal(c.store.db); err != nil {
 		return damaged("", 0, err)
 	}
-	known := false
-	if c.journal, known, err = readJournal(c.store.db); err != nil {
-		return damaged("", 0, err)
-	}
-	switch {
-	case format == 0 && !known:
+	if !known {
 		if err := c.create(); err != nil {
 			return err
 		}
-	case format == 0 || !known:
-		return damaged("", 0, errMissing)
-	case format != storeFormat:
-		return fmt.Errorf("the store has the format %d, not %d: another version of this program wrote it", format, storeFormat)
 	}
-	for i := range c.epochs {
-		if c.epochs[i], err = readEpoch(c.store.db, byte(i)); err != nil {
-			return damaged("", 0, err)
-		}
+	if err := errors.Join(unread, c.loadEpochs()); err != nil {
+		c.options.Logger.Error("disk store: a part that no room needs is damaged", "error", err)
 	}
 	c.clock.start(c.journal.now)
 	c.countAll()
-	return context.Cause(ctx)
+	return errors.Join(c.health.err(), context.Cause(ctx))
 }
 
 // create writes what a new store has.
 func (c *committer) create() error {
+	iter, err := c.store.db.NewIter(nil)
+	if err != nil {
+		return damaged("", 0, err)
+	}
+	some := iter.First()
+	if err := iter.Close(); err != nil || some {
+		return damaged("", 0, errors.Join(err, errMissing))
+	}
 	c.journal = journal{batch: 1, first: 1, secret: protocol.NewMessageID()}
 	b := c.store.db.NewBatch()
 	markBatch(b, c.journal.secret)
-	t := &turn{batch: b}
-	for i := range c.epochs {
-		key := epochKey(nil, byte(i))
-		t.set(key, appendEpoch(nil, key, protocol.NewEpoch()))
-	}
-	key := []byte{formatSpace}
-	t.set(key, seal(binary.AppendUvarint(begin(nil), storeFormat), key))
-	key = numberKey(nil, journalSpace, c.journal.batch)
-	t.set(key, appendJournal(nil, key, &c.journal))
+	key := numberKey(nil, journalSpace, c.journal.batch)
+	_ = b.Set(key, appendJournal(nil, key, &c.journal), nil) // a batch cannot fail before it is committed
 	return c.store.commit(b)
+}
+
+// loadEpochs reads the epochs of rooms in which nothing was stored. Where one cannot be read, or never was, another one
+// is as good; it returns why.
+func (c *committer) loadEpochs() (unread error) {
+	b := c.store.db.NewBatch()
+	markBatch(b, c.journal.secret)
+	for i := range c.epochs {
+		epoch, err := readEpoch(c.store.db, byte(i))
+		if err != nil {
+			epoch = protocol.NewEpoch()
+			key := epochKey(nil, byte(i))
+			_ = b.Set(key, appendEpoch(nil, key, epoch), nil) // a batch cannot fail before it is committed
+		}
+		if err != nil && !errors.Is(err, errMissing) {
+			unread = err
+		}
+		c.epochs[i] = epoch
+	}
+	if b.Count() > 0 {
+		return errors.Join(unread, c.store.commit(b))
+	}
+	return errors.Join(unread, b.Close())
 }
 
 // countAll counts what the quota and the bound on records are about. What is damaged is not counted.
@@ -219,18 +228,4 @@ func (c *committer) countAll() {
 	for _, k := range keys {
 		c.quota.keys = append(c.quota.keys, quotaKey{at: k.at, owner: c.quota.add(k.owner)})
 	}
-}
-
-// readFormat returns the format of a store, 0 for one that is new.
-func readFormat(src pebble.Reader) (uint64, error) {
-	key := []byte{formatSpace}
-	record, err := lookup(src, key)
-	if err != nil || record == nil {
-		return 0, err
-	}
-	d, err := unseal(key, record)
-	if err != nil {
-		return 0, err
-	}
-	return d.uvarint(), d.err()
 }

@@ -167,7 +167,7 @@ func (c *committer) endProducer(t *turn, key string) error {
 		return errShort
 	}
 	r, err := c.hold(room)
-	if err != nil || r.unwritten() {
+	if err != nil || r.unwritten() || t.ended[key] {
 		return err
 	}
 	p, err := c.producer(r, name)
@@ -187,6 +187,7 @@ func (c *committer) endProducer(t *turn, key string) error {
 	c.quota.releaseProducer(p.owner)
 	c.rooms.disown(r, name)
 	r.dropped = c.turns
+	t.ended = note(t.ended, key, true)
 	return nil
 }
 
@@ -227,6 +228,7 @@ func (c *committer) endRecord(t *turn, key string) error {
 	}
 	t.delete([]byte(key))
 	c.records--
+	t.records = note(t.records, key, false)
 	return nil
 }
 
@@ -234,9 +236,9 @@ func (c *committer) endRecord(t *turn, key string) error {
 func (s *sweeper) sweepJournal(pebble.Reader, int64) error {
 	return s.ask(func(c *committer, t *turn) error {
 		j := &c.journal
-		if j.batch-j.first >= 2*journalKept {
-			first := j.batch - journalKept
-			t.deleteRange(numberKey(nil, journalSpace, j.first), numberKey(nil, journalSpace, first))
+		if kept := c.options.batches; j.batch-j.first >= 2*kept {
+			first := j.batch - kept
+			t.deleteRange([]byte{journalSpace}, numberKey(nil, journalSpace, first))
 			j.first = first
 		}
 		t.written = t.written || t.now-j.now > noteTimeEvery

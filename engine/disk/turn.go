@@ -16,7 +16,8 @@ type turn struct {
 	outcomes  []outcome
 	changed   []*room            // whose state has to be written
 	keys      map[string]*stored // with the keys remembered in this turn, by scope
-	records   map[string]bool    // the records put in this turn, by key: whether they are kept
+	records   map[string]bool    // the records put or deleted in this turn, by key: whether they are kept
+	ended     map[string]bool    // the producers deleted in this turn, by key
 }
 
 // outcome is what a request will be answered once the turn is committed.
@@ -41,6 +42,15 @@ func (t *turn) delete(key []byte) {
 func (t *turn) deleteRange(from, to []byte) {
 	t.written = true
 	_ = t.batch.DeleteRange(from, to, nil)
+}
+
+// note notes something in a map, which is made when it is needed.
+func note(in map[string]bool, key string, value bool) map[string]bool {
+	if in == nil {
+		in = make(map[string]bool)
+	}
+	in[key] = value
+	return in
 }
 
 // change notes that the state of a room has to be written.
