@@ -2,6 +2,7 @@
 #
 #   make run     start a server on http://127.0.0.1:8080   (ARGS="--listen :9000" for its flags)
 #   make test    everything that CI runs
+#   make test-long   the long forms of tests that are short every day
 #   make lint    what a reader would find, found by a program
 #   make bench   measure beside the least a server can do, and beside others   (ONLY=rooms REPEAT=5 SECONDS=10)
 #   make bench-growth    measure how the cost grows, and draw it               (the same)
@@ -12,7 +13,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-growth bench-compare bench-tools fmt
+.PHONY: help run test test-long lint bench bench-growth bench-compare bench-tools fmt
 
 ARGS ?=
 PACKAGES ?= ./protocol ./internal/wire/ws ./internal/conn ./internal/hub ./engine/memory
@@ -56,6 +57,9 @@ test:
 		WIREROOM_BIN=$(binary) npm test --prefix "$$folder" --silent; \
 	done
 	$(say) 'all tests passed'
+
+test-long:
+	@WIREROOM_LONG=1 go test -count=1 -timeout 30m ./engine/disk
 
 lint:
 	$(say) 'golangci-lint'

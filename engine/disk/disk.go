@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/wireroom/wireroom/engine"
@@ -54,9 +55,11 @@ type Options struct {
 	// FS is the file system. Default: vfs.Default, that of the operating system.
 	FS vfs.FS
 
-	memTable uint64 // bytes that are written to a log before they go to tables
-	weight   int    // bounds what is kept of rooms in memory
-	batches  uint64 // of which there are records in the journal, at least
+	memTable uint64        // bytes that are written to a log before they go to tables
+	weight   int           // bounds what is kept of rooms in memory
+	sweeping time.Duration // how often what has run out is deleted
+	unasked  bool          // no clock tells Pebble to look for compactions: in virtual time it would do nothing else
+	batches  uint64        // of which there are records in the journal, at least
 }
 
 // Engine is the engine on disk. Create it with New.
@@ -98,7 +101,7 @@ func New(o Options) *Engine {
 		o.FS = vfs.Default
 	}
 	o.memTable, o.weight = cmp.Or(o.memTable, memTableBytes), cmp.Or(o.weight, maxWeight)
-	o.batches = cmp.Or(o.batches, journalKept)
+	o.batches, o.sweeping = cmp.Or(o.batches, journalKept), cmp.Or(o.sweeping, sweepEvery)
 	e := &Engine{options: o, crowded: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	e.clock.init()
 	e.health.logger = o.Logger

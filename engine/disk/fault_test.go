@@ -72,7 +72,7 @@ func TestNothingIsAcknowledgedAfterAFailure(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	for _, d := range disasters {
 		t.Run(d.name, func(t *testing.T) {
-			for at := int64(1); at < 120; at += 1 + at/10 {
+			for at := int64(1); at < 120; at += 1 + at/int64(often(1, 10)) {
 				t.Run(fmt.Sprint(at), func(t *testing.T) { survive(t, at, d.arrange) })
 			}
 		})

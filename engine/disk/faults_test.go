@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -199,13 +200,13 @@ func copyStore(fs vfs.FS, dir string) (*vfs.MemFS, error) {
 	return to, err
 }
 
-// writeFile writes a file, over what was there.
+// writeFile writes a file, over what was there. A file system in memory may change what it is given.
 func writeFile(fs vfs.FS, name string, data []byte) error {
 	f, err := fs.Create(name, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
-	if _, err := f.Write(data); err != nil {
+	if _, err := f.Write(bytes.Clone(data)); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -60,8 +61,20 @@ func small(fs vfs.FS) Options {
 	return Options{Dir: where, FS: fs, Logger: slog.New(slog.DiscardHandler), Reserve: -1, memTable: 64 << 10, weight: 3, batches: 200}
 }
 
-// Small is small, for tests from outside.
-func Small(fs vfs.FS) Options { return small(fs) }
+// Small is small, for tests from outside that last for days.
+func Small(fs vfs.FS) Options {
+	o := small(fs)
+	o.sweeping, o.unasked = 10*time.Minute, true
+	return o
+}
+
+// often returns how often a test repeats something: every day, and with WIREROOM_LONG=1 (make test-long).
+func often(everyday, long int) int {
+	if os.Getenv("WIREROOM_LONG") != "" {
+		return long
+	}
+	return everyday
+}
 
 // opened returns an open engine. The test closes it.
 func opened(t testing.TB, o Options) *Engine {

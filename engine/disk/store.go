@@ -61,6 +61,10 @@ func pebbleOptions(o *Options, h *health, lock *pebble.Lock) *pebble.Options {
 		EventListener:               h.events(),
 		Lock:                        lock,
 	}
+	if o.unasked {
+		scheduler := pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
+		p.Experimental.CompactionScheduler = scheduler
+	}
 	for i := range p.Levels {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}

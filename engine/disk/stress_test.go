@@ -39,7 +39,8 @@ func (c *chain) Interrupted() {}
 // Everything at once, in an engine that is full, forgets at once what is idle, and is reopened now and then: nothing
 // counted may get lost, and each room is whole.
 func TestCountsHoldUnderStress(t *testing.T) {
-	const goroutines, rooms, steps, lives = 6, 30, 400, 4
+	const goroutines, rooms = 6, 30
+	steps, lives := often(120, 400), often(2, 4)
 	o := small(vfs.NewMem())
 	o.MaxBytes, o.weight = 60_000, 10
 	started := time.Now()

@@ -30,7 +30,7 @@ type sweeper struct {
 // sweep runs until the engine is closed.
 func (e *Engine) sweep() {
 	s := &sweeper{Engine: e, producers: []byte{producerSpace}, records: []byte{recordSpace}}
-	ticker := time.NewTicker(sweepEvery)
+	ticker := time.NewTicker(e.options.sweeping)
 	defer ticker.Stop()
 	for {
 		select {

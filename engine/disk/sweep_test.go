@@ -17,7 +17,7 @@ import (
 func virtually(t *testing.T, o Options, body func(*testing.T, *Engine)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		o.FS = vfs.NewMem()
+		o.FS, o.unasked = vfs.NewMem(), true
 		e := temporary(t, o)
 		body(t, e)
 		verifyCounts(t, e)
@@ -209,7 +209,7 @@ func TestOldMessagesAreDeleted(t *testing.T) {
 }
 
 func TestForgottenRoomLeavesNothing(t *testing.T) {
-	virtually(t, small(nil), func(t *testing.T, e *Engine) {
+	virtually(t, Small(nil), func(t *testing.T, e *Engine) {
 		keep := engine.Retention{Messages: 10, Age: 3 * 24 * time.Hour}
 		var last engine.Receipt
 		for seq := range uint64(300) {
@@ -220,7 +220,7 @@ func TestForgottenRoomLeavesNothing(t *testing.T) {
 		_ = e.Subscribe(t.Context(), "watched")
 		storesMany(t, e, "watched", "x", 3, engine.Retention{})
 		storesMany(t, e, "idle", "x", 3, engine.Retention{})
-		time.Sleep(engine.RoomLife + time.Hour)
+		time.Sleep(engine.RoomLife + 2*time.Hour)
 		if page := read(t, e, "room", engine.Query{Since: last.Position}); page.Refused != "" {
 			t.Errorf("the room was forgotten before its messages: %v", page.Refused)
 		}
