@@ -4,6 +4,7 @@
 //	wireroom sub general           print what is published in a room
 //	wireroom pub general "hello"   publish in a room
 //	wireroom bench fan-out         put load on a server and measure it
+//	wireroom log inspect DIR       say what is kept in the directory of --data, and what is damaged
 //	wireroom config init           print a configuration file with every setting explained
 //
 // `wireroom COMMAND --help` says more. The exit status is 0 when all went well, also for a command that runs until it
@@ -29,6 +30,7 @@ type commands struct {
 	Bench   benchCommand       `cmd:"" help:"Put load on a server, and measure it."`
 	Worker  benchWorkerCommand `cmd:"" name:"bench-worker" hidden:"" help:"A process of bench."`
 	Config  configCommands     `cmd:"" help:"Write, show and check configurations."`
+	Log     logCommands        `cmd:"" help:"Inspect and repair the messages in a directory of 'serve --data'."`
 	Version versionCommand     `cmd:"" help:"Print the version."`
 }
 

@@ -196,7 +196,7 @@ func (l *ledger) generation(t *testing.T, memory *vfs.MemFS, random *rand.Rand, 
 
 // Whenever the power goes, and whatever it leaves of what was not synced: what was acknowledged is there, in its place.
 func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
-	for seed := range uint64(often(8, 500)) { // of two cuts each
+	for seed := range uint64(often(5, 500)) { // of two cuts each
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
 			l := &ledger{acked: make(map[string]engine.Receipt), sent: make(map[string]uint64)}

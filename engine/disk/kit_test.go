@@ -64,7 +64,7 @@ func small(fs vfs.FS) Options {
 // Small is small, for tests from outside that last for days.
 func Small(fs vfs.FS) Options {
 	o := small(fs)
-	o.sweeping, o.unasked = 10*time.Minute, true
+	o.sweeping, o.unasked = time.Hour, true
 	return o
 }
 

@@ -133,9 +133,15 @@ func TestBallastIsHeldWhenThereIsSpace(t *testing.T) {
 		held bool
 		want error
 	}{
-		{100 << 20, true, nil}, {reserve + 1<<16, true, nil}, {reserve - 1, true, engine.ErrStorageFull}, {reserve / 4, true, engine.ErrStorageFull},
-		{reserve/4 - 1, false, engine.ErrStorageFull}, {reserve - 1, false, engine.ErrStorageFull}, {reserve + 1<<16, false, nil},
-		{2*reserve + reserve/4 - 1, false, nil}, {2*reserve + reserve/4, true, nil},
+		{100 << 20, true, nil},
+		{reserve + 1<<16, true, nil},
+		{reserve - 1, true, engine.ErrStorageFull},
+		{reserve / 4, true, engine.ErrStorageFull},
+		{reserve/4 - 1, false, engine.ErrStorageFull},
+		{reserve - 1, false, engine.ErrStorageFull},
+		{reserve + 1<<16, false, nil},
+		{2*reserve + reserve/4 - 1, false, nil},
+		{2*reserve + reserve/4, true, nil},
 	} {
 		fs.set(func() { free = row.free })
 		_, err := publish(t, e, say("room", fmt.Sprint(i)))

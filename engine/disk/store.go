@@ -37,6 +37,9 @@ func openStore(o *Options, h *health) (*store, error) {
 	if err := makeDir(o.FS, o.Dir); err != nil {
 		return nil, err
 	}
+	if interrupted(o.FS, o.Dir) {
+		return nil, damaged("", 0, errInterrupted)
+	}
 	lock, err := pebble.LockDirectory(o.Dir, o.FS)
 	if err != nil {
 		return nil, fmt.Errorf("another engine has it open: %w", err)

@@ -320,6 +320,7 @@ func TestExpiredRecordsAreDeleted(t *testing.T) {
 func TestJournalIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := small(vfs.NewMem())
+		o.unasked = true
 		e := opened(t, o)
 		for range 20 {
 			for range 100 {

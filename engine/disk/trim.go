@@ -134,7 +134,7 @@ func (c *committer) look(t *turn, name string) error {
 	if r.empty() && r.latestBytes == 0 && t.now > life && !c.subscriptions.has(name) {
 		return c.forget(t, r)
 	}
-	due := max(life, t.now+(time.Hour).Milliseconds())
+	due := max(life, t.now+time.Hour.Milliseconds())
 	if oldest != 0 {
 		due = min(due, max(oldest+aged(r.retention.Age), t.now+time.Second.Milliseconds()))
 	}
