@@ -126,40 +126,66 @@ func (r *room) step(m *Member) step {
 
 // stepThroughLog reads the next part of the log for a member that the tail cannot serve.
 func (r *room) stepThroughLog(m *Member, s step) step {
-	q := engine.Query{Since: m.lag.position, Limit: replayMessages, MaxBytes: maxRunBytes}
-	q.Latest = r.rule().Delivery == rule.Latest
+	since := m.lag.position
+	if r.rule().Delivery == rule.Latest {
+		return r.stepThroughLatest(m, s)
+	}
 	r.mu.Unlock()
-	page, err := r.hub.engine.Read(r.hub.ctx, r.name, q)
+	p, err := r.part(r.hub.ctx, since)
 	r.mu.Lock()
-	if err != nil {
-		r.hub.logger.Warn("a member that is behind waits for the engine", "room", r.name, "error", err)
+	if err != nil || p.page.Head == since {
+		return r.waitForEngine(m, err)
 	}
-	if err != nil || page.Head == q.Since { // or the feed is behind the log, and the tail will have it soon
-		m.lag.busy = false
-		r.hub.retryLater(m)
-		return step{}
+	if p.page.Refused != "" {
+		return r.tellGap(m, p.page)
 	}
+	s.frames, s.position = p.framesIn(m.receiver.Framing()), p.through()
+	return s
+}
+
+// stepThroughLatest is stepThroughLog where the newest per event are all that is delivered.
+func (r *room) stepThroughLatest(m *Member, s step) step {
+	since := m.lag.position
+	r.mu.Unlock()
+	page, err := r.readLog(r.hub.ctx, engine.Query{Since: since, Latest: true})
+	r.mu.Lock()
+	if err != nil || page.Head == since {
+		return r.waitForEngine(m, err)
+	}
+	m.lag.passed = m.lag.passed || m.lag.liveFrom != r.tail.next
 	messages := page.Messages
+	switch page.Refused {
+	case "":
+	case protocol.ReasonExpired:
+		messages = newerThan(messages, since)
+	default:
+		return r.tellGap(m, page)
+	}
 	s.position = page.Head
-	if q.Latest {
-		m.lag.passed = m.lag.passed || m.lag.liveFrom != r.tail.next
-	}
-	if q.Latest && page.Refused == protocol.ReasonExpired {
-		messages = newerThan(messages, q.Since)
-	} else if page.Refused != "" {
-		// The position moves before the gap is delivered: a tail whose feed is late may prove the old one meanwhile.
-		m.lag.notices = append(m.lag.notices, r.gap(m, page))
-		m.lag.position = page.Head
-		return r.step(m)
-	}
 	framing := m.receiver.Framing()
 	for _, p := range messages {
 		s.frames = framing.AppendFrame(s.frames, p)
 	}
-	if page.More && len(messages) > 0 {
-		s.position = messages[len(messages)-1].Position
-	}
 	return s
+}
+
+// waitForEngine has the member try again with the next tick: the engine failed, or the feed is behind the log and the
+// tail will have it soon.
+func (r *room) waitForEngine(m *Member, err error) step {
+	if err != nil {
+		r.hub.logger.Warn("a member that is behind waits for the engine", "room", r.name, "error", err)
+	}
+	m.lag.busy = false
+	r.hub.retryLater(m)
+	return step{}
+}
+
+// tellGap has the member told that what it missed is gone. The position moves before the gap is delivered: a tail whose
+// feed is late may prove the old one meanwhile.
+func (r *room) tellGap(m *Member, page engine.Page) step {
+	m.lag.notices = append(m.lag.notices, r.gap(m, page))
+	m.lag.position = page.Head
+	return r.step(m)
 }
 
 // gap says why the member cannot have what it missed.

@@ -65,6 +65,7 @@ type Hub struct {
 	kicks     kicks
 	events    events
 	heads     heads
+	parts     parts
 	work      work
 	ctx       context.Context // ends with Close: background work belongs to the hub, not to a caller
 	cancel    context.CancelCauseFunc
@@ -90,6 +91,7 @@ func New(ctx context.Context, o Options) (*Hub, error) {
 	for i := range h.shards {
 		h.shards[i].rooms = make(map[string]*room)
 	}
+	h.parts.init()
 	h.kicks.until = make(map[kickKey]time.Time)
 	h.ctx, h.cancel = context.WithCancelCause(context.Background())
 	h.events.start(o.Occupied)
@@ -131,9 +133,36 @@ func (h *Hub) Publish(ctx context.Context, p *engine.Publication, done func(engi
 	h.engine.Publish(ctx, p, done)
 }
 
-// History reads a room's log.
+// History reads a room's log. Where the rule is latest, the messages after a position are the newest per event.
 func (h *Hub) History(ctx context.Context, room string, q engine.Query) (engine.Page, error) {
-	return h.engine.Read(ctx, room, q)
+	if q.Since.IsZero() || h.Rule(room).Delivery != rule.Latest {
+		return h.engine.Read(ctx, room, q)
+	}
+	page, err := h.engine.Read(ctx, room, engine.Query{Since: q.Since, Latest: true})
+	if err == nil {
+		newest(&page, q)
+	}
+	return page, err
+}
+
+// newest bounds a page of the newest per event as q says. That Since has left the log is no matter: they are kept apart
+// from it.
+func newest(page *engine.Page, q engine.Query) {
+	switch page.Refused {
+	case "":
+	case protocol.ReasonExpired:
+		page.Refused, page.Messages = "", newerThan(page.Messages, q.Since)
+	default:
+		page.Messages = nil
+	}
+	page.Count = len(page.Messages)
+	size := 0
+	for i, m := range page.Messages {
+		if size += m.Size(); i >= q.Limit || q.MaxBytes > 0 && size > q.MaxBytes && i > 0 {
+			page.Messages, page.More = page.Messages[:i], true
+			return
+		}
+	}
 }
 
 // Deliver implements engine.Feed: it appends m to the tail of its room.

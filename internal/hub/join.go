@@ -100,7 +100,7 @@ func (r *room) start(ctx context.Context, q JoinRequest) (start, error) {
 	if latest {
 		query = engine.Query{Latest: true, Since: q.Since, Limit: engine.MaxLatest}
 	}
-	page, err := r.hub.engine.Read(ctx, r.name, query)
+	page, err := r.startPage(ctx, query)
 	if err != nil {
 		return s, err
 	}
@@ -109,6 +109,19 @@ func (r *room) start(ctx context.Context, q JoinRequest) (start, error) {
 	}
 	r.startAt(page, latest, &s)
 	return s, nil
+}
+
+// startPage reads what a join begins with: with a position the part of the log that the replay begins with too, so that
+// those who come back together read it once.
+func (r *room) startPage(ctx context.Context, q engine.Query) (engine.Page, error) {
+	if q.Latest || q.Since.IsZero() {
+		return r.readLog(ctx, q)
+	}
+	p, err := r.part(ctx, q.Since)
+	if err != nil {
+		return engine.Page{}, err
+	}
+	return p.page, nil
 }
 
 // startInTail starts behind a position that the tail proves, so that those who come back together do not read the

@@ -30,6 +30,7 @@ type lossy struct {
 	held   bool // nothing is fed for now
 	lost   int
 	failed int
+	reads  int
 	asked  []int // of how many rooms the heads were asked for, each time
 }
 
@@ -105,6 +106,9 @@ func (e *lossy) Unsubscribe(room string) {
 
 // Read answers late: what it says may be old when it arrives.
 func (e *lossy) Read(ctx context.Context, room string, q engine.Query) (engine.Page, error) {
+	e.mu.Lock()
+	e.reads++
+	e.mu.Unlock()
 	if err := pause(ctx, e.wait()); err != nil {
 		return engine.Page{}, err
 	}

@@ -24,6 +24,7 @@ func (h *Hub) tickLoop() {
 // tails of quiet rooms within the node's bound.
 func (h *Hub) tick(now time.Time, second bool) {
 	h.endGraces(now)
+	h.parts.forget()
 	for _, m := range h.graces.takeWaiting() {
 		h.CatchUp(m)
 	}
