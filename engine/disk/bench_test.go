@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -143,4 +144,55 @@ func BenchmarkRead(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkBesideRawPebble runs raw Pebble and the engine in turn, 64 callers each that wait for the sync, and reports
+// the median of the ratios of their throughput: over 0.4 is promised.
+func BenchmarkBesideRawPebble(b *testing.B) {
+	const rounds, each = 9, 4000
+	db, err := pebble.Open(b.TempDir(), &pebble.Options{
+		FormatMajorVersion: pebble.FormatNewest, MemTableSize: 16 << 20, MemTableStopWritesThreshold: 4, Logger: quiet{},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	e := open(b, disk.Options{})
+	value := make([]byte, 80)
+	raw := func(caller int, i int64) error {
+		return db.Set(fmt.Appendf(nil, "room %d/%012d", caller, i), value, pebble.Sync)
+	}
+	published := func(caller int, _ int64) error {
+		done := make(chan error, 1)
+		e.Publish(context.Background(), publication(fmt.Sprint("room ", caller)), func(_ engine.Receipt, err error) { done <- err })
+		return <-done
+	}
+	var ratios []float64
+	for b.Loop() {
+		for range rounds {
+			before, after := timed(b, each, raw), timed(b, each, published)
+			ratios = append(ratios, before.Seconds()/after.Seconds())
+		}
+	}
+	slices.Sort(ratios)
+	b.ReportMetric(ratios[len(ratios)/2], "of-raw")
+}
+
+// timed returns how long 64 callers take to call f n times.
+func timed(b *testing.B, n int64, f func(caller int, i int64) error) time.Duration {
+	b.Helper()
+	var next atomic.Int64
+	var callers sync.WaitGroup
+	began := time.Now()
+	for caller := range 64 {
+		callers.Go(func() {
+			for i := next.Add(1); i <= n; i = next.Add(1) {
+				if err := f(caller, i); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	callers.Wait()
+	return time.Since(began)
 }
