@@ -16,7 +16,7 @@ SHELL := bash
 .PHONY: help run test test-long lint bench bench-growth bench-compare bench-tools fmt
 
 ARGS ?=
-PACKAGES ?= ./protocol ./internal/wire/ws ./internal/conn ./internal/hub ./engine/memory
+PACKAGES ?= ./protocol ./internal/wire/ws ./internal/conn ./internal/transport/websocket ./internal/session ./internal/hub ./engine/memory
 BENCH ?= .
 ONLY ?=
 REPEAT ?= 3

@@ -7,8 +7,9 @@ type batch struct {
 	from     uint64            // sequence of the first entry
 	before   protocol.Position // of the newest stored message before it
 	entries  []*entry
-	presence bool // some entries are only for members that asked for presence
-	exclude  bool // some entries are not for one client
+	presence bool   // some entries are only for members that asked for presence
+	exclude  bool   // some entries are not for one client
+	older    []bool // by entry: a newer one takes its place; nil where none does
 }
 
 // look notes what the batch's entries ask for.
@@ -16,6 +17,27 @@ func (b *batch) look() {
 	for _, e := range b.entries {
 		b.presence = b.presence || e.presence
 		b.exclude = b.exclude || e.exclude != ""
+	}
+}
+
+// conflate leaves out messages that a newer one of the same event follows, for rooms in which it takes their place.
+func (b *batch) conflate() {
+	if len(b.entries) < 2 {
+		return
+	}
+	newer := make(map[string]bool)
+	for i := len(b.entries) - 1; i >= 0; i-- {
+		m, ok := b.entries[i].push.(*protocol.Message)
+		if !ok || !b.entries[i].stored {
+			continue
+		}
+		if newer[m.Event] && b.older == nil {
+			b.older = make([]bool, len(b.entries))
+		}
+		if newer[m.Event] {
+			b.older[i] = true
+		}
+		newer[m.Event] = true
 	}
 }
 
@@ -33,8 +55,8 @@ func (b *batch) positionAt(seq uint64) protocol.Position {
 // appendFrames appends the entries from the member's cursor on that it wants, as frames.
 func (b *batch) appendFrames(out []byte, m *Member) []byte {
 	framing := m.receiver.Framing()
-	for _, e := range b.entries[max(m.cursor, b.from)-b.from:] {
-		if m.wants(e) {
+	for i := max(m.cursor, b.from) - b.from; i < uint64(len(b.entries)); i++ {
+		if e := b.entries[i]; m.wants(e) && (b.older == nil || !b.older[i]) {
 			out = append(out, e.frame(framing)...)
 		}
 	}

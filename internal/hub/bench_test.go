@@ -57,3 +57,36 @@ func BenchmarkPublish(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkTail is one message that comes to a room's tail which is full, and the search for a position in it.
+func BenchmarkTail(b *testing.B) {
+	message := &protocol.Message{Room: "r", From: protocol.Sender{User: "u", Client: "c"}, Data: json.RawMessage(`{"text":"hello"}`)}
+	fill := func() (t *tail, at protocol.Position) {
+		t = new(tail)
+		at = protocol.Position{Epoch: 1}
+		t.reset(at)
+		for i := range uint64(2 * maxTailEntries) {
+			at = at.Next(i)
+			t.append(&entry{push: message, upTo: at, stored: true, bytes: 2 * message.Size()})
+		}
+		return t, at
+	}
+	b.Run("append", func(b *testing.B) {
+		t, at := fill()
+		b.ReportAllocs()
+		for b.Loop() {
+			at = at.Next(7)
+			t.append(&entry{push: message, upTo: at, stored: true, bytes: 2 * message.Size()})
+		}
+	})
+	b.Run("after", func(b *testing.B) {
+		t, _ := fill()
+		middle := t.at((t.first + t.next) / 2).upTo
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, proven := t.after(middle); !proven {
+				b.Fatal("a position of the tail is not proven")
+			}
+		}
+	})
+}

@@ -177,6 +177,29 @@ func TestLatestRoomGivesTheNewestPerEventAndNotTheBacklog(t *testing.T) {
 	expect(t, "live", slow.say(t), "300")
 }
 
+// TestLatestRoomSendsWhatNewerMessagesLeave has messages of two events come between two flushes: members get the newest
+// of each, what is not stored, and nothing twice; in a room that is not latest they get all.
+func TestLatestRoomSendsWhatNewerMessagesLeave(t *testing.T) {
+	latest := rule.Default
+	latest.Pattern, latest.Delivery, latest.History.Latest = "latest", rule.Latest, true
+	h := newHub(t, latest, rule.Default)
+	for room, want := range map[string]string{"latest": "3 99 4 5", "every": "0 1 2 3 99 4 5"} {
+		s := newSocket(h, new(lines), "s-"+room)
+		s.join(t, JoinRequest{Room: room})
+		for i, event := range []string{"cpu", "disk", "cpu", "cpu", "", "disk", "fan"} {
+			m := &protocol.Message{Room: room, Event: event, Data: fmt.Append(nil, i-i/5)}
+			if event == "" {
+				m.Data = []byte("99")
+			}
+			publishLater(t, h, &engine.Publication{Message: m, Ephemeral: event == ""})
+		}
+		h.Flush()
+		expect(t, room, s.say(t), want)
+		publish(t, h, room, "6")
+		expect(t, room+" afterwards", s.say(t), "6")
+	}
+}
+
 func TestNothingFollowsALeave(t *testing.T) {
 	h := newHub(t)
 	s := newSocket(h, new(lines), "a")

@@ -72,6 +72,9 @@ func (r *room) flush() {
 		b := &f.batch
 		*b = batch{from: f.flushed, before: f.position, entries: r.tail.run(b.entries[:0], f.flushed)}
 		b.look()
+		if r.rule().Delivery == rule.Latest {
+			b.conflate()
+		}
 		r.deliver(b)
 		f.flushed = b.to()
 		f.position = b.positionAt(f.flushed)
