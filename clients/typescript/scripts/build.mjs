@@ -21,10 +21,28 @@ const shared = {
   sourcemap: true,
   mangleProps: new RegExp(`^(${internal.join("|")})$`),
 };
-const entryPoints = ["src/index.ts", "src/websocket.ts", "src/react.ts"];
-await build({ ...shared, entryPoints, format: "esm", outdir: "dist/esm" });
-await build({ ...shared, entryPoints, format: "cjs", outdir: "dist/cjs" });
-await build({ ...shared, entryPoints: ["src/global.ts"], format: "iife", outfile: "dist/wireroom.min.js" });
+/** What most clients never need stands in a file of its own, which is loaded when a client needs it. */
+const beside = (name) => ({
+  name: "beside",
+  setup: ({ onResolve }) => onResolve({ filter: /^\.\/fallback\.js$/ }, () => ({ path: name, external: true })),
+});
+const entryPoints = ["src/index.ts", "src/websocket.ts", "src/react.ts", "src/fallback.ts"];
+const plugins = [beside("./fallback.js")];
+await build({ ...shared, plugins, entryPoints, format: "esm", outdir: "dist/esm" });
+// There `import()` is a `require`, which gives the names of a module as they are.
+const supported = { "dynamic-import": false };
+await build({ ...shared, plugins, supported, entryPoints, format: "cjs", outdir: "dist/cjs" });
+// A plain script may import a module; the name is that of a file beside the script.
+await build({
+  ...shared,
+  plugins: [beside("./wireroom-fallback.min.js")],
+  entryPoints: ["src/global.ts"],
+  format: "esm",
+  banner: { js: "(()=>{" },
+  footer: { js: "})();" },
+  outfile: "dist/wireroom.min.js",
+});
+await build({ ...shared, entryPoints: ["src/fallback.ts"], format: "esm", outfile: "dist/wireroom-fallback.min.js" });
 
 execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" });
 rmSync("dist/esm/global.d.ts");

@@ -14,21 +14,15 @@ export interface BackoffOptions {
 export class Backoff {
   /** Failures since the last connection that was stable. */
   failures = 0;
-  readonly #baseMs: number;
-  readonly #maxMs: number;
-  readonly #stableMs: number;
-  readonly #delay?: (n: number) => number;
+  readonly #options: BackoffOptions;
 
   constructor(options: BackoffOptions = {}) {
-    this.#baseMs = options.baseMs ?? 500;
-    this.#maxMs = options.maxMs ?? 20_000;
-    this.#stableMs = options.stableMs ?? 5_000;
-    this.#delay = options.delay;
+    this.#options = options;
   }
 
   /** Tells how long a connection was open. */
   lasted(ms: number): void {
-    if (ms >= this.#stableMs) {
+    if (ms >= (this.#options.stableMs ?? 5_000)) {
       this.failures = 0;
     }
   }
@@ -39,6 +33,7 @@ export class Backoff {
    */
   next(): number {
     const n = this.failures++;
-    return this.#delay ? Math.max(0, this.#delay(n)) : Math.random() * Math.min(this.#maxMs, this.#baseMs * 2 ** n);
+    const { baseMs = 500, maxMs = 20_000, delay } = this.#options;
+    return delay ? Math.max(0, delay(n)) : Math.random() * Math.min(maxMs, baseMs * 2 ** n);
   }
 }

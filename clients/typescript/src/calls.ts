@@ -1,5 +1,5 @@
 import type { Connection } from "./connection.js";
-import { WireroomError, asUncertain, disconnected } from "./errors.js";
+import { type WireroomError, asUncertain, disconnected, full, gaveUp, tooLarge } from "./errors.js";
 import type { Envelope, Payload } from "./wire.js";
 
 /** How many requests may wait for the connection. */
@@ -37,7 +37,7 @@ export class Calls {
     return new Promise<Envelope>((resolve, reject) => {
       const call: Call = { envelope, payload, again, onWay: false, resolve, reject };
       timer = setTimeout(() => {
-        const error = new WireroomError("gave_up", `no answer within ${this.#timeoutMs} ms`, { retryable: true });
+        const error = gaveUp(this.#timeoutMs);
         this.#waiting.delete(call);
         call.again = false;
         reject(call.onWay ? asUncertain(error) : error);
@@ -72,13 +72,13 @@ export class Calls {
     } else if (this.#waiting.size < mostWaiting) {
       this.#waiting.add(call);
     } else {
-      call.reject(new WireroomError("outbox_full", "the outbox has no place", { retryable: true }));
+      call.reject(full());
     }
   }
 
   #send(call: Call): void {
     call.onWay = true;
-    const sent = this.#connection.link?.request(call.envelope, call.payload, (reply, error) => {
+    const sent = this.#connection.link?.ask(call.envelope, call.payload, (reply, error) => {
       call.onWay = false;
       const { state, error: closing } = this.#connection.status;
       if (!error) {
@@ -94,7 +94,7 @@ export class Calls {
       }
     });
     if (!sent) {
-      call.reject(new WireroomError("too_large", "longer than the server takes"));
+      call.reject(tooLarge());
     }
   }
 }

@@ -121,7 +121,7 @@ export class Client extends Emitter<ClientEvents> {
    */
   room<T = any>(name: string, options: RoomOptions = {}): Room<T> {
     if (options.since !== undefined && options.last !== undefined) {
-      throw new TypeError("both since and last are given");
+      throw new TypeError("both since and last");
     }
     if (this.state === "closed") {
       throw this.status.error;
@@ -152,7 +152,7 @@ export class Client extends Emitter<ClientEvents> {
    */
   async request<Reply = any>(type: string, data?: unknown): Promise<Reply> {
     if (ownTypes.test(type)) {
-      throw new TypeError(`${type} is a type of the protocol's own`);
+      throw new TypeError(`${type} is a type of the protocol`);
     }
     const payload = data === undefined ? undefined : encode(data);
     const { data: answer } = await this.#calls.ask({ type }, false, payload);
@@ -224,14 +224,14 @@ export class Client extends Emitter<ClientEvents> {
 /**
  * Connects to a server, such as `connect("wss://example.com/ws")`, and returns the client at once, while it is
  * connecting. A path alone is one of the page's own server; `http` stands for `ws`. Throws a `TypeError` for an address
- * that is none, a `RangeError` for an option out of its range, and an `unsupported` error where there is no WebSocket.
+ * that is none, and a `RangeError` for an option out of its range.
  */
 export function connect(url: string | URL, options: ConnectOptions = {}): Client {
   const address = new URL(url, globalThis.location?.href);
   address.protocol = address.protocol.replace(/^http/, "ws");
   address.hash = "";
   if (!/^wss?:$/.test(address.protocol)) {
-    throw new TypeError(`${address.protocol} is no protocol of a WebSocket`);
+    throw new TypeError(`${address.protocol} is no WebSocket`);
   }
   // A page cannot see the pings of the WebSocket protocol.
   address.searchParams.set("heartbeat", "json");
@@ -240,9 +240,6 @@ export function connect(url: string | URL, options: ConnectOptions = {}): Client
   }
   if ((options.retryForMs ?? 0) > longestRetryForMs) {
     throw new RangeError(`retryForMs is above ${longestRetryForMs}`);
-  }
-  if (!options.WebSocket && !globalThis.WebSocket) {
-    throw new WireroomError("unsupported", "give a WebSocket class as an option");
   }
   return new Client(address.href, options);
 }

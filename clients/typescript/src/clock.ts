@@ -1,19 +1,15 @@
 /**
- * A clock that goes on while the machine sleeps, which `performance.now` does not everywhere, and that never goes back,
- * which `Date.now` does when it is set.
+ * Returns a clock, in milliseconds, that goes on while the machine sleeps, which `performance.now` does not everywhere,
+ * and that never goes back, which `Date.now` does when it is set.
  */
-export class Clock {
-  #ahead = 0;
-  #last = 0;
-
-  /** Returns the time in milliseconds. */
-  now(): number {
+export function clock(): () => number {
+  let ahead = 0;
+  let last = 0;
+  return () => {
     const time = Date.now();
-    if (time + this.#ahead < this.#last) {
-      this.#ahead = this.#last - time;
-    }
-    return (this.#last = time + this.#ahead);
-  }
+    ahead = Math.max(ahead, last - time);
+    return (last = time + ahead);
+  };
 }
 
 /** A timer for the earliest of several times. */

@@ -1,15 +1,22 @@
 import { Backoff } from "./backoff.js";
 import { judge, waitOf } from "./closing.js";
-import { Alarm, Clock } from "./clock.js";
+import { Alarm, clock } from "./clock.js";
 import { WireroomError } from "./errors.js";
 import { Identity } from "./identity.js";
 import { Link } from "./link.js";
+import type { Ladder } from "./fallback.js";
 import type { ConnectOptions, SocketClass, Status, Welcome } from "./types.js";
 import { onWake } from "./wake.js";
 import { type Envelope, subprotocolOf } from "./wire.js";
 
 /** The version of the protocol that this client speaks. */
 const version = 1;
+
+/** How often a server that was heard before must not be heard at all for the WebSocket to be under suspicion. */
+const suspicion = 3;
+
+/** The other ways to connect, once one client has needed them. */
+let others: Promise<typeof import("./fallback.js")> | undefined;
 
 /** How a connection calls up. */
 export interface ConnectionEvents {
@@ -44,7 +51,7 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #identity: Identity;
   readonly #backoff: Backoff;
-  readonly #clock = new Clock();
+  readonly #now = clock();
   readonly #retry = new Alarm(() => void this.#attempt());
   readonly #impatience = new Alarm(() => this.#fail(1006, "no welcome in time"));
   readonly #endWake: () => void;
@@ -55,6 +62,9 @@ export class Connection {
   /** The server told when to come back, which nothing makes earlier. */
   #waitIsTold = false;
   #inBand = false;
+  #ladder?: Ladder;
+  /** How often in a row the server was not heard at all; less than 0 after it was. */
+  #misses = 0;
 
   constructor(address: string, options: ConnectOptions, events: ConnectionEvents) {
     this.#address = address;
@@ -95,7 +105,7 @@ export class Connection {
     try {
       const token = await this.#identity.fetch();
       if (token && link === this.link) {
-        link.request({ type: "auth", token }, undefined, () => {});
+        link.ask({ type: "auth", token }, undefined, () => {});
       }
     } catch {
       // The server closes the link when the token expires, and the next one begins with a new token.
@@ -112,18 +122,42 @@ export class Connection {
       attempt.token = await this.#identity.next();
     } catch (cause) {
       if (attempt === this.#current) {
-        this.#fail(1006, "", new WireroomError("unauthorized", "no token could be had", { cause, retryable: true }));
+        this.#fail(1006, "", new WireroomError("unauthorized", "no token", { cause, retryable: true }));
       }
       return;
     }
     if (attempt === this.#current) {
-      this.#dial(attempt);
+      await this.#dial(attempt);
     }
   }
 
-  #dial(attempt: Attempt): void {
-    const { token, inBand } = attempt;
+  /** Returns what to connect with. */
+  async #choose(token: string | undefined): Promise<SocketClass> {
     const Socket = this.#options.WebSocket ?? (globalThis.WebSocket as SocketClass);
+    const { transports } = this.#options;
+    try {
+      // A client of this tab may have found the WebSocket blocked.
+      const key = `wireroom ${new URL(this.#address).host}`;
+      const wanted = !Socket || transports || others || this.#misses > 0 || globalThis.sessionStorage?.[key];
+      if (wanted && `${transports}` !== "websocket") {
+        others ??= import("./fallback.js");
+        this.#ladder ??= new (await others).Ladder(this.#address, Socket, this.#options);
+        return this.#ladder.next(this.#misses, token);
+      }
+    } catch {
+      // Without the other ways, or a storage that may be read, there is the WebSocket.
+      others = undefined;
+    }
+    return Socket;
+  }
+
+  async #dial(attempt: Attempt): Promise<void> {
+    const { token, inBand } = attempt;
+    const Socket = await this.#choose(token);
+    if (attempt !== this.#current) {
+      return;
+    }
+    this.#impatience.set(this.#options.connectTimeoutMs ?? (this.#misses || this.#ladder ? 15_000 : 5_000));
     const protocols = ["wireroom.v1", ...(token && !inBand ? [subprotocolOf(token)] : [])];
     try {
       attempt.link = new Link(new Socket(this.#address, protocols), {
@@ -141,13 +175,13 @@ export class Connection {
         },
       });
     } catch (cause) {
-      this.close(new WireroomError("unsupported", "the WebSocket cannot be made", { cause }));
+      this.close(new WireroomError("unsupported", "no WebSocket", { cause }));
     }
   }
 
   #authenticate(attempt: Attempt): void {
     attempt.authenticating = true;
-    attempt.link?.request({ type: "auth", token: attempt.token }, undefined, (reply, error) => {
+    attempt.link?.ask({ type: "auth", token: attempt.token }, undefined, (reply, error) => {
       attempt.authenticating = false;
       if (reply && error) {
         const refused = error.code === "unauthorized" || error.code === "token_expired";
@@ -185,25 +219,27 @@ export class Connection {
 
   #welcomed(attempt: Attempt, welcome: Welcome): void {
     if (welcome.protocol !== version) {
-      this.close(new WireroomError("unsupported", `the server speaks version ${welcome.protocol} of the protocol`));
+      this.close(new WireroomError("unsupported", `the server speaks protocol ${welcome.protocol}`));
       return;
     }
     this.#impatience.clear();
     this.#identity.welcomed(welcome.token);
     this.#inBand = false;
-    this.#openedAt = this.#clock.now();
+    this.#openedAt = this.#now();
+    this.#misses = 1 - suspicion;
     const link = attempt.link as Link;
     link.pingMs = welcome.ping_interval * 1000 || link.pingMs;
     link.maxMessage = welcome.max_message || Infinity;
     this.link = link;
-    this.status = { state: "open", failures: this.#backoff.failures };
+    this.status = { state: "open", failures: this.#backoff.failures, transport: link.transport };
     this.#events.opened(welcome);
     this.#events.changed(this.status);
   }
 
   /** Takes the end of the current attempt or link, and says what comes next. */
   #fail(code: number, reason: string, error?: WireroomError): void {
-    const { token, upgraded, inBand } = this.#current as Attempt;
+    const { token, upgraded, inBand, link } = this.#current as Attempt;
+    this.#misses += link && !this.link && code < 4000 ? 1 : 0;
     const verdict = judge(code, reason);
     if (verdict.advice === "renew") {
       verdict.advice = this.#identity.rejected() ? "again" : "stop";
@@ -216,7 +252,7 @@ export class Connection {
     // A token that the handshake refuses looks like a server that is not there, where the status cannot be seen. So
     // after a handshake that failed the token goes in a message, whose answer can be seen.
     this.#inBand = !!token && !upgraded && !inBand;
-    this.#backoff.lasted(this.link ? this.#clock.now() - this.#openedAt : 0);
+    this.#backoff.lasted(this.link ? this.#now() - this.#openedAt : 0);
     const waitMs = this.#backoff.next();
     const failures = this.#backoff.failures;
     if (verdict.advice === "stop" || failures >= (this.#options.maxAttempts ?? Infinity)) {

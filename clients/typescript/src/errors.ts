@@ -69,6 +69,21 @@ export function disconnected(uncertain: boolean): WireroomError {
   return new WireroomError("disconnected", "the connection was lost", { retryable: true, uncertain });
 }
 
+/** Returns the error of what had no answer in time; `cause` is the last refusal. */
+export function gaveUp(ms: number, cause?: unknown): WireroomError {
+  return new WireroomError("gave_up", `no answer within ${ms} ms`, { cause, retryable: true });
+}
+
+/** Returns the error of what has no place to wait in. */
+export function full(): WireroomError {
+  return new WireroomError("outbox_full", "the outbox has no place", { retryable: true });
+}
+
+/** Returns the error of what the server would not take. */
+export function tooLarge(): WireroomError {
+  return new WireroomError("too_large", "longer than the server takes");
+}
+
 /** Returns e as an error whose outcome is not known. */
 export function asUncertain(e: WireroomError): WireroomError {
   return e.uncertain ? e : new WireroomError(e.code, e.message, { ...e, cause: e.cause, uncertain: true });

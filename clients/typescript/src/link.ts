@@ -1,6 +1,6 @@
 import { type WireroomError, disconnected, refusal } from "./errors.js";
-import { Clock } from "./clock.js";
-import type { SocketLike } from "./types.js";
+import { Alarm, clock } from "./clock.js";
+import type { SocketLike, Transport } from "./types.js";
 import { type Envelope, type Payload, read, sizeOf, write } from "./wire.js";
 
 /**
@@ -19,10 +19,14 @@ export interface LinkEvents {
 /** WebSocket.OPEN */
 const open = 1;
 
-/** After a silence in which the server should have been heard it is pinged, and then it has `answerMs`. */
-const graceMs = 10_000;
+/**
+ * A server pings every `pingMs`, give or take a tenth: after a longer silence it is pinged, and after a request that it
+ * has not answered in `askedMs`. Then it has `answerMs`. So a dead connection is noticed within 40 s, and within 35 s
+ * where there is something to send.
+ */
+const grace = 1.15;
 const askedMs = 15_000;
-const answerMs = 5_000;
+const answerMs = 10_000;
 const lookMs = 5_000;
 
 /** One connection: it writes requests, gives each its answer, and notices when the server is gone. */
@@ -30,14 +34,14 @@ export class Link {
   /** Set by the welcome: the server's ping interval, and the most that it takes in one frame. */
   pingMs = 25_000;
   maxMessage = Infinity;
-  readonly #clock = new Clock();
+  readonly #now = clock();
   readonly #socket: SocketLike;
   readonly #events: LinkEvents;
   #pending = new Map<number, Answer>();
   #lastId = 0;
   #ended = false;
-  #timer?: ReturnType<typeof setTimeout>;
-  #heard = this.#clock.now();
+  readonly #alarm = new Alarm(() => this.#watch());
+  #heard = this.#now();
   /** When the first request was written since something was heard, and when a ping was; Infinity for not. */
   #asked = Infinity;
   #probed = Infinity;
@@ -47,7 +51,7 @@ export class Link {
     this.#events = events;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      this.#heard = this.#clock.now();
+      this.#heard = this.#now();
       this.#watch();
       events.opened();
     };
@@ -55,6 +59,11 @@ export class Link {
     // What went wrong is not told here, and a close follows.
     socket.onerror = () => {};
     socket.onclose = (event) => this.end(event.code, event.reason);
+  }
+
+  /** How it is carried. */
+  get transport(): Transport {
+    return this.#socket.transport ?? "websocket";
   }
 
   /** How many bytes the socket was given and has not sent. */
@@ -71,14 +80,14 @@ export class Link {
    * Writes a request; `answer` is called later. Returns false, and writes nothing, when that would be longer than the
    * server takes: it would end the connection.
    */
-  request(envelope: object, payload: Payload, answer: Answer): boolean {
+  ask(envelope: object, payload: Payload, answer: Answer): boolean {
     const id = ++this.#lastId;
     const frame = write({ ...envelope, id }, payload);
     if (!frame || sizeOf(frame) > this.maxMessage) {
       return false;
     }
     this.#pending.set(id, answer);
-    this.#asked = Math.min(this.#asked, this.#clock.now());
+    this.#asked = Math.min(this.#asked, this.#now());
     this.#write(frame);
     return true;
   }
@@ -86,7 +95,7 @@ export class Link {
   /** Asks whether the server is there, and ends the link if it does not say so soon. */
   probe(): void {
     if (this.#probed === Infinity) {
-      this.#probed = this.#clock.now();
+      this.#probed = this.#now();
       this.send({ type: "ping" });
       this.#watch();
     }
@@ -101,7 +110,7 @@ export class Link {
       return;
     }
     this.#ended = true;
-    clearTimeout(this.#timer);
+    this.#alarm.clear();
     const socket = this.#socket;
     socket.onopen = socket.onmessage = socket.onclose = null;
     try {
@@ -124,7 +133,7 @@ export class Link {
   }
 
   #received(frame: unknown): void {
-    this.#heard = this.#clock.now();
+    this.#heard = this.#now();
     this.#asked = this.#probed = Infinity;
     const envelope = read(frame);
     if (!envelope) {
@@ -143,20 +152,15 @@ export class Link {
 
   /** Looks after the silence, often enough that nothing has to set the timer anew when a frame comes or goes. */
   #watch(): void {
-    clearTimeout(this.#timer);
-    const now = this.#clock.now();
-    if (now >= this.#probed + answerMs) {
+    const waits = this.#probed < Infinity;
+    const due = waits ? this.#probed + answerMs : Math.min(this.#heard + this.pingMs * grace, this.#asked + askedMs);
+    const left = due - this.#now();
+    if (left > 0) {
+      this.#alarm.set(Math.min(lookMs, left));
+    } else if (waits) {
       this.end(1006, "the server is silent");
-      return;
-    }
-    if (now >= this.#due() && this.#probed === Infinity) {
+    } else {
       this.probe();
-      return;
     }
-    this.#timer = setTimeout(() => this.#watch(), Math.min(lookMs, Math.max(0, this.#due() - now)));
-  }
-
-  #due(): number {
-    return Math.min(this.#heard + this.pingMs + graceMs, this.#asked + askedMs, this.#probed + answerMs);
   }
 }

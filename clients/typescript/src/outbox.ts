@@ -1,6 +1,6 @@
-import { Alarm, Clock } from "./clock.js";
+import { Alarm, clock } from "./clock.js";
 import type { Connection } from "./connection.js";
-import { WireroomError, asUncertain, disconnected } from "./errors.js";
+import { type WireroomError, asUncertain, disconnected, full, gaveUp, tooLarge } from "./errors.js";
 import { Lane, type Publication } from "./lane.js";
 import type { ConnectOptions, PublishOptions, Published } from "./types.js";
 import { type Envelope, encode, sizeOf } from "./wire.js";
@@ -29,7 +29,7 @@ export class Outbox {
   readonly #retryForMs: number;
   readonly #highWater: number;
   readonly #lowWater: number;
-  readonly #clock = new Clock();
+  readonly #now = clock();
   readonly #alarm = new Alarm(() => this.#pump());
   #lanes = new Map<string, Lane>();
   /** The lanes with something in them; the first has its turn. */
@@ -63,7 +63,7 @@ export class Outbox {
         envelope: { ...options, type: "publish", room } as object,
         payload,
         size: sizeOf(payload) + plainSize,
-        deadline: this.#clock.now() + this.#retryForMs,
+        deadline: this.#now() + this.#retryForMs,
         writes: 0,
         resolve,
         reject,
@@ -139,7 +139,7 @@ export class Outbox {
       this.#queue.push(p);
       this.#pump();
     } else {
-      p.reject(new WireroomError("outbox_full", "the outbox has no place", { retryable: true }));
+      p.reject(full());
     }
   }
 
@@ -173,7 +173,7 @@ export class Outbox {
 
   /** Does what can be done now, and sets the alarm for the rest. */
   #pump(): void {
-    const now = this.#clock.now();
+    const now = this.#now();
     let next = this.#expire(now);
     while (this.#queue[0] && this.#fits(this.#queue[0])) {
       this.#add(this.#queue.shift() as Publication);
@@ -198,20 +198,16 @@ export class Outbox {
           break;
         }
         lane.abandon(p);
-        this.#settle(p, this.#gaveUp(p));
+        this.#settle(p, gaveUp(this.#retryForMs, p.last));
       }
     }
     for (let p; (p = this.#queue[0]); this.#queue.shift()) {
       if (now < p.deadline) {
         return Math.min(next, p.deadline);
       }
-      p.reject(this.#gaveUp(p));
+      p.reject(gaveUp(this.#retryForMs, p.last));
     }
     return next;
-  }
-
-  #gaveUp(p: Publication): WireroomError {
-    return new WireroomError("gave_up", `not stored within ${this.#retryForMs} ms`, { cause: p.last, retryable: true });
   }
 
   /** Writes what may be written, lane by lane in turn, and returns when there may be more. */
@@ -249,14 +245,14 @@ export class Outbox {
     const { envelope, producer, payload } = p;
     const numbered = producer ? { ...envelope, producer, seq: p.seq } : envelope;
     this.#inFlight++;
-    const sent = this.#connection.link?.request(numbered, payload, (reply, error) =>
+    const sent = this.#connection.link?.ask(numbered, payload, (reply, error) =>
       this.#answered(p, lane, reply, error),
     );
     if (!sent) {
       this.#inFlight--;
       lane?.landed(p);
       p.writes--;
-      this.#refuse(p, lane, new WireroomError("too_large", "longer than the server takes"));
+      this.#refuse(p, lane, tooLarge());
     }
   }
 
@@ -306,7 +302,7 @@ export class Outbox {
     } else if (!rewinding && (error.code === "rate_limited" || error.code === "overloaded")) {
       this.#window = Math.max(1, this.#window >> 1);
     }
-    lane.hold = this.#clock.now() + retryWait(error, lane.tries++);
+    lane.hold = this.#now() + retryWait(error, lane.tries++);
   }
 
   /** Settles p with an error that is final. */

@@ -4,12 +4,9 @@
  */
 export type Position = string;
 
-/** Whether two positions belong to one life of a room's log. */
-export function sameEpoch(a: Position, b: Position): boolean {
-  return a.split(".")[0] === b.split(".")[0];
-}
-
-/** Whether `a` comes after `b`, of the same epoch. */
-export function isAfter(a: Position, b: Position): boolean {
-  return Number(a.split(".")[1]) > Number(b.split(".")[1]);
+/** Returns by how many messages `a` is after `b`; not a number if they do not belong to one life of a room's log. */
+export function distance(a: Position, b: Position): number {
+  const [epoch, offset] = a.split(".");
+  const [epochOfB, offsetOfB] = b.split(".");
+  return epoch === epochOfB ? Number(offset) - Number(offsetOfB) : Number.NaN;
 }

@@ -1,10 +1,10 @@
 import type { Calls } from "./calls.js";
 import type { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
-import { WireroomError } from "./errors.js";
+import { WireroomError, tooLarge } from "./errors.js";
 import { type Outbox, retryWait } from "./outbox.js";
-import { type Position, isAfter, sameEpoch } from "./position.js";
-import { Reader } from "./reader.js";
+import { type Position, distance } from "./position.js";
+import { read } from "./reader.js";
 import { Roster } from "./roster.js";
 import type {
   Gap,
@@ -154,7 +154,7 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
   leave(): Promise<void> {
     return new Promise((resolve) => {
       const { link } = this.#host.connection;
-      if (this.stage === "left" || !link?.request({ type: "leave", room: this.name_ }, undefined, () => resolve())) {
+      if (this.stage === "left" || !link?.ask({ type: "leave", room: this.name_ }, undefined, () => resolve())) {
         resolve();
       }
       this.end();
@@ -163,7 +163,7 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
 
   /** Iterates over what comes from now on. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message<T> | Gap> {
-    return new Reader<T>(this);
+    return read(this);
   }
 
   #ask(type: string, fields: object): Promise<Envelope> {
@@ -177,7 +177,7 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
     const last = since ? undefined : this.#options.last;
     const { link } = this.#host.connection;
     const envelope = { type: "join", room: this.name_, since, last, presence, state };
-    const sent = link?.request(envelope, undefined, (reply, error) => {
+    const sent = link?.ask(envelope, undefined, (reply, error) => {
       if (!reply || this.stage !== "joining" || link !== this.#host.connection.link) {
         return;
       }
@@ -190,7 +190,7 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
       }
     });
     if (link && !sent) {
-      this.end(new WireroomError("too_large", "longer than the server takes"));
+      this.end(tooLarge());
     }
   }
 
@@ -243,12 +243,12 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
   #message(m: Message<T>): void {
     const { pos } = m;
     const { position } = this;
-    if (pos && position) {
-      if (!sameEpoch(pos, position)) {
-        this.emit("gap", { type: "gap", room: this.name_, reason: "epoch", pos: position });
-      } else if (!isAfter(pos, position)) {
-        return;
-      }
+    const steps = pos && position ? distance(pos, position) : 1;
+    if (steps <= 0) {
+      return;
+    }
+    if (!steps) {
+      this.emit("gap", { type: "gap", room: this.name_, reason: "epoch", pos: position as Position });
     }
     this.position = pos ?? position;
     this.emit("message", m);

@@ -4,6 +4,8 @@ import type { Position } from "./position.js";
 
 /** What the client needs of a WebSocket class: the browser's own has it, and `ws` and others of Node. */
 export interface SocketLike {
+  /** How it is carried. Default: `websocket`. */
+  readonly transport?: Transport;
   binaryType: string;
   readonly readyState: number;
   readonly bufferedAmount: number;
@@ -18,6 +20,9 @@ export interface SocketLike {
 /** A WebSocket class. */
 export type SocketClass = new (url: string, protocols?: string[]) => SocketLike;
 
+/** How a connection is carried: by a WebSocket, or over plain HTTP by server-sent events or long polls, with POST. */
+export type Transport = "websocket" | "sse" | "poll";
+
 /** How a client connects and behaves. Every option may be left out. Times are in milliseconds. */
 export interface ConnectOptions {
   /**
@@ -30,13 +35,22 @@ export interface ConnectOptions {
   name?: string;
   /** The class to connect with. Default: the global `WebSocket`; Node 20 has none, there give that of `ws`. */
   WebSocket?: SocketClass;
+  /**
+   * Which ways to connect there are, best first. One that is blocked, by a proxy for example, is followed by the next;
+   * a better one is tried again from time to time. Default: all, in the order of `Transport`. All but `websocket` are
+   * loaded when they are needed.
+   */
+  transports?: Transport[];
   /** How to join the client's own inbox; `false` stays out of it. */
   inbox?: RoomOptions | false;
   /** When to come back. */
   backoff?: BackoffOptions;
   /** Closes the client after so many failures in a row, with the error of the last. Default: never. */
   maxAttempts?: number;
-  /** Bounds one attempt to connect, up to the welcome. Default 15,000. */
+  /**
+   * Bounds one attempt to connect, up to the welcome. Default 15,000, and 5,000 for the first, as some proxies swallow
+   * what they do not know.
+   */
   connectTimeoutMs?: number;
   /** Bounds `request`, `history` and the like. Default 30,000. */
   requestTimeoutMs?: number;
@@ -69,6 +83,8 @@ export interface Status {
   readonly state: ConnectionState;
   /** Failures in a row, of attempts and of connections that did not last. */
   readonly failures: number;
+  /** While open: how the connection is carried. */
+  readonly transport?: Transport;
   /** While waiting: the milliseconds until the next attempt, from the moment of the event on. */
   readonly retryMs?: number;
   /** Why the last connection ended, or the last attempt failed. */

@@ -1,5 +1,5 @@
 import { Backoff, type BackoffOptions } from "./backoff.js";
-import { Alarm, Clock } from "./clock.js";
+import { Alarm, clock } from "./clock.js";
 import { judge } from "./closing.js";
 import { SendQueue, type Sendable, copyOf } from "./sendqueue.js";
 import { onWake } from "./wake.js";
@@ -111,7 +111,7 @@ export class ReconnectingWebSocket extends EventTarget implements WebSocket {
   readonly #protocols: string | string[] | undefined;
   readonly #options: ReconnectOptions;
   readonly #backoff: Backoff;
-  readonly #clock = new Clock();
+  readonly #now = clock();
   readonly #retry = new Alarm(() => void this.#attempt());
   readonly #impatience = new Alarm(() => this.#ended(1006, "", false));
   readonly #beat = new Alarm(() => this.#look());
@@ -278,7 +278,7 @@ export class ReconnectingWebSocket extends EventTarget implements WebSocket {
 
   #opened(): void {
     this.#impatience.clear();
-    this.#openedAt = this.#clock.now();
+    this.#openedAt = this.#now();
     if (this.#state === connecting) {
       this.#state = open;
       this.#heard();
@@ -290,7 +290,7 @@ export class ReconnectingWebSocket extends EventTarget implements WebSocket {
   }
 
   #heard(): void {
-    this.#heardAt = this.#clock.now();
+    this.#heardAt = this.#now();
     if (this.#askedAt < Infinity || this.#openedAt === this.#heardAt) {
       this.#askedAt = Infinity;
       this.#listen();
@@ -303,7 +303,7 @@ export class ReconnectingWebSocket extends EventTarget implements WebSocket {
     const verdict = judge(code, reason);
     const { shouldReconnect, maxAttempts = Infinity } = this.#options;
     const again = shouldReconnect ? shouldReconnect(code, reason) : verdict.advice !== "stop" && code !== 4401;
-    this.#backoff.lasted(this.#openedAt === undefined ? 0 : this.#clock.now() - this.#openedAt);
+    this.#backoff.lasted(this.#openedAt === undefined ? 0 : this.#now() - this.#openedAt);
     this.#openedAt = undefined;
     const ownMs = this.#backoff.next();
     const delayMs = verdict.waitMs ?? ownMs;
@@ -346,14 +346,14 @@ export class ReconnectingWebSocket extends EventTarget implements WebSocket {
   #listen(): void {
     const { heartbeat } = this.#options;
     if (heartbeat) {
-      this.#beat.set((heartbeat.everyMs ?? 30_000) - (this.#clock.now() - this.#heardAt));
+      this.#beat.set((heartbeat.everyMs ?? 30_000) - (this.#now() - this.#heardAt));
     }
   }
 
   /** Looks for a sign of life, asks for one, or gives the connection up. */
   #look(ask = false): void {
     const { message, everyMs = 30_000, withinMs = 5_000 } = this.#options.heartbeat as Heartbeat;
-    const now = this.#clock.now();
+    const now = this.#now();
     if (now < this.#askedAt && !ask && now - this.#heardAt < everyMs) {
       this.#listen();
     } else if (now < this.#askedAt) {

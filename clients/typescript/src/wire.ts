@@ -14,13 +14,16 @@ export function hex(byte: number): string {
   return (byte + 256).toString(16).slice(1);
 }
 
+/** Returns the UTF-8 of a text, each byte as a character. */
+function binary(text: string): string {
+  return String.fromCharCode(...encoder.encode(text));
+}
+
 /** Encodes data for its way: bytes as they are, in a copy; all else as JSON. Throws `invalid_data` if that is impossible. */
 export function encode(data: unknown): string | Uint8Array<ArrayBuffer> {
-  if (data instanceof ArrayBuffer) {
-    return new Uint8Array(data.slice(0));
-  }
-  if (ArrayBuffer.isView(data)) {
-    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
+  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) {
+    const { buffer = data, byteOffset, byteLength } = data as Uint8Array;
+    return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength).slice();
   }
   let text: string | undefined;
   let cause: unknown;
@@ -98,8 +101,7 @@ export function unpack<Message extends { data?: unknown; bytes?: string }>(messa
 
 /** Returns the name of a user's inbox: bytes outside `A-Z a-z 0-9 _ . -` are written `~hh` (section 18). */
 export function inboxOf(user: string): string {
-  const bytes = String.fromCharCode(...encoder.encode(user));
-  return `@${bytes.replace(/[^\w.-]/g, (c) => `~${hex(c.charCodeAt(0))}`)}`;
+  return `@${binary(user).replace(/[^\w.-]/g, (c) => `~${hex(c.charCodeAt(0))}`)}`;
 }
 
 /** Returns a token as a subprotocol, in base64url where it is no token of RFC 7230 (section 4). */
@@ -107,6 +109,5 @@ export function subprotocolOf(token: string): string {
   if (/^(?!b64\.)[\w!#$%&'*+.^`|~-]+$/.test(token)) {
     return `auth.${token}`;
   }
-  const bytes = String.fromCharCode(...encoder.encode(token));
-  return `auth.b64.${btoa(bytes).replace(/[+/=]/g, (c) => ({ "+": "-", "/": "_" })[c] ?? "")}`;
+  return `auth.b64.${btoa(binary(token)).replace(/[+/=]/g, (c) => ({ "+": "-", "/": "_" })[c] ?? "")}`;
 }

@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Gap, Message, Room } from "../../src/index.js";
+import type { Gap, Message, Room, Transport } from "../../src/index.js";
 import { connectTo } from "./kit.js";
 import { type Proxy, startProxy } from "./proxy.js";
 import { type Server, startServer, tokenOf } from "./server.js";
 
 /** So many connections are cut, each at another moment. */
-const cuts = 200;
+const cutsOf: [Transport, number][] = [
+  ["websocket", 200],
+  ["sse", 100],
+  ["poll", 100],
+];
 
 let server: Server;
 let proxy: Proxy;
@@ -33,12 +37,14 @@ function delivered(room: Room<number>, data: number): Promise<void> {
   return new Promise((resolve) => room.on("message", (m: Message<number>) => m.data === data && resolve()));
 }
 
-test(`nothing is missing, twice or out of order after ${cuts} cuts`, { timeout: 180_000 }, async () => {
+test.each(cutsOf)("over %s nothing is missing, twice or out of order after %d cuts", { timeout: 180_000 }, async (way, most) => {
+  const cuts = proxy.broken + most;
+  const transports = [way];
   const url = `ws://127.0.0.1:${proxy.port}/ws`;
   const backoff = { baseMs: 1, maxMs: 10 };
-  const alice = connectTo(url, { token: tokenOf("alice"), backoff, maxOutbox: 64 });
-  const bob = connectTo(url, { token: tokenOf("bob"), backoff });
-  const rooms = [alice.room<number>("cut"), bob.room<number>("cut")] as const;
+  const alice = connectTo(url, { token: tokenOf("alice"), transports, backoff, maxOutbox: 64 });
+  const bob = connectTo(url, { token: tokenOf("bob"), transports, backoff });
+  const rooms = [alice.room<number>(`cut-${way}`), bob.room<number>(`cut-${way}`)] as const;
   const heard = rooms.map((room) => {
     const all: (number | Gap)[] = [];
     room.on("message", (m) => all.push(m.data));
@@ -72,7 +78,7 @@ test(`nothing is missing, twice or out of order after ${cuts} cuts`, { timeout: 
   alice.close();
   bob.close();
 
-  expect(published).toBeGreaterThan(cuts);
+  expect(published).toBeGreaterThan(most);
   const all = Array.from({ length: published + 1 }, (_, i) => i);
   for (const seen of [...heard, ...(await Promise.all(read))]) {
     expect(seen).toEqual(all);

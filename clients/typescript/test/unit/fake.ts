@@ -124,7 +124,7 @@ export class FakeServer {
 
   /** Connects a client, up to where its socket is connecting. */
   async client(options: ConnectOptions = {}): Promise<Client> {
-    const client = connect("ws://server.test/ws", { WebSocket: this.WebSocket, ...options });
+    const client = connect("ws://server.test/ws", { WebSocket: this.WebSocket, transports: ["websocket"], ...options });
     await settle();
     return client;
   }
