@@ -157,7 +157,7 @@ export class Connection {
     if (attempt !== this.#current) {
       return;
     }
-    this.#impatience.set(this.#options.connectTimeoutMs ?? (this.#misses || this.#ladder ? 15_000 : 5_000));
+    this.#impatience.set(this.#options.connectTimeoutMs ?? (this.#misses ? 15_000 : 5_000));
     const protocols = ["wireroom.v1", ...(token && !inBand ? [subprotocolOf(token)] : [])];
     try {
       attempt.link = new Link(new Socket(this.#address, protocols), {

@@ -38,6 +38,8 @@ export class Ladder {
   #at = -1;
   #round = 0;
   #climbs = 0;
+  /** Streams begin here, and then nothing of them comes through. */
+  #stalls = false;
 
   constructor(address: string, Socket: SocketClass | undefined, options: ConnectOptions) {
     const wanted = options.transports ?? ["websocket", "sse", "poll"];
@@ -86,6 +88,7 @@ export class Ladder {
       }
 
       override blocked(): void {
+        ladder.#stalls = true;
         ladder.#at = Math.min(ladder.#at + 1, ladder.#ways.length - 1);
         remember(keyOf(ladder.#address), ladder.#ways[ladder.#at]);
       }
@@ -101,14 +104,14 @@ export class Ladder {
       }
 
       override woken(): void {
-        if (Date.now() - this.#triedAt > trialMs) {
+        if (ladder.#mayClimb && Date.now() - this.#triedAt > trialMs) {
           void this.#try();
         }
       }
 
       #wait(): void {
         clearTimeout(this.#climb);
-        if (this.readyState < 3) {
+        if (this.readyState < 3 && ladder.#at > 0 && ladder.#mayClimb) {
           const ms = Math.min(mostClimbMs, climbMs * 2 ** ladder.#climbs++) * (0.5 + Math.random());
           this.#climb = setTimeout(() => void this.#try(), ms);
         }
@@ -117,7 +120,7 @@ export class Ladder {
       /** Tries the better ways, and changes over to the first that works. */
       async #try(): Promise<void> {
         this.#triedAt = Date.now();
-        const better = ladder.#mayClimb ? await ladder.#better(this.token) : -1;
+        const better = await ladder.#better(this.token);
         if (better < 0 || this.readyState === 3) {
           this.#wait();
           return;
@@ -133,7 +136,7 @@ export class Ladder {
   /** Returns the first way that works, of those that are better than the one that is used; or -1. */
   async #better(token: string | undefined): Promise<number> {
     for (let i = 0; i < this.#at; i++) {
-      const works = this.#ways[i] === "websocket" ? this.#tryWebSocket(token) : this.#tryStream(token);
+      const works = this.#ways[i] === "websocket" ? this.#tryWebSocket(token) : !this.#stalls && this.#tryStream(token);
       if (await works) {
         return i;
       }

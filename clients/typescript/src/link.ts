@@ -96,8 +96,8 @@ export class Link {
   probe(): void {
     if (this.#probed === Infinity) {
       this.#probed = this.#now();
-      this.send({ type: "ping" });
       this.#watch();
+      this.send({ type: "ping" });
     }
   }
 

@@ -3,6 +3,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
 import type { Client, Room } from "../../src/index.js";
+import { type Hostile, startHostile } from "../e2e/hostile.js";
 import { connectTo, next } from "../e2e/kit.js";
 import { type Proxy, startProxy } from "../e2e/proxy.js";
 import { type Server, startServer } from "../e2e/server.js";
@@ -16,17 +17,20 @@ let site: Site;
 let server: Server;
 let proxy: Proxy;
 let bob: Client;
+let hostile: Hostile;
 
 beforeAll(async () => {
   site = await startSite();
   server = await startServer({ args: [`--origins=${site.origin}`] });
   proxy = await startProxy(server.port);
+  hostile = await startHostile(server.port, "refuse");
   bob = connectTo(server.url, { name: "Bob" });
 });
 afterAll(async () => {
   bob?.close();
   await site?.close();
   await proxy?.close();
+  await hostile?.close();
   await server?.stop();
 });
 
@@ -62,6 +66,70 @@ test("a page sees that its token was refused, and stops", async () => {
   }, server.url);
   expect(error).toEqual([true, "unauthorized", 4401, "closed"]);
   await page.close();
+});
+
+describe("where WebSockets are blocked", () => {
+  /** Chats in a page through the hostile proxy; returns how it is carried. */
+  async function chat(page: Page, room: string): Promise<unknown> {
+    await page.waitForFunction(() => "Wireroom" in globalThis);
+    const heard = page.evaluate(
+      async ([url, name]) => {
+        const client = Wireroom.connect(url as string, { name: "Page", connectTimeoutMs: 3000, backoff: { maxMs: 100 } });
+        const room = client.room(name as string, { presence: true });
+        await room.joined;
+        const heard = new Promise((resolve) => {
+          const all: unknown[] = [];
+          room.on("message", (m) => all.push(m.data instanceof Uint8Array ? [...m.data] : m.data) === 3 && resolve(all));
+        });
+        await room.publish(new Uint8Array([1, 2, 255]));
+        await room.publish({ from: "page", present: room.count });
+        const result = [client.status.transport, await heard];
+        client.close();
+        return result;
+      },
+      [hostile.url, room],
+    );
+    const there = bob.room(room);
+    await next(there, "message", (m: { data: any }) => m.data.from === "page");
+    await there.publish("hello, page");
+    return heard;
+  }
+
+  test.each([
+    ["script", "pass"],
+    ["esm", "pass"],
+    ["script", "buffer"],
+  ] as const)("a page with the %s chats all the same where streams %s", async (kind, streams) => {
+    hostile.streams = streams;
+    const page = await site.open(`/${kind}.html`);
+    const name = `blocked-${kind}-${streams}`;
+    const transport = streams === "pass" ? "sse" : "poll";
+    await bob.room(name).joined;
+    expect(await chat(page, name)).toEqual([transport, [[1, 2, 255], { from: "page", present: 2 }, "hello, page"]]);
+    // The next page of the tab does not try again what does not work here.
+    await page.reload();
+    hostile.asked.length = 0;
+    expect(await chat(page, name)).toEqual([transport, expect.anything()]);
+    expect(hostile.asked).not.toContain("/ws");
+    await page.close();
+  });
+
+  test("a worker chats, too", async () => {
+    hostile.streams = "pass";
+    const page = await site.open("/script.html");
+    await bob.room("work").joined;
+    const heard = page.evaluate(
+      (url) =>
+        new Promise((resolve) => {
+          const worker = new Worker("/worker.js");
+          worker.onmessage = ({ data }) => (data === "joined" ? worker.postMessage("from the worker") : resolve(data));
+          worker.postMessage(url);
+        }),
+      hostile.url,
+    );
+    expect(await heard).toBe("from the worker");
+    await page.close();
+  });
 });
 
 test("a page that the network comes back to connects at once", async () => {

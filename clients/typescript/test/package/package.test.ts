@@ -15,6 +15,19 @@ test.each(["dist/esm/index.js", "dist/wireroom.min.js"])("%s has at most 8 KB gz
   expect(gzipSync(file(name), { level: 9 }).length).toBeLessThanOrEqual(8192);
 });
 
+test.each(["dist/esm/fallback.js", "dist/wireroom-fallback.min.js"])("%s, which most never load, has at most 6 KB", (name) => {
+  expect(gzipSync(file(name), { level: 9 }).length).toBeLessThanOrEqual(6144);
+});
+
+test.each([
+  ["dist/esm/index.js", 'import("./fallback.js")'],
+  ["dist/cjs/index.js", 'require("./fallback.js")'],
+  ["dist/wireroom.min.js", 'import("./wireroom-fallback.min.js")'],
+])("%s loads the other ways by %s alone", (name, load) => {
+  expect(file(name).split(load)).toHaveLength(2);
+  expect(file(name)).not.toContain("text/event-stream");
+});
+
 test("there is nothing to install beside it", () => {
   const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(file("package.json"));
   expect(dependencies).toBeUndefined();
