@@ -7,7 +7,7 @@ export default defineConfig({
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
       { test: { name: "package", include: ["test/package/**/*.test.ts"] } },
-      { test: { name: "e2e", include: ["test/e2e/**/*.test.ts", "test/browser/**/*.test.ts"], ...real } },
+      { test: { name: "e2e", include: ["test/{e2e,browser,docs}/**/*.test.ts"], ...real } },
     ],
   },
 });

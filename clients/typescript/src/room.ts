@@ -136,7 +136,10 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
     return { count: reply.count, members: reply.members ?? [], next: reply.next };
   }
 
-  /** Replaces the user's own data, any JSON value. It holds over lost connections. */
+  /**
+   * Replaces the user's own data, any JSON value. It holds over lost connections. It needs a WebSocket: over another
+   * `Status.transport` the error is `unsupported`.
+   */
   async setState(state: unknown): Promise<void> {
     const before = this.#options.state;
     this.#options.state = state;

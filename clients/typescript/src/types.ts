@@ -181,7 +181,10 @@ export interface RoomOptions {
   last?: number;
   /** Keep track of who is in the room. */
   presence?: boolean;
-  /** The user's own data, any JSON value, which everyone sees who keeps track. */
+  /**
+   * The user's own data, any JSON value, which everyone sees who keeps track. While the connection is no WebSocket there
+   * is none.
+   */
   state?: unknown;
 }
 
