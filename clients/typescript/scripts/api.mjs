@@ -66,12 +66,14 @@ function exported(name) {
 /** Returns what a declaration file exports. */
 function read(file) {
   const text = readFileSync(new URL(`${file}.d.ts`, dist), "utf8");
+  const rank = ["function", "class", "interface", "type", "const"];
   return declarations(text, "")
     .filter(({ code }) => /^export (declare |interface |type \w+[^{]* =|type \w+<)/.test(code))
     .map(({ comment, code }) => {
       const [, kind, name] = /^export (?:declare )?(?:abstract )?(class|interface|function|type|const) (\w+)/.exec(code);
       return { file, comment, code: code.replace(/^export (declare )?/, ""), kind, name };
-    });
+    })
+    .sort((a, b) => rank.indexOf(a.kind) - rank.indexOf(b.kind));
 }
 
 /** Writes one declaration. */
@@ -89,7 +91,7 @@ function write({ comment, code, kind, name }) {
   const members = declarations(lines.slice(1, -1).join("\n"), "    ").filter(({ code }) => !/^#private|^\[Symbol/.test(code));
   for (const { comment, code } of members) {
     const signature = code.replace(/\s+/g, " ").replace(/;$/, "");
-    out.push(`- \`${signature}\`${comment ? `  \n  ${comment.replace(/\n/g, "\n  ")}` : ""}`);
+    out.push(`- \`${signature}\`${comment ? `\n\n  ${comment.replace(/\n(?=.)/g, "\n  ")}\n` : ""}`);
   }
   return `${out.join("\n")}\n`;
 }

@@ -96,10 +96,28 @@ test("the examples of the README compile", () => {
   }
 }, 60_000);
 
+test("the reference in the documentation is that of the declarations", async () => {
+  const { reference } = await import(`${root}/scripts/api.mjs`);
+  expect(file("../../docs/javascript-api.md"), "npm run api writes it").toBe(reference());
+});
+
 test("what is published is what is built, and its documentation", () => {
   const out = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root, encoding: "utf8" });
   const [{ files }] = JSON.parse(out);
   const paths: string[] = files.map((entry: { path: string }) => entry.path);
   expect(paths).toContain("README.md");
-  expect(paths.filter((path) => !path.startsWith("dist/")).sort()).toEqual(["README.md", "package.json"]);
+  expect(paths.filter((path) => !path.startsWith("dist/")).sort()).toEqual(["LICENSE", "README.md", "package.json"]);
+  // Every file that package.json points at is there, and every module has its types.
+  const { exports, main, module, types, unpkg, jsdelivr } = JSON.parse(file("package.json"));
+  const pointed = Object.values(exports).flatMap((entry) => (typeof entry === "string" ? [entry] : Object.values(entry as object)));
+  for (const path of [...pointed, main, module, types, unpkg, jsdelivr]) {
+    expect(paths).toContain(path.slice(2));
+  }
+  for (const entry of ["index", "websocket", "react", "fallback"]) {
+    for (const kind of ["esm", "cjs"]) {
+      expect(paths).toContain(`dist/${kind}/${entry}.js`);
+      expect(paths).toContain(`dist/${kind}/${entry}.d.ts`);
+    }
+  }
+  expect(file("LICENSE")).toBe(file("../../LICENSE"));
 }, 60_000);

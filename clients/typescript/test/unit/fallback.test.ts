@@ -366,6 +366,7 @@ describe("the ways down and up", () => {
 
   test("what is on its way is awaited before the change, and what waits goes the new way", async () => {
     vi.mocked(Math.random).mockReturnValue(0.5);
+    let published: Promise<unknown> | undefined;
     const client = await start({ transports: ["websocket", "sse"] });
     server.socket.drop();
     await passed(250);
@@ -375,19 +376,26 @@ describe("the ways down and up", () => {
     await passed();
     client.wake();
     await passed();
-    const late = client.publish("r", "late");
+    // It waits for the answer to the first, and may be sent once only.
+    const second = client.request("sum", [2]);
     server.socket.welcome();
     await passed(10);
-    expect(client.status.transport).toBe("sse");
-    await http.newest("/app/send").answer(200, { type: "ok", id: http.newest("/app/send").body.id, of: "sum", data: 1 });
-    expect(await asked).toBe(1);
+    for (const [i, result] of [asked, second].entries()) {
+      expect(client.status.transport).toBe("sse");
+      expect(http.of("/app/send")).toHaveLength(i + 1);
+      const { body, answer } = http.newest("/app/send");
+      const late = i === 1 ? client.publish("r", "late") : undefined;
+      await answer(200, { type: "ok", id: body.id, of: "sum", data: i });
+      expect(await result).toBe(i);
+      published = late;
+    }
     await passed(1);
     server.socket.welcome();
     expect(client.status.transport).toBe("websocket");
     expect(server.socket.of("publish")).toMatchObject([{ data: "late" }]);
-    expect(http.of("/app/send")).toHaveLength(1);
+    expect(http.of("/app/send")).toHaveLength(2);
     server.socket.ok("publish", { pos: at(1), ts: 1 });
-    expect(await late).toMatchObject({ pos: at(1) });
+    expect(await published).toMatchObject({ pos: at(1) });
   });
 
   test("what is remembered is forgotten after an hour", async () => {
