@@ -300,7 +300,8 @@ describe.each<Transport>(["websocket", "sse", "poll"])("over %s", (transport) =>
     const first = await startServer({ secret: true });
     const client = connectTo(first.url, { token: tokenOf("alice"), transports: [transport] });
     clients.push(client);
-    await client.ready;
+    // From then on its stream is the one that stays.
+    await client.inbox.joined;
     const waiting = next<Status>(client, "state", (s) => s.state === "connecting");
     await first.stop();
     const { error } = await waiting;
