@@ -2,6 +2,9 @@ package session
 
 import (
 	"context"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/protocol"
@@ -81,6 +84,8 @@ func (s *Session) setName(name string) *protocol.Error {
 	switch {
 	case len(name) > maxNameLen:
 		return fail(protocol.CodeTooLarge, "name", "the name is too long")
+	case !validName(name):
+		return errName
 	case s.authed || len(s.rooms) > 0:
 		return fail(protocol.CodeForbidden, "name", "the name cannot be changed now")
 	}
@@ -124,4 +129,12 @@ func (s *Session) Identity() *auth.Identity {
 		return nil
 	}
 	return &auth.Identity{User: s.client.User, Name: s.client.Name, Anonymous: true}
+}
+
+// errName is the error of a name that could not be shown as it is.
+var errName = fail(protocol.CodeBadRequest, "name", "a name is text without control characters")
+
+// validName reports whether a display name can stand in a line of text wherever it is shown.
+func validName(name string) bool {
+	return utf8.ValidString(name) && !strings.ContainsFunc(name, unicode.IsControl)
 }

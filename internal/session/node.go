@@ -124,6 +124,8 @@ func (n *Node) Identify(ctx context.Context, c Credentials) (*auth.Identity, str
 	case len(c.Name) > maxNameLen:
 		n.Metrics.Add(metrics.RefusedNameLength, 1)
 		return nil, "", fail(protocol.CodeTooLarge, "name", "the name is too long")
+	case !validName(c.Name):
+		return nil, "", errName
 	case len(c.Token) > maxTokenLen:
 		n.Metrics.Add(metrics.RefusedTokenLength, 1)
 		return nil, "", fail(protocol.CodeTooLarge, "token", "the token is too long")
