@@ -132,7 +132,7 @@ func (s *Session) Identity() *auth.Identity {
 }
 
 // errName is the error of a name that could not be shown as it is.
-var errName = fail(protocol.CodeBadRequest, "name", "a name is text without control characters")
+var errName = &protocol.Error{Code: protocol.CodeBadRequest, Field: "name", Message: "a name is text without control characters"}
 
 // validName reports whether a display name can stand in a line of text wherever it is shown.
 func validName(name string) bool {

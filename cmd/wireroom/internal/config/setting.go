@@ -16,6 +16,8 @@ type Setting struct {
 	Env  string // the environment variable; empty for none
 	Flag string // of the command line, with its dashes; empty for none
 	Help string
+	// Default is what holds when it is not set, as a user would write it.
+	Default string
 }
 
 // Settings returns all settings, in the order in which Config has them.
@@ -38,7 +40,7 @@ type field struct {
 
 // setting returns the names of f.
 func (f field) setting() Setting {
-	s := Setting{Key: f.key, Help: f.tag.Get("help")}
+	s := Setting{Key: f.key, Help: f.tag.Get("help"), Default: f.tag.Get("default")}
 	if f.tag.Get("env") != "-" {
 		s.Env = EnvPrefix + strings.ToUpper(strings.ReplaceAll(f.key, ".", "_"))
 	}
