@@ -111,7 +111,9 @@ func TestARefusedUpgradeReadsNoFrames(t *testing.T) {
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	go func() { _, _ = io.WriteString(c, strings.Replace(upgradeWith(), "Version: 13", "Version: 8", 1)+"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") }()
+	go func() {
+		_, _ = io.WriteString(c, strings.Replace(upgradeWith(), "Version: 13", "Version: 8", 1)+"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	}()
 	all, _ := io.ReadAll(c) // to its end
 	if n := strings.Count(string(all), "HTTP/1.1 "); n != 1 {
 		t.Errorf("%d answers: what follows a refused upgrade may be frames, and must not be a request\n%s", n, all)
