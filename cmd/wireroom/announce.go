@@ -57,8 +57,11 @@ func urlsOf(c *config.Config, listening net.Addr) urls {
 		host = fmt.Sprintf("localhost:%d", tcp.Port)
 	}
 	secure := ""
-	if c.TLS.CertFile != "" {
+	if c.TLS.Enabled() {
 		secure = "s"
+	}
+	if len(c.TLS.ACME.Domains) > 0 {
+		host = c.TLS.ACME.Domains[0]
 	}
 	u := urls{page: fmt.Sprintf("http%s://%s/", secure, host)}
 	for _, path := range c.Paths {
@@ -94,8 +97,12 @@ func notesOn(c *config.Config, listening net.Addr) []string {
 			notes = append(notes, "pages from anywhere may connect (origins: *).")
 		}
 	}
-	if c.TLS.CertFile == "" && !alone {
-		notes = append(notes, "no TLS: tokens and messages can be read on their way. Set tls, or put a proxy with TLS in front.")
+	switch {
+	case c.TLS.Enabled() || alone:
+	case c.Insecure:
+		notes = append(notes, "no TLS, and insecure: tokens and messages can be read on their way.")
+	default:
+		notes = append(notes, "no TLS: messages can be read on their way, and tokens are taken from this machine and trusted proxies with TLS only. Set tls, or put a proxy with TLS in front and name it in trusted_proxies.")
 	}
 	if c.Data == "" {
 		notes = append(notes, "messages are kept in memory: they are gone when the server ends. --data DIR keeps them.")

@@ -19,6 +19,7 @@ type reloader struct {
 	logger *slog.Logger
 	load   func() (*config.Loaded, error)
 	began  config.Config // what everything else keeps until the server is started anew
+	secure *security     // nil without TLS
 }
 
 // run reloads at each signal until ctx ends.
@@ -42,6 +43,11 @@ func hangups() (signals chan os.Signal, stop func()) {
 
 // reload takes a configuration that is right; with one that is wrong everything stays as it was.
 func (r *reloader) reload() {
+	if r.secure != nil {
+		if err := r.secure.reload(); err != nil {
+			r.logger.Error("the new certificate is refused; the old one stays", "error", err)
+		}
+	}
 	loaded, err := r.load()
 	if err != nil {
 		r.logger.Error("the configuration is wrong: nothing was reloaded, the old one stays", "error", err)

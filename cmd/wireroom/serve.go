@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -58,12 +57,13 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	if err != nil {
 		return errors.Join(err, server.Close())
 	}
+	defer front.security.close()
 	failed := make(chan error, 1)
 	go func() { failed <- front.serve() }()
 	hung, unhang := hangups()
 	defer unhang()
 	again := &reloader{
-		server: server, logger: logger, began: *c,
+		server: server, logger: logger, began: *c, secure: front.security,
 		load: func() (*config.Loaded, error) { return s.load(p, line) },
 	}
 	var reloading sync.WaitGroup
@@ -105,6 +105,7 @@ func drain(server *wireroom.Server, front *frontend, timeout time.Duration, logg
 type frontend struct {
 	http     *http.Server
 	listener net.Listener
+	security *security // nil without TLS
 }
 
 // newFrontend listens, so that whoever is told the address can connect to it.
@@ -122,15 +123,15 @@ func newFrontend(c *config.Config, server *wireroom.Server, logger *slog.Logger)
 		Protocols:         new(http.Protocols),
 	}}
 	f.http.Protocols.SetHTTP1(true) // an upgrade to WebSocket is one of HTTP/1.1
-	if c.TLS.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("serve: %w", err)
-		}
-		f.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	if f.security, err = newSecurity(c, logger); err != nil {
+		return nil, fmt.Errorf("serve: %w", err)
 	}
 	if f.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		f.security.close()
 		return nil, &failure{exitFailed, fmt.Errorf("serve: %w", err), listenAdvice(err)}
+	}
+	if f.security != nil {
+		f.security.start(c.TLS.HTTPSPort(f.listener.Addr()), c.ActiveLimits(), logger)
 	}
 	return f, nil
 }
@@ -150,10 +151,7 @@ func listenAdvice(err error) string {
 
 // serve serves until the frontend is shut down or fails.
 func (f *frontend) serve() error {
-	if f.http.TLSConfig != nil {
-		return f.http.ServeTLS(f.listener, "", "")
-	}
-	return f.http.Serve(f.listener)
+	return f.http.Serve(f.security.secured(f.listener))
 }
 
 // routes returns the handler for everything: the server's paths, and the chat page for the rest.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -48,6 +47,10 @@ func (l *Loaded) check(found Problems) Problems {
 	report("ping_interval", checkPositive(c.PingInterval))
 	report("drain_timeout", checkNotNegative(float64(c.DrainTimeout)))
 	report("tls.cert_file", checkTLS(c.TLS))
+	report("tls.acme.domains", checkDomains(c.TLS.ACME.Domains))
+	report("tls.acme.cache", c.checkCache())
+	report("tls.acme.directory", checkDirectory(c.TLS.ACME.Directory))
+	report("tls.redirect", checkRedirect(c.TLS))
 	limited := false // the last limit that was looked at, a rate, is one
 	for _, f := range leaves(c) {
 		if !strings.HasPrefix(f.key, "limits.") {
@@ -137,20 +140,6 @@ func checkNotNegative(n float64) error {
 		return fmt.Errorf("it is negative")
 	}
 	return nil
-}
-
-// checkTLS reports a certificate that cannot be used.
-func checkTLS(t TLS) error {
-	switch {
-	case t.CertFile == "" && t.KeyFile == "":
-		return nil
-	case t.CertFile == "":
-		return fmt.Errorf("there is a key_file and no cert_file: TLS needs both")
-	case t.KeyFile == "":
-		return fmt.Errorf("there is a cert_file and no key_file: TLS needs both")
-	}
-	_, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-	return err
 }
 
 // number returns a setting that is one.

@@ -55,6 +55,15 @@ func TestRefusesWhatCannotWork(t *testing.T) {
 		{"tls: {cert_file: a.pem}", "there is a cert_file and no key_file"},
 		{"tls: {key_file: a.pem}", "there is a key_file and no cert_file"},
 		{"tls: {cert_file: absent.pem, key_file: absent.pem}", "tls.cert_file at wireroom.yaml:1: open absent.pem"},
+		{"tls: {acme: {domains: ['*.example.com'], cache: c}}", `tls.acme.domains at wireroom.yaml:1: "*.example.com" is for many names`},
+		{"tls: {acme: {domains: [localhost], cache: c}}", `"localhost" is no name to get a certificate for`},
+		{"tls: {acme: {domains: [192.0.2.1], cache: c}}", `"192.0.2.1" is no name to get a certificate for`},
+		{"tls: {acme: {domains: ['a.example:443'], cache: c}}", `"a.example:443" is no name to get a certificate for`},
+		{"tls: {acme: {domains: [a.example]}}", "tls.acme.cache: there is nowhere to keep certificates"},
+		{"tls: {acme: {directory: letsencrypt}}", `tls.acme.directory at wireroom.yaml:1: "letsencrypt" is no URL of a directory`},
+		{"tls: {redirect: ':80'}", "tls.redirect at wireroom.yaml:1: there is no TLS to redirect to"},
+		{"tls: {redirect: http, acme: {domains: [a.example], cache: c}}", `tls.redirect at wireroom.yaml:1: "http" is no address`},
+		{"tls: {cert_file: a, key_file: b, acme: {domains: [a.example], cache: c}}", "take one of the two"},
 	} {
 		inFolder(t, row.file)
 		wants(t, config.Layers{File: "wireroom.yaml"}, row.want)
@@ -77,7 +86,9 @@ func TestAcceptsWhatWorks(t *testing.T) {
 		"origins: ['*', 'null', 'https://example.com', 'http://localhost:3000', 'https://*.example.com:*', 'app://x']",
 		"drain_timeout: 0s",
 		"limits: {publish_rate: 0, publish_burst: 0, join_rate: 0, join_burst: 0, max_message: 0, max_rooms: 0, auth_timeout: 0s, handshake_timeout: 0s}",
-		"secret: 0123456789abcdef", "anonymous: true",
+		"secret: 0123456789abcdef", "anonymous: true", "insecure: true",
+		"tls: {acme: {domains: [chat.example.com, a.b.example], cache: certificates}}", "tls: {redirect: 'off'}",
+		"{data: messages, tls: {acme: {domains: [chat.example.com]}, redirect: ':8081'}}",
 	} {
 		inFolder(t, file)
 		load(t, config.Layers{File: "wireroom.yaml"})

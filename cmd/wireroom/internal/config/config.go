@@ -32,6 +32,8 @@ type Config struct {
 	TrustedProxies  []string `group:"Who may connect" placeholder:"ADDRESS" help:"Addresses and networks (10.0.0.0/8) of the proxies in front of this server. Where a client comes from, and whether it uses TLS, is taken from what they say; limits by address need it."`
 	ForwardedHeader string   `default:"X-Forwarded-For" enum:"X-Forwarded-For,Forwarded,X-Real-IP" group:"Who may connect" placeholder:"HEADER" help:"Header in which those proxies name the client: X-Forwarded-For, Forwarded or X-Real-IP. The proxies must set it, or add to it; no other is read."`
 
+	Insecure bool `default:"false" group:"Who may connect" help:"Take tokens also over connections that are not encrypted and come from other machines. Whoever is on the way can read them."`
+
 	Access string `group:"Who may do what" placeholder:"WORDS" help:"Who may do anything in rooms whose rule does not say who: words, with commas between them, of which one is enough: anyone, signed-in (with a token), role:NAME, grant (what the token grants), nobody. Left out, it is grant; but anyone while there is neither a secret nor a rule that says who may do what."`
 
 	Limits   Limits `embed:"" prefix:"limits-" group:"Limits" help:"What clients may do. 0 is no limit."`
@@ -39,12 +41,6 @@ type Config struct {
 
 	Log   Log    `embed:"" prefix:"log-" group:"Log" help:"What is logged, to standard error."`
 	Rules []Rule `kong:"-" env:"-" help:"What holds for rooms, by their name. The first rule whose pattern matches holds. What a rule leaves out is as in the example, and so is what holds for rooms that no rule matches."`
-}
-
-// TLS is where the certificate is.
-type TLS struct {
-	CertFile string `placeholder:"FILE" help:"Certificate, with those of its issuers, in PEM form. Left out, the server speaks plain HTTP."`
-	KeyFile  string `placeholder:"FILE" help:"Private key of the certificate, in PEM form."`
 }
 
 // Limits are what clients may do. 0 is no limit.

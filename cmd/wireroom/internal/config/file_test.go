@@ -22,7 +22,7 @@ func TestNamesTheMistakeInTheFile(t *testing.T) {
 		"capitals":              {"LISTEN: x", `did you mean "listen"?`},
 		"dashes, elsewhere":     {"max-message: 1", `did you mean "limits.max_message"?`},
 		"a key a little like":   {"noble: x", `unknown key "noble" at wireroom.yaml:1; there are listen, node, paths`},
-		"a key like no other":   {"tls: {certificate_authority: x}", `unknown key "certificate_authority" in tls at wireroom.yaml:1; there are cert_file, key_file`},
+		"a key like no other":   {"tls: {certificate_authority: x}", `unknown key "certificate_authority" in tls at wireroom.yaml:1; there are cert_file, key_file, acme, redirect`},
 		"a key twice":           {"node: a\n\nnode: b", `node at wireroom.yaml:3: set already on line 1`},
 		"no settings":           {"- a\n- b", "at wireroom.yaml:1: these are settings: write each as a line `key: value`"},
 		"a value for settings":  {"limits: 3", "limits at wireroom.yaml:1: these are settings"},
