@@ -78,6 +78,9 @@ type Options struct {
 	// ForwardedHeader is the header in which those proxies name the client: "X-Forwarded-For" (the default),
 	// "Forwarded" or "X-Real-IP". Only that one is read: the others are the client's to forge.
 	ForwardedHeader string
+	// Insecure takes the tokens of Auth also over connections that are neither encrypted nor from this machine, by the
+	// word of a trusted proxy or by their own: whoever is on the way can read them.
+	Insecure bool
 	// Limits bound what clients may do; they are on by default.
 	Limits Limits
 	// PingInterval is the time between two pings of a connection; it is spread by 10 %. 0 is 25 s.
@@ -192,5 +195,6 @@ func checkPath(path string, taken []string) error {
 func (o Options) policy() (*gate.Policy, error) {
 	return gate.NewPolicy(gate.Settings{
 		Origins: o.Origins, Proxies: o.TrustedProxies, Forwarded: o.ForwardedHeader, Limits: o.Limits.gate(),
+		SecureTokens: o.Auth != nil && !o.Insecure, // the tokens of anonymous users are worth no more than their names
 	})
 }

@@ -23,6 +23,7 @@ func serverOptions(c *config.Config, logger *slog.Logger) wireroom.Options {
 		Origins:         c.Origins,
 		TrustedProxies:  c.TrustedProxies,
 		ForwardedHeader: c.ForwardedHeader,
+		Insecure:        c.Insecure,
 		Limits:          serverLimits(c.ActiveLimits()),
 		PingInterval:    c.PingInterval,
 		Compress:        c.Compression,

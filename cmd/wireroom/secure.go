@@ -77,6 +77,7 @@ func (s *security) start(port string, limits config.Limits, logger *slog.Logger)
 		Handler: s.plain(port), ReadHeaderTimeout: limits.HandshakeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
+	logger.Info("plain HTTP is redirected", "address", s.listener.Addr())
 	s.work.Go(func() {
 		if err := s.redirect.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			logger.Error("plain HTTP is not redirected any more", "error", err)

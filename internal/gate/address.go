@@ -67,6 +67,12 @@ type source struct {
 	unheard bool       // a proxy that is not trusted names a client
 }
 
+// exposed reports whether others can read on the way what the request carries: it is not encrypted, and comes from
+// another machine.
+func (s source) exposed() bool {
+	return !s.secure && s.address.IsValid() && !s.address.IsLoopback()
+}
+
 // client returns where a request comes from. Each trusted proxy on the way has added the address that it was
 // connected from on the right, so the client is the first from there that is none of them: what stands further left
 // the client itself may have written.

@@ -82,6 +82,8 @@ type Pass struct {
 	Address netip.Addr
 	// Secure tells that what the client sends is encrypted, if only as far as a trusted proxy.
 	Secure bool
+	// Exposed tells that no token is taken from this client, because others could read it on its way.
+	Exposed bool
 	// Seat is to be kept as long as the connection or request is there, and then released.
 	Seat Seat
 }
@@ -101,7 +103,7 @@ func (g *Gate) Admit(r *http.Request, kind Kind) (*Pass, *Refusal) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	pass := &Pass{Address: from.address, Secure: from.secure, Seat: seat}
+	pass := &Pass{Address: from.address, Secure: from.secure, Exposed: p.secureTokens && from.exposed(), Seat: seat}
 	if refusal := g.examine(r, kind, from, pass); refusal != nil {
 		pass.Seat.Release(refusal.blame())
 		return nil, refusal
@@ -116,12 +118,17 @@ func (g *Gate) examine(r *http.Request, kind Kind, from source, pass *Pass) *Ref
 		return g.refuseOrigin()
 	}
 	presented := credentials(r)
+	late := r.Header.Get("Origin") != ""
+	if presented.Token != "" && pass.Exposed {
+		refusal := g.refuse(metrics.RefusedHandshake, http.StatusForbidden, session.ErrExposed)
+		refusal.Late = late
+		return refusal
+	}
 	if presented.Token != "" {
 		if refusal := pass.Seat.mayTry(&p.limits.Address); refusal != nil {
 			return refusal
 		}
 	}
-	late := r.Header.Get("Origin") != ""
 	var failure *protocol.Error
 	if pass.Identity, pass.Token, failure = g.identify(r, presented); failure != nil {
 		refusal := g.refuse(metrics.RefusedHandshake, session.Status(failure), failure)

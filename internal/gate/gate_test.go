@@ -109,3 +109,44 @@ func TestAReloadHoldsFromTheNextRequestOn(t *testing.T) {
 		t.Fatal(refusal.Err)
 	}
 }
+
+func TestATokenThatOthersCanReadIsRefused(t *testing.T) {
+	for _, row := range []struct {
+		name, peer, token string
+		headers           []string
+		proxies           []string
+		off, tls          bool
+		refused           bool
+	}{
+		{name: "from elsewhere", peer: "192.0.2.1:1", token: "good", refused: true},
+		{name: "from elsewhere, a bad one", peer: "192.0.2.1:1", token: "bad", refused: true},
+		{name: "none", peer: "192.0.2.1:1"},
+		{name: "allowed", peer: "192.0.2.1:1", token: "good", off: true},
+		{name: "TLS", peer: "192.0.2.1:1", token: "good", tls: true},
+		{name: "loopback", peer: "127.0.0.1:1", token: "good"},
+		{name: "loopback, IPv6", peer: "[::1]:1", token: "good"},
+		{name: "a Unix socket", peer: "@", token: "good"},
+		{name: "a proxy with TLS", peer: "10.0.0.1:1", token: "good", proxies: []string{"10.0.0.1"}, headers: []string{"X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https"}},
+		{name: "a proxy without TLS", peer: "10.0.0.1:1", token: "good", proxies: []string{"10.0.0.1"}, headers: []string{"X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: http"}, refused: true},
+		{name: "a proxy on this machine without TLS", peer: "127.0.0.1:1", token: "good", proxies: []string{"127.0.0.1"}, headers: []string{"X-Forwarded-For: 192.0.2.1"}, refused: true},
+		{name: "a liar", peer: "192.0.2.1:1", token: "good", headers: []string{"X-Forwarded-Proto: https"}, refused: true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			g := newGate(t, Settings{SecureTokens: !row.off, Proxies: row.proxies})
+			r := request("http://chat.example/ws?token="+row.token, row.peer, row.headers...)
+			if row.tls {
+				r = request("https://chat.example/ws?token="+row.token, row.peer, row.headers...)
+			}
+			pass, refusal := g.Admit(r, Connection)
+			if got := refusal != nil; got != row.refused {
+				t.Fatalf("refused: %v", refusal)
+			}
+			if refusal != nil && (refusal.Status != http.StatusForbidden || refusal.CloseCode() != protocol.CloseForbidden) {
+				t.Errorf("refused with %+v", refusal)
+			}
+			if row.token == "" && !pass.Exposed {
+				t.Error("a token that comes later would be taken")
+			}
+		})
+	}
+}

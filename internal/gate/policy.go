@@ -10,14 +10,18 @@ type Settings struct {
 	// Forwarded is the one header in which those proxies name the client: HeaderForwardedFor (also if it is empty),
 	// HeaderForwarded or HeaderRealIP. The others are the client's to forge.
 	Forwarded string
-	Limits    Limits
+	// SecureTokens takes tokens only from clients on which nobody can listen in: over TLS, by the word of a trusted
+	// proxy too, or from this machine.
+	SecureTokens bool
+	Limits       Limits
 }
 
 // Policy is what a Gate goes by. It is immutable.
 type Policy struct {
-	origins origins
-	proxies proxies
-	limits  Limits
+	origins      origins
+	proxies      proxies
+	secureTokens bool
+	limits       Limits
 }
 
 // NewPolicy returns a policy, or an error that names what is wrong.
@@ -30,5 +34,5 @@ func NewPolicy(s Settings) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Policy{origins: origins, proxies: proxies, limits: s.Limits}, nil
+	return &Policy{origins: origins, proxies: proxies, secureTokens: s.SecureTokens, limits: s.Limits}, nil
 }

@@ -100,6 +100,20 @@ func TestAuthenticatesByTheFirstMessage(t *testing.T) {
 	})
 }
 
+func TestAnExposedSessionTakesNoToken(t *testing.T) {
+	node := newNode(t, Options{Tokens: fakeTokens{"t": {User: "alice"}}, AuthTimeout: 10 * time.Second})
+	p := &peer{t: t, node: node}
+	p.session.Open(node, exposedOutlet{p}, nil, "")
+	p.session.Start()
+	t.Cleanup(func() { p.session.Close(Ended{Code: protocol.CloseNormal, Clean: true}) })
+	p.expect(`{"type":"auth","token":"t","id":1}`, `{"type":"auth_required","timeout":10}`, `{"type":"error","id":1,"of":"auth","code":"forbidden",…`)
+}
+
+// exposedOutlet is one on which others can listen in.
+type exposedOutlet struct{ *peer }
+
+func (exposedOutlet) Exposed() bool { return true }
+
 // fakeTokens are identities by token.
 type fakeTokens map[string]auth.Identity
 

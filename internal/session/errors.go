@@ -57,3 +57,8 @@ func authError(logger *slog.Logger, err error) *protocol.Error {
 func fail(code protocol.Code, field, message string) *protocol.Error {
 	return &protocol.Error{Code: code, Field: field, Message: message}
 }
+
+// ErrExposed is what a client gets that sends a token where others could read it.
+var ErrExposed = &protocol.Error{
+	Code: protocol.CodeForbidden, Field: "token", Message: "tokens are taken over TLS only: connect to wss:// or https://",
+}

@@ -77,6 +77,16 @@ func NewClient() string { return rand.Text() }
 // is called before Open or Lend, which otherwise make one up.
 func (s *Session) SetClient(id string) { s.client.ID = id }
 
+// Exposed is a trait of an Outlet: one that says so takes no token from its client, because others could read it on its
+// way.
+type Exposed interface{ Exposed() bool }
+
+// exposed reports whether others can read what the client sends.
+func (s *Session) exposed() bool {
+	o, ok := s.outlet.(Exposed)
+	return ok && o.Exposed()
+}
+
 // Open begins the session of who connected, and sends the welcome; without an identity it asks for one. token is what
 // Identify returned. It is called once, before any other method; Start follows.
 func (s *Session) Open(node *Node, outlet Outlet, identity *auth.Identity, token string) {

@@ -32,6 +32,7 @@ type connection struct {
 	stalled   atomic.Uint32 // since when the socket takes nothing; 0 while it does
 	live      liveness      // the sweep's
 	jsonPing  bool
+	exposed   bool               // others can read what the client sends
 	peerBye   protocol.CloseCode // the code of the peer's close frame; 0 before. The reader's
 }
 
@@ -177,6 +178,9 @@ func (c *connection) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
 
 // Ready implements session.Outlet.
 func (c *connection) Ready() bool { return c.socket.Ready() }
+
+// Exposed implements session.Exposed.
+func (c *connection) Exposed() bool { return c.exposed }
 
 // Resume implements session.Outlet.
 func (c *connection) Resume() { c.socket.Resume() }

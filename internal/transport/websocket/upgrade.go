@@ -46,6 +46,7 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.Close(refused.CloseCode(), refused.Reason(), refused.Retry())
 			return
 		}
+		c.exposed = pass.Exposed
 		c.session.Open(t.Node, c, pass.Identity, pass.Token)
 	})
 }
