@@ -20,7 +20,7 @@ var (
 )
 
 // startEcho returns the URL of an echo server: the one that was given, or the program, which ends with the test.
-func startEcho(t *testing.T) *url.URL {
+func startEcho(t *testing.T, arguments ...string) *url.URL {
 	t.Helper()
 	if *target != "" {
 		u, err := url.Parse(*target)
@@ -40,7 +40,7 @@ func startEcho(t *testing.T) *url.URL {
 	if out, err := exec.Command("go", append(build, "./echo")...).CombinedOutput(); err != nil {
 		t.Fatalf("build the echo program: %v\n%s", err, out)
 	}
-	command := exec.Command(program, "--listen", "127.0.0.1:0")
+	command := exec.Command(program, append(arguments, "--listen", "127.0.0.1:0")...)
 	command.Stderr = os.Stderr
 	out, err := command.StdoutPipe()
 	if err != nil {
@@ -94,10 +94,26 @@ func TestHandshakes(t *testing.T) {
 	}
 }
 
-func TestWebSocket(t *testing.T) {
-	server := startEcho(t)
+func TestWebSocket(t *testing.T) { runSuite(t, startEcho(t), suite(*full)) }
+
+// TestWebSocketOverTLS leaves out, unless all is asked for, what does not depend on how bytes come.
+func TestWebSocketOverTLS(t *testing.T) {
+	if *target != "" {
+		t.Skip("the server is another one")
+	}
+	cases := suite(*full)
+	if !*full {
+		cases = slices.DeleteFunc(cases, func(c testCase) bool {
+			return slices.Contains([]int{3, 4, 6, 12, 13}, numbers(c.id)[0])
+		})
+	}
+	runSuite(t, startEcho(t, "--tls"), cases)
+}
+
+func runSuite(t *testing.T, server *url.URL, cases []testCase) {
+	t.Helper()
 	var s summary
-	for _, c := range suite(*full) {
+	for _, c := range cases {
 		t.Run(c.id, func(t *testing.T) {
 			s.count(c.id)
 			p, err := connect(server, c.offer)

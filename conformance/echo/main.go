@@ -9,30 +9,48 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/wireroom/wireroom"
 )
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:9001", "`address` to listen on; port 0 takes a free one")
+	secure := flag.Bool("tls", false, "speak TLS, with a certificate that nobody vouches for")
 	flag.Parse()
-	if err := run(*listen); err != nil {
+	if err := run(*listen, *secure); err != nil {
 		fmt.Fprintln(os.Stderr, "echo:", err)
 		os.Exit(1)
 	}
 }
 
-func run(address string) error {
+func run(address string, secure bool) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("ws://%s/\n", listener.Addr())
+	scheme := "ws"
+	if secure {
+		scheme = "wss"
+		own, err := certificate()
+		if err != nil {
+			return err
+		}
+		listener = wireroom.NewTLSListener(listener, &tls.Config{Certificates: []tls.Certificate{own}})
+	}
+	fmt.Printf("%s://%s/\n", scheme, listener.Addr())
 	echo, err := newServer(context.Background())
 	if err != nil {
 		return err
@@ -46,4 +64,15 @@ func run(address string) error {
 		return err
 	}
 	return nil
+}
+
+// certificate returns one that vouches for itself.
+func certificate() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour)}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, err
 }
