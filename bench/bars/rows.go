@@ -253,7 +253,7 @@ func (o *options) idleOnce(ctx context.Context, i *idle, live, resident *[]float
 	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
-	n := float64(report.Series[len(report.Series)-1].Joined)
+	n := float64(joined(report))
 	i.Connections, i.Collecting = int64(n), after.Collecting
 	*live = append(*live, float64(after.Heap+after.Stacks-before.Heap-before.Stacks)/n)
 	*resident = append(*resident, float64(rssAfter-rssBefore)/n)
@@ -306,4 +306,14 @@ func loadAverage() (one float64) {
 		_, _ = fmt.Sscan(string(content), &one) // 0 where it is something else
 	}
 	return one
+}
+
+// joined returns how many clients were in their rooms when it began to be measured.
+func joined(r *bench.Report) int64 {
+	for _, s := range r.Series {
+		if s.Phase == bench.PhaseMeasure {
+			return max(s.Joined, 1)
+		}
+	}
+	return 1
 }

@@ -45,9 +45,9 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("ws://%s/ws\nhttp://%s/debug/pprof/\n", listener.Addr(), profiles.Addr())
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGUSR1)
+	fmt.Printf("ws://%s/ws\nhttp://%s/debug/pprof/\n", listener.Addr(), profiles.Addr())
 	go func() {
 		for range asked {
 			use()
