@@ -53,7 +53,7 @@ export class Connection {
   readonly #backoff: Backoff;
   readonly #now = clock();
   readonly #retry = new Alarm(() => void this.#attempt());
-  readonly #impatience = new Alarm(() => this.#fail(1006, "no welcome in time"));
+  readonly #impatience = new Alarm(() => this.#fail(1006, "no welcome"));
   readonly #endWake: () => void;
   #current?: Attempt;
   #openedAt = 0;
@@ -246,7 +246,7 @@ export class Connection {
     }
     error ??= new WireroomError(
       /^[a-z_]+$/.test(verdict.reason) ? verdict.reason : "disconnected",
-      `the connection ended with ${code} ${verdict.reason}`,
+      `connection ended: ${code} ${verdict.reason}`,
       { closeCode: code, retryable: verdict.advice !== "stop" },
     );
     // A token that the handshake refuses looks like a server that is not there, where the status cannot be seen. So

@@ -66,7 +66,7 @@ export function refusal(e: Refusal): WireroomError {
 
 /** Returns the error of what was asked for over a connection that was lost. */
 export function disconnected(uncertain: boolean): WireroomError {
-  return new WireroomError("disconnected", "the connection was lost", { retryable: true, uncertain });
+  return new WireroomError("disconnected", "connection lost", { retryable: true, uncertain });
 }
 
 /** Returns the error of what had no answer in time; `cause` is the last refusal. */
@@ -76,12 +76,12 @@ export function gaveUp(ms: number, cause?: unknown): WireroomError {
 
 /** Returns the error of what has no place to wait in. */
 export function full(): WireroomError {
-  return new WireroomError("outbox_full", "the outbox has no place", { retryable: true });
+  return new WireroomError("outbox_full", "the outbox is full", { retryable: true });
 }
 
 /** Returns the error of what the server would not take. */
 export function tooLarge(): WireroomError {
-  return new WireroomError("too_large", "longer than the server takes");
+  return new WireroomError("too_large", "too long for the server");
 }
 
 /** Returns e as an error whose outcome is not known. */

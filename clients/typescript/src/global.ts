@@ -2,4 +2,4 @@ import { Client, connect } from "./client.js";
 import { WireroomError } from "./errors.js";
 
 // The script of a page that has no bundler: everything is in the one global.
-Object.assign(globalThis, { Wireroom: { Client, WireroomError, connect } });
+(globalThis as { Wireroom?: object }).Wireroom = { Client, WireroomError, connect };
