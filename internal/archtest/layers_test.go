@@ -27,6 +27,11 @@ func layers() []archtest.Layer {
 		{Packages: []string{"bench/..."}, Imports: []string{".", "client", "engine/...", "protocol", "internal/..."}, Outside: library},
 
 		// The tests of a whole node under faults; the proxy stands alone, for every suite.
+		{
+			Packages: []string{"test/faults/..."},
+			Imports:  []string{".", "client", "protocol", "engine/...", "test/faultproxy", "test/faults/internal/..."},
+			Outside:  []string{"github.com/cockroachdb/pebble/v2"},
+		},
 		{Packages: []string{"test/faultproxy/cmd"}, Imports: []string{"test/faultproxy"}},
 		{Packages: []string{"test/faultproxy"}},
 		{Packages: []string{"test/redistest"}},

@@ -1,0 +1,249 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/wireroom/wireroom/client"
+	"github.com/wireroom/wireroom/protocol"
+	"github.com/wireroom/wireroom/test/faults/internal/history"
+)
+
+// Member is in some rooms and writes down what it gets.
+type Member interface {
+	// Run joins and gets messages until ctx ends. joined is called when the member is in all rooms for the first time,
+	// with where it stands.
+	Run(ctx context.Context, joined func(map[string]protocol.Position)) error
+	// Drop breaks the member's connection. It comes back.
+	Drop()
+	// At returns where the member stands in a room.
+	At(room string) protocol.Position
+	// End writes down that the member has all there is, up to the heads.
+	End(heads map[string]protocol.Position)
+}
+
+// stand is where a member stands in its rooms.
+type stand struct {
+	w  *history.Writer
+	mu sync.Mutex
+	at map[string]protocol.Position
+}
+
+func (s *stand) move(r history.Record) {
+	s.w.Add(r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at[r.Room] = r.At
+}
+
+// At implements Member.
+func (s *stand) At(room string) protocol.Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at[room]
+}
+
+// all returns where the member stands in all of its rooms.
+func (s *stand) all() map[string]protocol.Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string]protocol.Position, len(s.at))
+	for room, at := range s.at {
+		all[room] = at
+	}
+	return all
+}
+
+// End implements Member.
+func (s *stand) End(heads map[string]protocol.Position) {
+	for room := range s.all() {
+		s.w.Add(history.Record{Do: history.End, Room: room, At: heads[room]})
+	}
+}
+
+// got is the record of a message.
+func got(room string, m *protocol.Message) history.Record {
+	pub, n, whole := history.Open(m.Data)
+	return history.Record{Do: history.Got, Room: room, Pub: pub, N: n, At: m.Position, Bad: !whole}
+}
+
+// SDKMember is a member through the product's client.
+type SDKMember struct {
+	stand
+	url   string
+	rooms []string
+	link  Link
+}
+
+// NewSDKMember returns a member that runs later.
+func (t *Trial) NewSDKMember(name, url string, rooms ...string) (*SDKMember, error) {
+	w, err := t.Write("member-" + name)
+	return &SDKMember{stand: stand{w: w, at: make(map[string]protocol.Position)}, url: url, rooms: rooms}, err
+}
+
+// Drop implements Member.
+func (m *SDKMember) Drop() { m.link.Drop() }
+
+// Run implements Member.
+func (m *SDKMember) Run(ctx context.Context, joined func(map[string]protocol.Position)) error {
+	c, err := client.Dial(ctx, m.url, clientOptions(&m.link))
+	if err != nil {
+		return fmt.Errorf("member: %w", err)
+	}
+	defer func() { _ = c.Close() }()
+	rooms := make([]*client.Room, len(m.rooms))
+	for i, name := range m.rooms {
+		if rooms[i], err = c.Join(ctx, name); err != nil {
+			return fmt.Errorf("member: %w", err)
+		}
+		m.move(history.Record{Do: history.Join, Room: name, At: rooms[i].Position(), Why: history.Fresh})
+	}
+	joined(m.all())
+	errs := make(chan error, len(rooms))
+	for i, room := range rooms {
+		go func() { errs <- m.read(ctx, m.rooms[i], room) }()
+	}
+	for range rooms {
+		err = errors.Join(err, <-errs)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// read gets the events of one room.
+func (m *SDKMember) read(ctx context.Context, name string, room *client.Room) error {
+	for {
+		e, err := room.Next(ctx)
+		if err != nil {
+			return fmt.Errorf("member of %q: %w", name, err)
+		}
+		switch e := e.(type) {
+		case *protocol.Message:
+			m.move(got(name, e))
+		case *protocol.Gap:
+			m.move(history.Record{Do: history.Gap, Room: name, At: e.Position, Why: string(e.Reason)})
+		}
+	}
+}
+
+// Crowd is some members that run together.
+type Crowd struct {
+	Members []Member
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	mu      sync.Mutex
+	err     error
+	base    map[string]protocol.Position
+}
+
+// RunCrowd runs members and returns when all are in their rooms.
+func RunCrowd(ctx context.Context, members ...Member) (*Crowd, error) {
+	c := &Crowd{Members: members, base: make(map[string]protocol.Position)}
+	ctx, c.cancel = context.WithCancel(ctx)
+	in := make(chan struct{}, len(members))
+	for _, m := range members {
+		c.running.Go(func() {
+			err := m.Run(ctx, func(at map[string]protocol.Position) {
+				c.mu.Lock()
+				for room, p := range at {
+					if old, ok := c.base[room]; !ok || p.Offset < old.Offset {
+						c.base[room] = p
+					}
+				}
+				c.mu.Unlock()
+				in <- struct{}{}
+			})
+			if err != nil {
+				c.mu.Lock()
+				c.err = errors.Join(c.err, err)
+				c.mu.Unlock()
+				in <- struct{}{}
+			}
+		})
+	}
+	for range members {
+		select {
+		case <-in:
+		case <-ctx.Done():
+			return c, context.Cause(ctx)
+		}
+	}
+	return c, c.Err()
+}
+
+// Err returns what went wrong with members.
+func (c *Crowd) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Stop ends the members.
+func (c *Crowd) Stop() {
+	c.cancel()
+	c.running.Wait()
+}
+
+// Finish reads the rooms' logs, waits until every member has all there is, ends them, and has the oracle judge.
+func (c *Crowd) Finish(ctx context.Context, t *Trial, url string) error {
+	heads, err := t.ReadLogs(ctx, url, c.base)
+	if err != nil {
+		c.Stop()
+		return err
+	}
+	late := Wait(ctx, "every member has got everything", 60*time.Second, func() bool {
+		for room, head := range heads {
+			for _, m := range c.Members {
+				if at := m.At(room); !at.IsZero() && at != head {
+					return false
+				}
+			}
+		}
+		return true
+	})
+	if late != nil {
+		t.Say("%v", late) // the oracle says who
+	}
+	c.Stop()
+	for _, m := range c.Members {
+		m.End(heads)
+	}
+	return errors.Join(c.Err(), t.Judge())
+}
+
+// ReadLogs writes down what the server has of rooms behind some positions, and returns the heads.
+func (t *Trial) ReadLogs(ctx context.Context, url string, base map[string]protocol.Position) (map[string]protocol.Position, error) {
+	w, err := t.Write(history.LogActor)
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.Dial(ctx, url, clientOptions(new(Link)))
+	if err != nil {
+		return nil, fmt.Errorf("read the logs: %w", err)
+	}
+	defer func() { _ = c.Close() }()
+	heads := make(map[string]protocol.Position)
+	for room, at := range base {
+		for more := true; more; {
+			page, err := c.History(ctx, room, client.HistoryOptions{Since: at, Limit: 500})
+			if err != nil {
+				return nil, fmt.Errorf("read the log of %q: %w", room, err)
+			}
+			if page.Refused != "" {
+				return nil, fmt.Errorf("read the log of %q: %v cannot be proven: %s", room, at, page.Refused)
+			}
+			for _, m := range page.Messages {
+				w.Add(got(room, m))
+				at = m.Position
+			}
+			more = page.More && len(page.Messages) > 0
+		}
+		heads[room] = at
+	}
+	return heads, nil
+}

@@ -1,0 +1,159 @@
+// Package rig is what the fault suite is made of: the server as a process of its own that is killed and stopped
+// (server.go), publishers (publisher.go) and members (member.go, rawmember.go) that write histories, and a WebSocket
+// client of its own (raw.go), which hides nothing of what the server does.
+package rig
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/wireroom/wireroom/test/faults/internal/history"
+)
+
+// Trial is one run of a fault.
+type Trial struct {
+	Seed uint64
+	Long bool
+	Dir  string    // for everything that it needs; it goes with the trial
+	Out  io.Writer // what it says on the way
+
+	begin   history.Begin
+	mu      sync.Mutex
+	figures map[string]any
+	writers []*history.Writer
+	ends    []func() error
+}
+
+// NewTrial begins a trial in a new directory of its own.
+func NewTrial(seed uint64, long bool, out io.Writer) (*Trial, error) {
+	dir, err := os.MkdirTemp("", "wireroom-fault-")
+	if err != nil {
+		return nil, err
+	}
+	t := &Trial{Seed: seed, Long: long, Dir: dir, Out: out, begin: history.Begin(time.Now()), figures: make(map[string]any)}
+	return t, os.Mkdir(t.HistoryDir(), 0o700)
+}
+
+// HistoryDir returns where the histories are.
+func (t *Trial) HistoryDir() string { return filepath.Join(t.Dir, "history") }
+
+// Say tells something on the way.
+func (t *Trial) Say(format string, args ...any) {
+	_, _ = fmt.Fprintf(t.Out, "%7.1fs  %s\n", time.Since(time.Time(t.begin)).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// Pick returns short for a short trial and long for a long one.
+func Pick[T any](t *Trial, short, long T) T {
+	if t.Long {
+		return long
+	}
+	return short
+}
+
+// Random returns random numbers for one use: they depend on the trial's seed and the use alone.
+func (t *Trial) Random(use uint64) *rand.Rand { return rand.New(rand.NewPCG(t.Seed, use)) }
+
+// Figure notes what was measured.
+func (t *Trial) Figure(name string, value any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.figures[name] = value
+}
+
+// Figures returns what was noted.
+func (t *Trial) Figures() map[string]any {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.figures
+}
+
+// Write begins the history of an actor.
+func (t *Trial) Write(actor string) (*history.Writer, error) {
+	w, err := history.Create(t.HistoryDir(), actor, t.begin)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.writers = append(t.writers, w)
+	return w, nil
+}
+
+// AtEnd has something done when the trial ends, the last first.
+func (t *Trial) AtEnd(f func() error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ends = append(t.ends, f)
+}
+
+// Judge ends the histories and asks the oracle.
+func (t *Trial) Judge() error {
+	t.mu.Lock()
+	writers := t.writers
+	t.writers = nil
+	t.mu.Unlock()
+	for _, w := range writers {
+		if err := w.Close(); err != nil {
+			return err
+		}
+	}
+	v, err := history.Judge(t.HistoryDir())
+	if err != nil {
+		return err
+	}
+	t.Say("%s", v.Summary())
+	failure := v.Err()
+	v.Examples = nil
+	t.Figure("verdict", v)
+	return failure
+}
+
+// End ends what the trial began, and removes its directory unless it is to be kept.
+func (t *Trial) End(keep bool) {
+	t.mu.Lock()
+	ends := t.ends
+	t.ends = nil
+	t.mu.Unlock()
+	for i := len(ends) - 1; i >= 0; i-- {
+		if err := ends[i](); err != nil {
+			t.Say("end: %v", err)
+		}
+	}
+	if !keep {
+		_ = os.RemoveAll(t.Dir)
+		return
+	}
+	t.Say("what happened is kept in %s", t.Dir)
+}
+
+// Wait waits until something holds. It fails when that takes longer than it may.
+func Wait(ctx context.Context, what string, atMost time.Duration, holds func() bool) error {
+	deadline := time.Now().Add(atMost)
+	for !holds() {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s: not within %v", what, atMost)
+		}
+		if err := Sleep(ctx, 2*time.Millisecond); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	return nil
+}
+
+// Sleep waits, or returns why ctx has ended.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

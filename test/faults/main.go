@@ -1,0 +1,137 @@
+// Command faults breaks a server on purpose and judges whether it keeps its promises.
+//
+//	go run ./test/faults list
+//	go run ./test/faults run F1 F2            # the short forms
+//	go run ./test/faults run -long F1         # the long form
+//	go run ./test/faults run -seed 7 -keep F1 # another run, with its histories kept
+//	go run ./test/faults mutants              # each fault must catch its seeded bugs
+//
+// A fault is a row of the table in table.go. A run prints what it does, and fails when something is not as promised;
+// with -record FILE what was measured goes into that file.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/wireroom/wireroom/test/faults/internal/result"
+	"github.com/wireroom/wireroom/test/faults/internal/rig"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := command(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// command does what the command line asks for.
+func command(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errors.New("usage: faults list | run [-long] [-seed N] [-keep] [-record FILE] [FAULT ...] | mutants [TAG ...]")
+	}
+	switch args[0] {
+	case "list":
+		for _, f := range faults() {
+			fmt.Printf("%-4s %-28s %s\n", f.Name, f.About, strings.Join(f.Mutants, " "))
+		}
+		return nil
+	case "run":
+		return runCommand(ctx, args[1:])
+	case "mutants":
+		return mutants(ctx, args[1:])
+	}
+	return fmt.Errorf("unknown command %q", args[0])
+}
+
+// runOptions are the flags of run.
+type runOptions struct {
+	long, keep bool
+	seed       uint64
+	record     string
+}
+
+// runCommand runs the faults that are named, or all.
+func runCommand(ctx context.Context, args []string) error {
+	var o runOptions
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	flags.BoolVar(&o.long, "long", false, "the long form")
+	flags.BoolVar(&o.keep, "keep", false, "keep the histories")
+	flags.Uint64Var(&o.seed, "seed", 1, "of all that is random")
+	flags.StringVar(&o.record, "record", "", "file that gets what was measured")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	chosen, err := choose(flags.Args())
+	if err != nil {
+		return err
+	}
+	var failed []string
+	for _, f := range chosen {
+		if err := run(ctx, f, o, os.Stdout); err != nil {
+			fmt.Printf("%s FAILED: %v\n", f.Name, err)
+			failed = append(failed, f.Name)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("not as promised: %s", strings.Join(failed, " "))
+	}
+	return nil
+}
+
+// run runs one fault.
+func run(ctx context.Context, f fault, o runOptions, out io.Writer) error {
+	_, _ = fmt.Fprintf(out, "%s %s, seed %d\n", f.Name, f.About, o.seed)
+	t, err := rig.NewTrial(o.seed, o.long, out)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, rig.Pick(t, 4*time.Minute, 100*time.Minute))
+	defer cancel()
+	err = f.Run(ctx, t)
+	took := time.Since(began)
+	t.End(o.keep)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "%s holds, after %.1f s\n", f.Name, took.Seconds())
+	if o.record == "" {
+		return nil
+	}
+	return result.Record(o.record, result.Run{
+		Fault: f.Name, About: f.About, Form: rig.Pick(t, "short", "long"), Seed: o.seed, Seconds: took.Seconds(), Figures: t.Figures(),
+	})
+}
+
+// choose returns the faults with the given names, or all.
+func choose(names []string) ([]fault, error) {
+	if len(names) == 0 {
+		return faults(), nil
+	}
+	var chosen []fault
+	for _, name := range names {
+		n := len(chosen)
+		for _, f := range faults() {
+			if strings.EqualFold(f.Name, name) {
+				chosen = append(chosen, f)
+			}
+		}
+		if len(chosen) == n {
+			return nil, fmt.Errorf("unknown fault %q", name)
+		}
+	}
+	return chosen, nil
+}

@@ -1,0 +1,73 @@
+// Command node is a server over a file system that loses what is not synced when the process is killed, and that fails
+// syncs on SIGUSR1. It takes the flags of `wireroom serve` that the fault suite uses. It is for that suite alone.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/engine/disk"
+	"github.com/wireroom/wireroom/test/faults/internal/powercut"
+)
+
+// settings are the flags.
+type settings struct {
+	listen, data string
+	seed         uint64
+	slow         time.Duration
+	failing      int
+}
+
+func main() {
+	var s settings
+	flags := flag.NewFlagSet("node", flag.ExitOnError)
+	flags.StringVar(&s.listen, "listen", "", "address to listen on")
+	flags.StringVar(&s.data, "data", "", "directory")
+	flags.Uint64Var(&s.seed, "cut-seed", 1, "of what is lost")
+	flags.DurationVar(&s.slow, "sync-time", 0, "up to how long a sync takes")
+	flags.IntVar(&s.failing, "fail", 1, "how many syncs fail after SIGUSR1")
+	flags.String("config", "", "is not read")
+	flags.Bool("no-limits", true, "is so anyway")
+	err := flags.Parse(os.Args[2:])
+	if err == nil {
+		err = s.serve(context.Background())
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+// serve serves until the process is killed.
+func (s *settings) serve(ctx context.Context) error {
+	fs := powercut.New(s.seed, s.slow)
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGUSR1)
+	go func() {
+		for range broken {
+			fs.FailSyncs(int32(s.failing))
+		}
+	}()
+	none := wireroom.Limits{PublishRate: -1, PublishBurst: -1, JoinRate: -1, JoinBurst: -1, Rooms: -1}
+	server, err := wireroom.New(ctx, wireroom.Options{
+		Engine: disk.New(disk.Options{Dir: filepath.Join(s.data, "messages"), FS: fs}),
+		Rules: []wireroom.Rule{{
+			Pattern: "**", NoPresence: true,
+			History: engine.Retention{Messages: 5_000_000, Bytes: 8 << 30, Age: 24 * time.Hour},
+		}},
+		Limits: none, Secret: []byte("for tests of faults only"), Logger: slog.Default(),
+	})
+	if err != nil {
+		return err
+	}
+	front := http.Server{Addr: s.listen, Handler: server, ReadHeaderTimeout: 10 * time.Second}
+	return front.ListenAndServe()
+}
