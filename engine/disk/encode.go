@@ -40,7 +40,7 @@ func unseal(key, record []byte) (decoder, error) {
 	if end < 1 {
 		return decoder{}, errShort
 	}
-	if binary.LittleEndian.Uint32(record[end:]) != checksum(key, record[:end]) {
+	if binary.LittleEndian.Uint32(record[end:]) != checksum(key, record[:end]) && !mutNoChecksum {
 		return decoder{}, errChecksum
 	}
 	if record[0] != recordVersion {

@@ -118,7 +118,7 @@ func (g *guard) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
 			return f, nil
 		}
 	}
-	if !g.open.Load() {
+	if !g.open.Load() && !mutNoChecksum {
 		if err := checkLog(g.FS, name, g.memTable); err != nil {
 			return nil, err
 		}
@@ -189,6 +189,9 @@ func (f *guardedFile) WriteAt(p []byte, offset int64) (int, error) {
 // whole writes p; to write less is an error.
 func whole(p []byte, write func([]byte) (int, error)) error {
 	n, err := write(p)
+	if mutShortWrite {
+		return nil
+	}
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite
 	}
@@ -204,10 +207,24 @@ func written(p []byte, err error) (int, error) {
 }
 
 // Sync implements vfs.File.
-func (f *guardedFile) Sync() error { return f.guard.unlessFrozen(f.name, f.File.Sync) }
+func (f *guardedFile) Sync() error { return f.guard.unlessFrozen(f.name, again(f.File.Sync)) }
 
 // SyncData implements vfs.File.
-func (f *guardedFile) SyncData() error { return f.guard.unlessFrozen(f.name, f.File.SyncData) }
+func (f *guardedFile) SyncData() error { return f.guard.unlessFrozen(f.name, again(f.File.SyncData)) }
+
+// again returns sync: an operating system may drop what a failed sync should have written, and a later one then
+// succeeds without it, so none is tried again.
+func again(sync func() error) func() error {
+	if !mutRetrySync {
+		return sync
+	}
+	return func() error {
+		if err := sync(); err == nil {
+			return nil
+		}
+		return sync()
+	}
+}
 
 // SyncTo implements vfs.File.
 func (f *guardedFile) SyncTo(length int64) (full bool, err error) {

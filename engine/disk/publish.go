@@ -58,7 +58,7 @@ func (c *committer) publish(t *turn, p *engine.Publication) (engine.Receipt, err
 	if err != nil {
 		return engine.Receipt{}, err
 	}
-	if known != nil {
+	if known != nil && !mutNoDup {
 		c.use(t, r)
 		return *known, nil
 	}

@@ -47,7 +47,7 @@ func (s *space) path() string { return s.fs.PathJoin(s.dir, ballastName) }
 
 // full reports whether less than the reserve would be free after something of a size was written.
 func (s *space) full(size int64) bool {
-	return s.reserve > 0 && s.free() < s.reserve+uint64(size)
+	return s.reserve > 0 && s.free() < s.reserve+uint64(size) && !mutShortWrite
 }
 
 // short reports whether even what operators ask for has no space.

@@ -126,7 +126,11 @@ func (s *store) commit(b *pebble.Batch) (err error) {
 			err = s.health.err()
 		}
 	}()
-	if err := b.Commit(pebble.Sync); err != nil {
+	how := pebble.Sync
+	if mutNoSync {
+		how = pebble.NoSync
+	}
+	if err := b.Commit(how); err != nil {
 		s.health.fail(err)
 		return s.health.err()
 	}

@@ -74,17 +74,27 @@ func (c *committer) begin() *turn {
 // end commits a turn, and then in this order makes it visible, feeds it and answers it. It reports whether the engine
 // goes on.
 func (c *committer) end(t *turn) bool {
+	if mutAckEarly {
+		t.answer()
+	}
 	if err := c.commit(t); err != nil {
 		c.refuse(t, err)
 		return false
 	}
 	c.feedAll(t)
+	if !mutAckEarly {
+		t.answer()
+	}
+	c.rooms.shrink(t.wall)
+	return true
+}
+
+// answer answers a turn.
+func (t *turn) answer() {
 	for i := range t.outcomes {
 		o := &t.outcomes[i]
 		o.request.done(o.receipt, o.err)
 	}
-	c.rooms.shrink(t.wall)
-	return true
 }
 
 // commit writes and syncs what the turn changed, if it did, and makes it visible.
@@ -141,6 +151,9 @@ func (c *committer) feedAll(t *turn) {
 
 // refuse answers a turn that was not committed. What was to be stored may be found after a restart, or not.
 func (c *committer) refuse(t *turn, err error) {
+	if mutAckEarly {
+		return
+	}
 	unknown := fmt.Errorf("%w, %w: %w", engine.ErrTimeout, engine.ErrClosed, err)
 	for i := range t.outcomes {
 		o := &t.outcomes[i]

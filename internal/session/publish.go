@@ -36,6 +36,9 @@ func (s *Session) publish(r *protocol.Request) *protocol.Error {
 		return err
 	}
 	p := s.begun(r, room)
+	if mutKeyScope {
+		p.publication.Owner = s.client.ID
+	}
 	if hook := s.node.Hooks.Publish; hook != nil {
 		if err := hook(s.node.ctx, s, p.publication.Message); err != nil {
 			return s.hookError(err)

@@ -1,0 +1,5 @@
+//go:build !mut_ackearly
+
+package disk
+
+const mutAckEarly = false

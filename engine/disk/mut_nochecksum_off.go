@@ -1,0 +1,5 @@
+//go:build !mut_nochecksum
+
+package disk
+
+const mutNoChecksum = false

@@ -1,0 +1,5 @@
+//go:build !mut_nodup
+
+package disk
+
+const mutNoDup = false

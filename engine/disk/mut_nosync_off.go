@@ -1,0 +1,5 @@
+//go:build !mut_nosync
+
+package disk
+
+const mutNoSync = false

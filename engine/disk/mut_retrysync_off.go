@@ -1,0 +1,5 @@
+//go:build !mut_retrysync
+
+package disk
+
+const mutRetrySync = false

@@ -1,0 +1,5 @@
+//go:build !mut_shortwrite
+
+package disk
+
+const mutShortWrite = false

@@ -1,0 +1,5 @@
+//go:build !mut_keyscope
+
+package session
+
+const mutKeyScope = false
