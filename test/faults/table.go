@@ -20,5 +20,9 @@ func faults() []fault {
 	return []fault{
 		{Name: "F1", About: "the node is killed", Run: killed, Mutants: []string{"mut_nodup"}, Quick: true},
 		{Name: "F2", About: "the power goes", Run: powerCut, Mutants: []string{"mut_ackearly", "mut_nosync"}, Quick: true},
+		{Name: "F3", About: "torn writes and flipped bits", Run: damaged, Mutants: []string{"mut_nochecksum"}, Quick: true},
+		{Name: "F4", About: "the disk is full", Run: diskFull, Mutants: []string{"mut_shortwrite"}},
+		{Name: "F5", About: "a sync fails", Run: syncFails, Mutants: []string{"mut_retrysync"}, Quick: true},
+		{Name: "F14", About: "each publish sent three times", Run: duplicateStorm, Mutants: []string{"mut_keyscope"}, Quick: true},
 	}
 }

@@ -27,6 +27,7 @@ type Trial struct {
 	mu      sync.Mutex
 	figures map[string]any
 	writers []*history.Writer
+	verdict history.Verdict
 	ends    []func() error
 }
 
@@ -110,9 +111,13 @@ func (t *Trial) Judge() error {
 	t.Say("%s", v.Summary())
 	failure := v.Err()
 	v.Examples = nil
+	t.verdict = v
 	t.Figure("verdict", v)
 	return failure
 }
+
+// Verdict returns what the oracle found when Judge asked it.
+func (t *Trial) Verdict() history.Verdict { return t.verdict }
 
 // End ends what the trial began, and removes its directory unless it is to be kept.
 func (t *Trial) End(keep bool) {
