@@ -22,12 +22,11 @@ import (
 
 // damaged is F3: torn writes and flipped bits, on copies of a store that a server left behind when it was killed.
 func damaged(ctx context.Context, t *rig.Trial) error {
-	store, want, err := leftBehind(ctx, t)
-	if err != nil {
+	d := &damage{trial: t, random: t.Random(7)}
+	if err := d.leaveBehind(ctx, t); err != nil {
 		return err
 	}
-	d := &damage{trial: t, store: store, want: want, random: t.Random(7)}
-	if outcome, err := d.open(store.clone()); err != nil || outcome != recoveredAll {
+	if outcome, err := d.open(d.store); err != nil || outcome != recoveredAll {
 		return fmt.Errorf("the store as it was left behind: outcome %d, %w", outcome, err)
 	}
 	if err := d.tear(ctx); err != nil {
@@ -47,51 +46,53 @@ func damaged(ctx context.Context, t *rig.Trial) error {
 	return nil
 }
 
-// leftBehind has a server store messages, kills it, and returns the files and what they say.
-func leftBehind(ctx context.Context, t *rig.Trial) (files, map[string][]history.Record, error) {
+// leaveBehind has a server store messages, kills it, and keeps the files and what they say.
+func (d *damage) leaveBehind(ctx context.Context, t *rig.Trial) error {
 	data := filepath.Join(t.Dir, "data")
 	server, err := t.Serve(ctx, rig.ServerOptions{Data: data})
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	o := ordeal{rooms: 3, members: 1}
 	crowd, err := o.crowd(ctx, t, server)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	defer crowd.Stop()
-	for round, messages := range []int{200, 200, 1} { // the last one in a batch of its own
-		if round == 1 { // what was in the log is in tables then
-			if err := errors.Join(server.Kill(), server.Start(ctx)); err != nil {
-				return nil, nil, err
-			}
+	for round, messages := range []int{200, 200, 1} {
+		switch round {
+		case 1: // what was in the log is in tables then
+			err = errors.Join(server.Kill(), server.Start(ctx))
+		case 2: // the last message is in a batch of its own, from here on
+			var before files
+			before, err = readFiles(filepath.Join(data, "messages"))
+			_, d.last = before.log()
+		}
+		if err != nil {
+			return err
 		}
 		for i, room := range o.names()[:min(messages, 3)] {
 			p := &rig.Publisher{Name: fmt.Sprint(round, "-", i), Room: room, Pad: 300, Random: t.Random(uint64(round*10 + i))}
 			if err := p.Run(ctx, t, server.URL(), messages, nil); err != nil {
-				return nil, nil, err
+				return err
 			}
 		}
 	}
 	if err := server.Kill(); err != nil {
-		return nil, nil, err
+		return err
 	}
-	store, err := readFiles(filepath.Join(data, "messages"))
-	if err != nil {
-		return nil, nil, err
+	if d.store, err = readFiles(filepath.Join(data, "messages")); err != nil {
+		return err
 	}
-	if err := server.Start(ctx); err != nil {
-		return nil, nil, err
+	if err := errors.Join(server.Start(ctx), crowd.Finish(ctx, t, server.URL())); err != nil {
+		return err
 	}
-	if err := crowd.Finish(ctx, t, server.URL()); err != nil {
-		return nil, nil, err
-	}
-	want := make(map[string][]history.Record)
+	d.want = make(map[string][]history.Record)
 	err = history.Read(filepath.Join(t.HistoryDir(), history.LogActor+".jsonl"), func(r *history.Record) error {
-		want[r.Room] = append(want[r.Room], *r)
+		d.want[r.Room] = append(d.want[r.Room], *r)
 		return nil
 	})
-	return store, want, errors.Join(err, server.Kill())
+	return errors.Join(err, server.Kill())
 }
 
 // files are the files of a store, by name.
@@ -147,17 +148,17 @@ const (
 type damage struct {
 	trial  *rig.Trial
 	store  files
+	last   int // where the last record of the newest log begins
 	want   map[string][]history.Record
 	random *rand.Rand
 	counts [4]int
 }
 
-// tear cuts the newest log off at every byte of its end, with and without the zeros behind.
+// tear cuts the newest log off at every byte of its last record, with and without zeros behind.
 func (d *damage) tear(ctx context.Context) error {
 	name, end := d.store.log()
 	whole := d.store[name]
-	last := min(end, rig.Pick(d.trial, 600, 3000))
-	for cut := end - last; cut < end; cut += rig.Pick(d.trial, 1+last/150, 1) {
+	for cut := d.last; cut < end; cut += rig.Pick(d.trial, 3, 1) {
 		torn := d.store.clone()
 		torn[name] = whole[:cut]
 		if d.random.IntN(2) == 0 {
