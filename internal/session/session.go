@@ -62,7 +62,7 @@ type Session struct {
 	mu       sync.Mutex
 	rooms    []*hub.Member
 	work     *work // nil while nothing waits
-	deadline int64 // Unix seconds by which an auth must have come, the first or a fresh one; 0 = none
+	deadline int64 // by when an auth must have come: the first in seconds of the node's clock, a fresh one in Unix seconds; 0 = none
 	phase    phase
 	started  bool  // Start was called
 	warned   bool  // that the token expires soon
@@ -95,7 +95,10 @@ func (s *Session) Open(node *Node, outlet Outlet, identity *auth.Identity, token
 		s.client.ID = NewClient()
 	}
 	if identity == nil {
-		s.deadline = time.Now().Add(node.AuthTimeout).Unix()
+		s.deadline = (node.clock() + int64(node.AuthTimeout)) / int64(time.Second)
+		if mutWallClock {
+			s.deadline = time.Now().Add(node.AuthTimeout).Unix()
+		}
 		outlet.Push(&protocol.AuthRequired{Timeout: node.AuthTimeout.Seconds()})
 		return
 	}
@@ -152,12 +155,16 @@ func (s *Session) welcome(token string, users int) {
 
 // Tick does what is due, and is called once a second: it closes a session whose user or token is kept out and one that
 // has not authenticated in time, asks for a fresh token before the one it has expires, and closes the session when that
-// has happened. now is in Unix seconds.
+// has happened. now is in Unix seconds: a token
+// follows the wall clock, and the time to authenticate does not.
 func (s *Session) Tick(now int64) {
 	if s.banned() {
 		return
 	}
 	s.mu.Lock()
+	if s.phase == phaseAuth && !mutWallClock {
+		now = s.node.clock() / int64(time.Second)
+	}
 	phase, deadline, left := s.phase, s.deadline, s.deadline-now
 	warn := phase == phaseOpen && deadline != 0 && left <= expiryNotice+leeway && !s.warned
 	s.warned = s.warned || warn
