@@ -21,4 +21,10 @@ func (c *clock) init() {
 func (c *clock) start(newest int64) { c.zero = max(newest, c.wall()) - c.elapsed() }
 
 // now returns both times.
-func (c *clock) now() (wall, now int64) { return c.wall(), c.zero + c.elapsed() }
+func (c *clock) now() (wall, now int64) {
+	wall = c.wall()
+	if mutWallClock {
+		return wall, wall
+	}
+	return wall, c.zero + c.elapsed()
+}

@@ -1,0 +1,5 @@
+//go:build !mut_wallclock
+
+package disk
+
+const mutWallClock = false
