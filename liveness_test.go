@@ -2,8 +2,11 @@ package wireroom_test
 
 import (
 	"context"
+	"encoding/json"
+	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +69,74 @@ func TestEndsASilentConnection(t *testing.T) {
 		if took := (<-ended).Sub(began); took < 25*time.Second || took > 40*time.Second {
 			t.Fatalf("ended after %v, want 25 s to 40 s", took)
 		}
+	})
+}
+
+// throttled is a connection whose reader takes little at a time.
+type throttled struct {
+	net.Conn
+	stuck atomic.Bool // takes nothing
+}
+
+func (c *throttled) Read(b []byte) (int, error) {
+	time.Sleep(time.Second)
+	for c.stuck.Load() {
+		time.Sleep(time.Second)
+	}
+	return c.Conn.Read(b[:min(len(b), 2<<10)])
+}
+
+// A client that reads all the time, and much slower than there is to read, is not stuck, however long its socket is
+// full. One that reads nothing is closed.
+func TestASlowReaderIsKeptAndOneThatIsStuckIsNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		s := wireroomtest.Start(t, wireroom.Options{Limits: wireroom.Limits{PublishRate: -1}, Hooks: wireroom.Hooks{
+			OnDisconnect: func(*wireroom.Session, closeCode, string) { close(ended) },
+		}})
+		slow := new(throttled)
+		transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (c net.Conn, err error) {
+			slow.Conn, err = s.DialContext(ctx, network, address)
+			return slow, err
+		}}
+		conn, _, err := websocket.Dial(t.Context(), wireroomtest.URL, &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &peer{t, conn}
+		p.conn.SetReadLimit(1 << 20)
+		p.send(`{"type":"join","room":"r","id":1}`)
+		read := make(chan error, 1)
+		go func() {
+			for {
+				if _, _, err := p.conn.Read(t.Context()); err != nil {
+					read <- err
+					return
+				}
+			}
+		}()
+		data := json.RawMessage(`"` + strings.Repeat("x", 8<<10) + `"`)
+		for range 5 * 60 {
+			if _, err := s.Publish(t.Context(), "r", data); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		select {
+		case <-ended:
+			t.Fatal("a client that reads was closed")
+		default:
+		}
+		slow.stuck.Store(true)
+		began := time.Now()
+		<-ended
+		if took := time.Since(began); took < 25*time.Second || took > 90*time.Second {
+			t.Fatalf("a client that is stuck was closed after %v", took)
+		}
+		slow.stuck.Store(false)
+		_ = conn.CloseNow()
+		<-read
+		transport.CloseIdleConnections()
 	})
 }
 

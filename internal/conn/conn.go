@@ -93,6 +93,8 @@ type carrier interface {
 	shut(c *Conn)
 	// wake has the carrier see that Resume was called.
 	wake(c *Conn)
+	// queued returns how many bytes that send took are known not to have reached the peer.
+	queued(c *Conn) int
 	owner() *Poller
 }
 
@@ -108,7 +110,13 @@ func (c *Conn) Write(p []byte, unless *atomic.Bool) Outcome {
 		return Gone
 	}
 	if c.state&full != 0 {
-		return Blocked
+		if mutQueue {
+			c.keep(p)
+			return Sent
+		}
+		if !mutBlockFanout || !c.waitUntilTaken() {
+			return Blocked
+		}
 	}
 	n, err := c.push(p)
 	if err != nil {
@@ -190,6 +198,17 @@ func (c *Conn) Ready() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.open() && c.state&full == 0
+}
+
+// Pending returns how many bytes the connection was given that its peer has not confirmed, as far as that is known. While
+// it falls, a peer whose socket is full is slow and not stuck.
+func (c *Conn) Pending() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.carrier == nil || c.state&(broken|gone) != 0 {
+		return 0
+	}
+	return c.held() + c.carrier.queued(c)
 }
 
 // RemoteAddr returns the peer's address, without the zone of a link-local one, also after the connection is gone. It

@@ -227,4 +227,12 @@ func (l *loop) shut(c *Conn) { _ = unix.Shutdown(int(c.fd), unix.SHUT_RDWR) }
 
 func (l *loop) wake(c *Conn) { l.push(c) }
 
+func (l *loop) queued(c *Conn) int {
+	n, err := unix.IoctlGetInt(int(c.fd), unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 func (l *loop) owner() *Poller { return l.poller }

@@ -99,6 +99,8 @@ func (p *Poller) adoptTwin(c *Conn, nc net.Conn, early []byte, h Handler) error 
 	return nil
 }
 
+func (t *twin) queued(*Conn) int { return t.flying + t.pending() }
+
 func (t *twin) owner() *Poller { return t.poller }
 
 func (t *twin) send(_ *Conn, p []byte) (int, error) {
@@ -154,8 +156,7 @@ func (t *twin) writeOut() {
 	for {
 		switch out, what := t.next(); what {
 		case writeBytes:
-			_, err := t.nc.Write(out.bytes())
-			if t.written(out, err) {
+			if t.written(out, t.writeAll(out.bytes())) {
 				t.callWritable()
 			}
 		case writeHalfClose:
@@ -167,6 +168,24 @@ func (t *twin) writeOut() {
 			return
 		}
 	}
+}
+
+// writePiece is how much the writer writes at once: a peer that reads slowly is seen to take something each time.
+const writePiece = 16 << 10
+
+// writeAll writes p.
+func (t *twin) writeAll(p []byte) error {
+	for len(p) > 0 {
+		n, err := t.nc.Write(p[:min(len(p), writePiece)])
+		if err != nil {
+			return err
+		}
+		p = p[n:]
+		t.conn.mu.Lock()
+		t.flying -= n
+		t.conn.mu.Unlock()
+	}
+	return nil
 }
 
 // task is what the writer does next.

@@ -15,6 +15,7 @@ var errSilent = errors.New("no pong in time")
 type liveness struct {
 	pinged uint32 // when the ping was sent that is not answered
 	next   uint32 // when the next ping is due
+	left   uint32 // bytes that a full socket had to get rid of when it was looked at last
 }
 
 // lookAfter does what is due: it pings, and ends a connection that is silent, stalled or slow to close.
@@ -26,10 +27,14 @@ func (c *connection) lookAfter(clock uint32, now time.Time) {
 		return
 	}
 	c.session.Tick(now.Unix())
-	if c.stalls(clock) {
-		c.closeSlow()
+	if !c.socket.Ready() {
+		c.live.pinged = 0 // a ping would be behind all that the peer did not read yet
+		if c.stalls(clock) {
+			c.closeSlow()
+		}
 		return
 	}
+	c.stalled.Store(0)
 	c.checkPong(clock)
 	if c.live.next == 0 {
 		c.live.next = clock + spread(c.transport.PingInterval)
@@ -44,28 +49,37 @@ func (c *connection) lookAfter(clock uint32, now time.Time) {
 	c.ping()
 }
 
-// checkPong ends a connection that has given no sign of life since it was pinged.
+// checkPong ends a connection that has given no sign of life since it was pinged. That its peer confirms bytes, and has
+// not confirmed all, is one: it reads slowly, and is not at the ping yet.
 func (c *connection) checkPong(clock uint32) {
 	switch {
-	case c.live.pinged == 0:
+	case c.live.pinged == 0 || mutNoPong:
 	case c.heard.Load() >= c.live.pinged:
 		c.live.pinged = 0
+	case c.progresses():
+		c.live.pinged = clock
 	case clock-c.live.pinged > uint32(pongTimeout/time.Second):
 		c.socket.Abort(errSilent)
 	}
 }
 
-// stalls reports whether the socket has been full for too long without taking anything.
+// stalls reports whether the socket, which is full, has taken nothing for too long. A peer that reads slowly may keep it
+// full for longer than that; while less and less is left it is not stuck.
 func (c *connection) stalls(clock uint32) bool {
-	switch since := c.stalled.Load(); {
-	case c.socket.Ready():
-		c.stalled.Store(0)
-	case since == 0:
+	since := c.stalled.Load()
+	if c.progresses() || since == 0 {
 		c.stalled.Store(clock)
-	default:
-		return clock-since > uint32(stallTimeout/time.Second)
+		return false
 	}
-	return false
+	return clock-since > uint32(stallTimeout/time.Second)
+}
+
+// progresses reports whether the peer has confirmed bytes since this was asked last, and has not confirmed all.
+func (c *connection) progresses() bool {
+	left := uint32(c.socket.Pending())
+	progress := left > 0 && left < c.live.left
+	c.live.left = left
+	return progress
 }
 
 // ping asks the peer for a sign of life, in the way that its client can see.

@@ -1,0 +1,7 @@
+//go:build !mut_blockfanout
+
+package conn
+
+const mutBlockFanout = false
+
+func (*Conn) waitUntilTaken() bool { return false }

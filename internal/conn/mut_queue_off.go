@@ -1,0 +1,5 @@
+//go:build !mut_queue
+
+package conn
+
+const mutQueue = false

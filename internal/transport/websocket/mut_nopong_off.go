@@ -1,0 +1,5 @@
+//go:build !mut_nopong
+
+package websocket
+
+const mutNoPong = false
