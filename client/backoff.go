@@ -44,5 +44,8 @@ func fullJitter(base, most time.Duration, n int, random float64) time.Duration {
 	if base < most>>n {
 		limit = base << n
 	}
+	if mutNoJitter {
+		return limit
+	}
 	return time.Duration(random * float64(limit))
 }

@@ -178,6 +178,9 @@ func (r *Room) welcome(j *protocol.Joined, withSince bool) {
 		r.pushGap(protocol.ReasonEpoch, j.Position)
 	default:
 		p.position = j.Position
+		if mutCachedHead && withSince {
+			p.position = j.Head
+		}
 	}
 	p.moved = false
 	if j.WithPresence {

@@ -130,7 +130,7 @@ func (r *room) startInTail(since protocol.Position, s *start) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	seq, proven := r.tail.after(since)
-	if !proven {
+	if !proven || mutNoCoalesce {
 		return false
 	}
 	s.joined.Recovered = true

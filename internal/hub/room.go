@@ -144,7 +144,9 @@ func (r *room) closeIfIdle(then time.Time) {
 	if !idle {
 		return
 	}
-	r.hub.engine.Unsubscribe(r.name)
+	if !mutForgotten {
+		r.hub.engine.Unsubscribe(r.name)
+	}
 	r.mu.Lock()
 	r.dead = true
 	r.reset(r.tail.head)

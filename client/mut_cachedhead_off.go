@@ -1,0 +1,5 @@
+//go:build !mut_cachedhead
+
+package client
+
+const mutCachedHead = false

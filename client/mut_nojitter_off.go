@@ -1,0 +1,5 @@
+//go:build !mut_nojitter
+
+package client
+
+const mutNoJitter = false

@@ -1,0 +1,5 @@
+//go:build !mut_forgotten
+
+package hub
+
+const mutForgotten = false

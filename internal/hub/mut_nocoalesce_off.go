@@ -1,0 +1,5 @@
+//go:build !mut_nocoalesce
+
+package hub
+
+const mutNoCoalesce = false
