@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,6 +50,8 @@ func command(ctx context.Context, args []string) error {
 		return runCommand(ctx, args[1:])
 	case "mutants":
 		return mutants(ctx, args[1:])
+	case "hold", "attend": // a part of a fault that runs in a process of its own
+		return part(ctx, args)
 	}
 	return fmt.Errorf("unknown command %q", args[0])
 }
@@ -134,4 +137,19 @@ func choose(names []string) ([]fault, error) {
 		}
 	}
 	return chosen, nil
+}
+
+// part runs a part of a fault.
+func part(ctx context.Context, args []string) error {
+	switch {
+	case args[0] == "hold" && len(args) == 3:
+		n, err := strconv.Atoi(args[2])
+		if err != nil {
+			return err
+		}
+		return hold(ctx, args[1], n)
+	case args[0] == "attend" && len(args) > 3:
+		return attend(ctx, args[1], args[2], args[3:])
+	}
+	return fmt.Errorf("parts of faults are not for use by hand: %q", args)
 }

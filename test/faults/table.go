@@ -23,6 +23,12 @@ func faults() []fault {
 		{Name: "F3", About: "torn writes and flipped bits", Run: damaged, Mutants: []string{"mut_nochecksum"}, Quick: true},
 		{Name: "F4", About: "the disk is full", Run: diskFull, Mutants: []string{"mut_shortwrite"}},
 		{Name: "F5", About: "a sync fails", Run: syncFails, Mutants: []string{"mut_retrysync"}, Quick: true},
+		{Name: "F10", About: "slow readers", Run: slowReaders, Mutants: []string{"mut_queue", "mut_blockfanout"}},
+		{Name: "F11", About: "half-open connections", Run: halfOpen, Mutants: []string{"mut_nopong"}},
+		{Name: "F12", About: "everybody comes back at once", Run: reconnectStorm, Mutants: []string{"mut_nocoalesce", "mut_nojitter"}},
 		{Name: "F14", About: "each publish sent three times", Run: duplicateStorm, Mutants: []string{"mut_keyscope"}, Quick: true},
+		{Name: "F15", About: "the wall clock jumps", Run: clockJumps, Mutants: []string{"mut_wallclock"}},
+		{Name: "F18", About: "everybody has left", Run: leak, Mutants: []string{"mut_forgotten"}},
+		{Name: "F16", About: "a process stands still", Run: paused, Mutants: []string{"mut_cachedhead"}},
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/wireroom/wireroom"
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/engine/disk"
+	"github.com/wireroom/wireroom/engine/memory"
 	"github.com/wireroom/wireroom/test/faults/internal/powercut"
 )
 
@@ -56,18 +57,26 @@ func (s *settings) serve(ctx context.Context) error {
 			fs.FailSyncs(int32(s.failing))
 		}
 	}()
+	counted := &counting{Engine: memory.New(memory.Options{})}
+	if s.data != "" {
+		counted.Engine = disk.New(disk.Options{Dir: filepath.Join(s.data, "messages"), FS: fs})
+	}
 	none := wireroom.Limits{PublishRate: -1, PublishBurst: -1, JoinRate: -1, JoinBurst: -1, Rooms: -1}
 	server, err := wireroom.New(ctx, wireroom.Options{
-		Engine: disk.New(disk.Options{Dir: filepath.Join(s.data, "messages"), FS: fs}),
-		Rules: []wireroom.Rule{{
-			Pattern: "**", NoPresence: true,
-			History: engine.Retention{Messages: 5_000_000, Bytes: 8 << 30, Age: 24 * time.Hour},
-		}},
+		Engine: counted,
+		Rules: []wireroom.Rule{
+			{Pattern: "latest/**", Delivery: wireroom.Latest, History: engine.Retention{Messages: 1000}},
+			{Pattern: "small/**", History: engine.Retention{Messages: 1000, Bytes: 4 << 20, Age: 24 * time.Hour}},
+			{
+				Pattern: "**", NoPresence: true,
+				History: engine.Retention{Messages: 5_000_000, Bytes: 8 << 30, Age: 24 * time.Hour},
+			},
+		},
 		Limits: none, Secret: []byte("for tests of faults only"), Logger: slog.Default(),
 	})
 	if err != nil {
 		return err
 	}
-	front := http.Server{Addr: s.listen, Handler: server, ReadHeaderTimeout: 10 * time.Second}
+	front := http.Server{Addr: s.listen, Handler: counted.routes(server), ReadHeaderTimeout: 10 * time.Second}
 	return front.ListenAndServe()
 }

@@ -81,7 +81,12 @@ type SDKMember struct {
 // NewSDKMember returns a member that runs later.
 func (t *Trial) NewSDKMember(name, url string, rooms ...string) (*SDKMember, error) {
 	w, err := t.Write("member-" + name)
-	return &SDKMember{stand: stand{w: w, at: make(map[string]protocol.Position)}, url: url, rooms: rooms}, err
+	return NewSDKMemberOf(w, url, rooms...), err
+}
+
+// NewSDKMemberOf returns a member that writes its history there.
+func NewSDKMemberOf(w *history.Writer, url string, rooms ...string) *SDKMember {
+	return &SDKMember{stand: stand{w: w, at: make(map[string]protocol.Position)}, url: url, rooms: rooms}
 }
 
 // Drop implements Member.
@@ -134,6 +139,8 @@ func (m *SDKMember) read(ctx context.Context, name string, room *client.Room) er
 // Crowd is some members that run together.
 type Crowd struct {
 	Members []Member
+	// AtHeads is called with the heads of the logs when everybody has everything. Nil: nothing.
+	AtHeads func(ctx context.Context, heads map[string]protocol.Position) error
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	mu      sync.Mutex
@@ -212,6 +219,11 @@ func (c *Crowd) Finish(ctx context.Context, t *Trial, url string) error {
 	c.Stop()
 	for _, m := range c.Members {
 		m.End(heads)
+	}
+	if c.AtHeads != nil {
+		if err := c.AtHeads(ctx, heads); err != nil {
+			return err
+		}
 	}
 	return errors.Join(c.Err(), t.Judge())
 }

@@ -25,6 +25,8 @@ const keepAll = `rules:
   - pattern: "latest/**"
     delivery: latest
     history: {messages: 1000}
+  - pattern: "small/**"
+    history: {messages: 1000, bytes: 4MiB, age: 24h}
   - pattern: "**"
     history: {messages: 5000000, bytes: 8GiB, age: 24h}
     presence: false
@@ -47,6 +49,7 @@ type ServerOptions struct {
 	Program string   // Product, unless it says otherwise
 	Data    string   // the directory of the disk engine; empty: memory
 	Args    []string // more flags
+	Host    string   // to listen on; an address of this machine alone, unless it says otherwise
 	Limits  bool     // what one client may do is bounded as for users
 }
 
@@ -60,7 +63,7 @@ func (t *Trial) Serve(ctx context.Context, o ServerOptions) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{trial: t, binary: binary, log: filepath.Join(t.Dir, "server.log")}
-	if s.Addr, err = freeAddress(); err != nil {
+	if s.Addr, err = freeAddress(o.Host); err != nil {
 		return nil, err
 	}
 	rules := filepath.Join(t.Dir, "wireroom.yaml")
@@ -79,10 +82,12 @@ func (t *Trial) Serve(ctx context.Context, o ServerOptions) (*Server, error) {
 	return s, s.Start(ctx)
 }
 
-// freeAddress returns an address of this machine alone that nobody else takes while the server is down: 127.x.y.z, with
-// three bytes by chance.
-func freeAddress() (string, error) {
-	host := fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
+// freeAddress returns an address that nobody else takes while the server is down: of host, or 127.x.y.z, with three
+// bytes by chance.
+func freeAddress(host string) (string, error) {
+	if host == "" {
+		host = fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
+	}
 	l, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		return "", err
@@ -181,6 +186,21 @@ func (s *Server) Ready() (ready bool, why string) {
 	b := make([]byte, 1000)
 	n, _ := answer.Body.Read(b)
 	return answer.StatusCode == http.StatusOK, strings.TrimSpace(string(b[:n]))
+}
+
+// Counter returns a number of what the program Node counts; "reads" is how often a log was read.
+func (s *Server) Counter(ctx context.Context, name string) (n int64, err error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Addr+"/faults/"+name, nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	_, err = fmt.Fscan(answer.Body, &n)
+	return n, err
 }
 
 // Log returns what the server has logged.

@@ -1,0 +1,299 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/wireroom/wireroom/client"
+	"github.com/wireroom/wireroom/protocol"
+	"github.com/wireroom/wireroom/test/faults/internal/rig"
+)
+
+// herdOf is the size of F10: one member in ten is stalled, half of them for a short time, half for a long one.
+type herdOf struct {
+	members    int
+	size       int           // bytes of a message
+	every      time.Duration // between two messages
+	quiet      time.Duration // how long is measured without stalled members
+	shortStall time.Duration
+	longStall  time.Duration
+	slower     float64       // by how much the others' p99 may rise
+	surely     time.Duration // up to which it may in any case
+}
+
+// herdRoom is the room of F10. What it keeps is bounded, as is usual.
+const herdRoom = "small/herd"
+
+// slowReaders is F10.
+func slowReaders(ctx context.Context, t *rig.Trial) error {
+	h := herdOf{
+		members: rig.Pick(t, 200, 10_000), size: rig.Pick(t, 4<<10, 8<<10), every: rig.Pick(t, 50*time.Millisecond, 500*time.Millisecond),
+		quiet: rig.Pick(t, 5*time.Second, 60*time.Second), shortStall: rig.Pick(t, 8*time.Second, 20*time.Second),
+		longStall: rig.Pick(t, 40*time.Second, 60*time.Second), slower: 1.1, surely: rig.Pick(t, time.Second, 0),
+	}
+	server, err := t.Serve(ctx, rig.ServerOptions{Program: rig.Node})
+	if err != nil {
+		return err
+	}
+	if err := h.fill(ctx, server); err != nil {
+		return err
+	}
+	herd, err := rig.RunHerd(ctx, h.members, func(i int) *rig.Lean {
+		l := &rig.Lean{Addr: server.Addr, Room: herdRoom}
+		switch {
+		case i%10 == 0: // these will stall
+			l.Options.Receive = 4 << 10
+		case i == 1: // reads all the time, and never catches up
+			l.Options.Receive, l.Rate = 4<<10, 2<<10
+		}
+		return l
+	})
+	defer herd.Stop()
+	if err != nil {
+		return err
+	}
+	stop := make(chan struct{})
+	published := make(chan error, 1)
+	go func() { published <- h.publish(ctx, server, stop) }()
+	err = h.stallAndJudge(ctx, t, server, herd)
+	close(stop)
+	err = errors.Join(err, <-published)
+	if err == nil {
+		err = latestOnly(ctx, server)
+	}
+	return errors.Join(err, server.Panicked())
+}
+
+// fill publishes until the room keeps all that it may, so that its history does not grow any more.
+func (h *herdOf) fill(ctx context.Context, server *rig.Server) error {
+	c, err := client.Dial(ctx, server.URL(), client.Options{NoInbox: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	for range 2 * (4 << 20) / h.size {
+		if _, err := c.Publish(ctx, herdRoom, json.RawMessage(rig.Stamp(h.size))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publish publishes until stop is closed.
+func (h *herdOf) publish(ctx context.Context, server *rig.Server, stop <-chan struct{}) error {
+	c, err := client.Dial(ctx, server.URL(), client.Options{NoInbox: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	ticker := time.NewTicker(h.every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+			if _, err := c.PublishAsync(herdRoom, json.RawMessage(rig.Stamp(h.size))); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// sample is what was measured over some time.
+type sample struct {
+	p99    time.Duration // the lower quartile of the p99 of parts of that time: what the machine does besides counts less
+	memory int64         // bytes of the server's heap in the end
+}
+
+// measure measures what members that read get.
+func (h *herdOf) measure(ctx context.Context, server *rig.Server, healthy []*rig.Lean, during time.Duration) (s sample, err error) {
+	const parts = 20
+	var p99 []time.Duration
+	for range parts {
+		if err := rig.Sleep(ctx, during/parts); err != nil {
+			return s, err
+		}
+		d, err := rig.Delays(healthy, 0.99)
+		if err != nil {
+			return s, err
+		}
+		p99 = append(p99, d)
+	}
+	slices.Sort(p99)
+	s.p99 = p99[parts/4]
+	s.memory, err = server.Counter(ctx, "heap")
+	return s, err
+}
+
+// stallAndJudge measures without and with stalled members, and says what became of all.
+func (h *herdOf) stallAndJudge(ctx context.Context, t *rig.Trial, server *rig.Server, herd *rig.Herd) error {
+	var healthy, stalled []*rig.Lean
+	for i, m := range herd.Members {
+		switch {
+		case i%10 == 0:
+			stalled = append(stalled, m)
+		case i != 1:
+			healthy = append(healthy, m)
+		}
+	}
+	briefly, long := stalled[:len(stalled)/2], stalled[len(stalled)/2:]
+	if err := rig.Sleep(ctx, 2*time.Second); err != nil {
+		return err
+	}
+	if _, err := rig.Delays(healthy, 1); err != nil { // of the beginning
+		return err
+	}
+	before, err := h.measure(ctx, server, healthy, h.quiet)
+	if err != nil {
+		return err
+	}
+	t.Say("without stalled members: p99 %v, %d MiB", before.p99.Round(time.Microsecond), before.memory>>20)
+	wakeBriefly, wakeLong := stall(briefly), stall(long)
+	time.AfterFunc(h.shortStall, wakeBriefly)
+	during, err := h.measure(ctx, server, healthy, h.longStall)
+	wakeLong()
+	if err != nil {
+		return err
+	}
+	t.Say("with stalled members: p99 %v, %d MiB", during.p99, during.memory>>20)
+	t.Figure("members", h.members)
+	t.Figure("p99_before_ms", ratio(before.p99.Seconds()*1000, 1))
+	t.Figure("p99_ratio", ratio(float64(during.p99), float64(before.p99)))
+	t.Figure("memory_ratio", ratio(float64(during.memory), float64(before.memory)))
+	err = errors.Join(settle(ctx, herd), judgeStalled(t, briefly, long, herd.Members[1]))
+	for _, m := range healthy {
+		if s, _ := m.Stats(); s.Joins != 1 || s.Gaps+s.Silent+s.Closed > 0 {
+			return errors.Join(err, fmt.Errorf("a member that was never stalled: %+v", s))
+		}
+	}
+	if r := float64(during.p99) / float64(before.p99); r > h.slower && during.p99 > h.surely {
+		err = errors.Join(err, fmt.Errorf("stalled members made the others' p99 %.2f times as long: %v, %v before", r, during.p99, before.p99))
+	}
+	if r := float64(during.memory) / float64(before.memory); r > 1.05 && during.memory-before.memory > 2<<20 {
+		err = errors.Join(err, fmt.Errorf("stalled members made the server use %.2f times the memory: %d MiB, %d before", r, during.memory>>20, before.memory>>20))
+	}
+	return err
+}
+
+// ratio returns a ratio with two digits.
+func ratio(a, b float64) float64 { return float64(int(a/b*100+0.5)) / 100 }
+
+// stall stalls members and returns what wakes them.
+func stall(members []*rig.Lean) (wake func()) {
+	var wakes []func()
+	for _, m := range members {
+		wakes = append(wakes, m.Stall())
+	}
+	return func() {
+		for _, w := range wakes {
+			w()
+		}
+	}
+}
+
+// settle waits until all members but the slow one have come as far as the first healthy one has by now.
+func settle(ctx context.Context, herd *rig.Herd) error {
+	_, target := herd.Members[2].Stats()
+	var behind atomic.Int64
+	return rig.Wait(ctx, "the stalled members catch up", time.Minute, func() bool {
+		n := 0
+		for i, m := range herd.Members {
+			if _, at := m.Stats(); i != 1 && at.Offset < target.Offset {
+				n++
+			}
+		}
+		behind.Store(int64(n))
+		return n == 0
+	})
+}
+
+// judgeStalled says whether stalled members fared as they should.
+func judgeStalled(t *rig.Trial, briefly, long []*rig.Lean, slow *rig.Lean) error {
+	gaps := 0
+	for _, m := range briefly {
+		s, _ := m.Stats()
+		if gaps += s.Gaps; s.Joins != 1 || s.Closed > 0 || s.Silent > 0 {
+			return fmt.Errorf("a member that was stalled briefly: %+v; it should catch up on the same socket", s)
+		}
+	}
+	for _, m := range long {
+		s, _ := m.Stats()
+		if gaps += s.Gaps; s.Joins < 2 || s.Closed == 0 || s.Silent > 0 {
+			return fmt.Errorf("a member that was stalled for long: %+v; it should be dropped and join again", s)
+		}
+	}
+	if s, _ := slow.Stats(); s.Closed > 0 || s.Silent > 0 {
+		return fmt.Errorf("a member that reads slowly, and all the time: %+v; it should not be dropped", s)
+	}
+	t.Figure("stalled_briefly", len(briefly))
+	t.Figure("stalled_for_long", len(long))
+	t.Figure("gaps_told", gaps)
+	return nil
+}
+
+// latestOnly stalls a member of a room with the rule `latest`: it gets the newest of each event, not the backlog.
+func latestOnly(ctx context.Context, server *rig.Server) error {
+	const messages, events = 4000, 4
+	raw, err := rig.DialRaw(ctx, server.Addr, rig.RawOptions{Receive: 4 << 10})
+	if err != nil {
+		return err
+	}
+	defer raw.Drop()
+	if err := raw.Send(rig.OpText, []byte(`{"type":"join","id":1,"room":"latest/a"}`)); err != nil {
+		return err
+	}
+	for joined := false; !joined; {
+		text, err := raw.Next(nil)
+		if err != nil {
+			return err
+		}
+		e, err := protocol.ReadEnvelope(text)
+		if err != nil {
+			return err
+		}
+		joined = e.Type == protocol.TypeOK
+	}
+	c, err := client.Dial(ctx, server.URL(), client.Options{NoInbox: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	pad := string(make([]byte, 2000))
+	for n := range messages {
+		data := map[string]any{"n": n, "pad": pad}
+		if _, err := c.Publish(ctx, "latest/a", data, client.PublishOptions{Event: fmt.Sprint("event-", n%events)}); err != nil {
+			return err
+		}
+	}
+	got, newest := 0, make(map[string]int)
+	for len(newest) < events || slices.Min([]int{newest["event-0"], newest["event-1"], newest["event-2"], newest["event-3"]}) < messages-events {
+		_ = raw.Conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+		text, err := raw.Next(nil)
+		if err != nil {
+			return fmt.Errorf("a stalled member of a latest room has %v: %w", newest, err)
+		}
+		var m struct {
+			Type, Event string
+			Data        struct{ N int }
+		}
+		if err := json.Unmarshal(text, &m); err != nil {
+			return err
+		}
+		if m.Type == protocol.TypeMessage {
+			got++
+			newest[m.Event] = m.Data.N
+		}
+	}
+	if got > messages/2 {
+		return fmt.Errorf("a stalled member of a latest room got %d of %d messages: the backlog", got, messages)
+	}
+	return nil
+}

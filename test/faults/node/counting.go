@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/wireroom/wireroom/engine"
+)
+
+// counting is an engine that counts how often a log is read, and the rooms that are subscribed.
+type counting struct {
+	engine.Engine
+	reads, subscribed atomic.Int64
+}
+
+// Read implements engine.Engine. Asking for the head alone does not count.
+func (c *counting) Read(ctx context.Context, room string, q engine.Query) (engine.Page, error) {
+	if !q.Since.IsZero() || !q.Before.IsZero() || q.Last > 0 || q.Latest {
+		c.reads.Add(1)
+	}
+	return c.Engine.Read(ctx, room, q)
+}
+
+// Subscribe implements engine.Engine.
+func (c *counting) Subscribe(ctx context.Context, room string) error {
+	err := c.Engine.Subscribe(ctx, room)
+	if err == nil {
+		c.subscribed.Add(1)
+	}
+	return err
+}
+
+// Unsubscribe implements engine.Engine.
+func (c *counting) Unsubscribe(room string) {
+	c.subscribed.Add(-1)
+	c.Engine.Unsubscribe(room)
+}
+
+// Durability implements engine.Durability.
+func (c *counting) Durability() string {
+	if d, ok := c.Engine.(engine.Durability); ok {
+		return d.Durability()
+	}
+	return "memory"
+}
+
+// Health implements engine.Health.
+func (c *counting) Health() error {
+	if h, ok := c.Engine.(engine.Health); ok {
+		return h.Health()
+	}
+	return nil
+}
+
+// routes returns the server's handler with the counters beside it.
+func (c *counting) routes(server http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", server)
+	for name, value := range map[string]func() int64{
+		"reads":      c.reads.Load,
+		"subscribed": c.subscribed.Load,
+		"goroutines": func() int64 { return int64(runtime.NumGoroutine()) },
+		"heap":       heap,
+	} {
+		mux.HandleFunc("/faults/"+name, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, value()) })
+	}
+	return mux
+}
+
+// heap returns how many bytes are in use after a collection.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what finalizers and pools held
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
