@@ -180,6 +180,14 @@ func (t *tunnel) SetWriteDeadline(at time.Time) error {
 
 func (t *tunnel) owner() *Poller { return t.loop.poller }
 
+func (t *tunnel) queued(c *Conn) int {
+	n := t.loop.queued(c)
+	if t.out != nil {
+		n += t.out.len()
+	}
+	return n
+}
+
 func (t *tunnel) wake(c *Conn) { t.loop.wake(c) }
 
 func (t *tunnel) shut(c *Conn) { t.loop.shut(c) }
