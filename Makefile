@@ -8,12 +8,13 @@
 #   make bench-growth    measure how the cost grows, and draw it               (the same)
 #   make bench-compare   micro-benchmarks, compared with the last commit       (PACKAGES=./protocol BENCH=Parse COUNT=10)
 #   make fuzz    look for input that breaks a parser; what it finds becomes a seed   (FUZZTIME=10m FUZZ=Frame)
+#   make faults    break a server on purpose, a minute each; faults-long: at full length; mutants: seeded bugs must be caught
 #   make fmt     format the source
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint bench bench-growth bench-compare bench-tools fmt
+.PHONY: help run test test-long lint bench bench-growth bench-compare bench-tools fmt faults faults-long mutants
 
 ARGS ?=
 PACKAGES ?= ./protocol ./internal/wire/ws ./internal/conn ./internal/transport/websocket ./internal/session ./internal/hub ./engine/memory
@@ -92,3 +93,19 @@ fuzz:
 
 fmt:
 	@git ls-files --cached --others --exclude-standard -- '*.go' ':!*/testdata/*' | xargs $(tool) gofumpt -w
+
+faults:
+	$(say) 'faults, the short forms'
+	@test/setup/need.sh ip
+	@go run ./test/faults run
+
+faults-long:
+	$(say) 'faults, the long forms: hours'
+	@test/setup/need.sh ip
+	@go run ./test/faults run -long -record test/results/faults.json
+	@go run ./test/faults figures
+
+mutants:
+	$(say) 'bugs that the faults must catch'
+	@test/setup/need.sh ip
+	@go run ./test/faults mutants

@@ -49,7 +49,7 @@ func slowReaders(ctx context.Context, t *rig.Trial) error {
 		case i%10 == 0: // these will stall
 			l.Options.Receive = 4 << 10
 		case i == 1: // reads all the time, and never catches up
-			l.Options.Receive, l.Rate = 4<<10, 2<<10
+			l.Options.Receive, l.Rate = 64<<10, 32<<10
 		}
 		return l
 	})

@@ -21,8 +21,8 @@ import (
 
 // paused is F16: the node's process stands still for a while (SIGSTOP), and so does that of a client.
 func paused(ctx context.Context, t *rig.Trial) error {
-	pauses := rig.Pick(t, []time.Duration{time.Second, 10 * time.Second}, []time.Duration{time.Second, 10 * time.Second, 60 * time.Second})
-	clientPauses := rig.Pick(t, []time.Duration{time.Second, 10 * time.Second}, pauses)
+	still := []time.Duration{time.Second, 10 * time.Second, 60 * time.Second}[:rig.Pick(t, 2, 3)]
+	p := pauses{node: still, client: still}
 	o := ordeal{messages: 1 << 30, members: 4, rooms: 2, publishers: 1, server: rig.ServerOptions{Data: filepath.Join(t.Dir, "data")}}
 	server, err := t.Serve(ctx, o.server)
 	if err != nil {
@@ -43,12 +43,12 @@ func paused(ctx context.Context, t *rig.Trial) error {
 	stop := make(chan struct{})
 	published := make(chan error, len(o.names()))
 	for i, room := range o.names() {
-		p := &rig.Publisher{
+		publisher := &rig.Publisher{
 			Name: fmt.Sprint(i), Room: room, Pause: 2 * time.Millisecond, Random: t.Random(uint64(i)), OnAck: func() { acked.Add(1) },
 		}
-		go func() { published <- p.Run(ctx, t, server.URL(), o.messages, stop) }()
+		go func() { published <- publisher.Run(ctx, t, server.URL(), o.messages, stop) }()
 	}
-	err = pauseAll(ctx, t, server, other, pauses, clientPauses, &acked)
+	err = p.all(ctx, t, server, other, &acked)
 	close(stop)
 	for range o.names() {
 		err = errors.Join(err, <-published)
@@ -56,24 +56,27 @@ func paused(ctx context.Context, t *rig.Trial) error {
 	if err != nil {
 		return err
 	}
-	t.Figure("pauses_of_the_node", len(pauses))
-	t.Figure("pauses_of_a_client", len(clientPauses))
+	t.Figure("pauses_of_the_node", len(p.node))
+	t.Figure("pauses_of_a_client", len(p.client))
 	return errors.Join(crowd.Finish(ctx, t, server.URL()), server.Panicked())
 }
 
-// pauseAll pauses the node and then the client. Publishing goes on while the client is away, and after the node was.
-func pauseAll(ctx context.Context, t *rig.Trial, server *rig.Server, other *attendant, node, client []time.Duration, acked *atomic.Int64) error {
+// pauses are how long the node and then a client stand still, one after the other.
+type pauses struct{ node, client []time.Duration }
+
+// all pauses the node and then the client. Publishing goes on while the client is away, and after the node was.
+func (p *pauses) all(ctx context.Context, t *rig.Trial, server *rig.Server, other *attendant, acked *atomic.Int64) error {
 	flows := func() error {
 		more := acked.Load() + 100
 		return rig.Wait(ctx, "messages are acknowledged", time.Minute, func() bool { return acked.Load() > more })
 	}
-	for _, pause := range node {
+	for _, pause := range p.node {
 		if err := errors.Join(flows(), server.Signal(syscall.SIGSTOP), rig.Sleep(ctx, pause), server.Signal(syscall.SIGCONT)); err != nil {
 			return err
 		}
 		t.Say("the node stood still for %v", pause)
 	}
-	for _, pause := range client {
+	for _, pause := range p.client {
 		if err := flows(); err != nil {
 			return err
 		}

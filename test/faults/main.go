@@ -5,6 +5,7 @@
 //	go run ./test/faults run -long F1         # the long form
 //	go run ./test/faults run -seed 7 -keep F1 # another run, with its histories kept
 //	go run ./test/faults mutants              # each fault must catch its seeded bugs
+//	go run ./test/faults figures              # writes what was measured into the documents
 //
 // A fault is a row of the table in table.go. A run prints what it does, and fails when something is not as promised;
 // with -record FILE what was measured goes into that file.
@@ -18,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +40,7 @@ func main() {
 // command does what the command line asks for.
 func command(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("usage: faults list | run [-long] [-seed N] [-keep] [-record FILE] [FAULT ...] | mutants [TAG ...]")
+		return errors.New("usage: faults list | run [-long] [-seed N] [-keep] [-record FILE] [FAULT ...] | mutants [TAG ...] | figures")
 	}
 	switch args[0] {
 	case "list":
@@ -50,6 +52,8 @@ func command(ctx context.Context, args []string) error {
 		return runCommand(ctx, args[1:])
 	case "mutants":
 		return mutants(ctx, args[1:])
+	case "figures":
+		return figures(ctx)
 	case "hold", "attend": // a part of a fault that runs in a process of its own
 		return part(ctx, args)
 	}
@@ -152,4 +156,26 @@ func part(ctx context.Context, args []string) error {
 		return attend(ctx, args[1], args[2], args[3:])
 	}
 	return fmt.Errorf("parts of faults are not for use by hand: %q", args)
+}
+
+// figures writes what was measured into the documents.
+func figures(ctx context.Context) error {
+	root, err := rig.Root(ctx)
+	if err != nil {
+		return err
+	}
+	runs, err := result.Read(filepath.Join(root, "test/results/faults.json"))
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(root, "docs/guarantees.md")
+	document, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	text, err := result.Insert(string(document), runs)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), 0o644)
 }

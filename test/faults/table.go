@@ -12,21 +12,20 @@ type fault struct {
 	About   string
 	Run     func(context.Context, *rig.Trial) error
 	Mutants []string // build tags of the bugs that it must catch
-	Quick   bool     // its short form belongs to the everyday tests
 }
 
 // faults returns the suite.
 func faults() []fault {
 	return []fault{
-		{Name: "F1", About: "the node is killed", Run: killed, Mutants: []string{"mut_nodup"}, Quick: true},
-		{Name: "F2", About: "the power goes", Run: powerCut, Mutants: []string{"mut_ackearly", "mut_nosync"}, Quick: true},
-		{Name: "F3", About: "torn writes and flipped bits", Run: damaged, Mutants: []string{"mut_nochecksum"}, Quick: true},
+		{Name: "F1", About: "the node is killed", Run: killed, Mutants: []string{"mut_nodup"}},
+		{Name: "F2", About: "the power goes", Run: powerCut, Mutants: []string{"mut_ackearly", "mut_nosync"}},
+		{Name: "F3", About: "torn writes and flipped bits", Run: damaged, Mutants: []string{"mut_nochecksum"}},
 		{Name: "F4", About: "the disk is full", Run: diskFull, Mutants: []string{"mut_shortwrite"}},
-		{Name: "F5", About: "a sync fails", Run: syncFails, Mutants: []string{"mut_retrysync"}, Quick: true},
+		{Name: "F5", About: "a sync fails", Run: syncFails, Mutants: []string{"mut_retrysync"}},
 		{Name: "F10", About: "slow readers", Run: slowReaders, Mutants: []string{"mut_queue", "mut_blockfanout"}},
 		{Name: "F11", About: "half-open connections", Run: halfOpen, Mutants: []string{"mut_nopong"}},
 		{Name: "F12", About: "everybody comes back at once", Run: reconnectStorm, Mutants: []string{"mut_nocoalesce", "mut_nojitter"}},
-		{Name: "F14", About: "each publish sent three times", Run: duplicateStorm, Mutants: []string{"mut_keyscope"}, Quick: true},
+		{Name: "F14", About: "each publish sent three times", Run: duplicateStorm, Mutants: []string{"mut_keyscope"}},
 		{Name: "F15", About: "the wall clock jumps", Run: clockJumps, Mutants: []string{"mut_wallclock"}},
 		{Name: "F18", About: "everybody has left", Run: leak, Mutants: []string{"mut_forgotten"}},
 		{Name: "F16", About: "a process stands still", Run: paused, Mutants: []string{"mut_cachedhead"}},

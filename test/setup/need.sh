@@ -30,6 +30,7 @@ package() {
   case $1 in
     gcc) echo gcc libc6-dev ;;
     node) echo nodejs ;;
+    ip) echo iproute2 ;;
     python-websockets) echo python3-websockets ;;
     *) echo "$1" ;;
   esac

@@ -49,7 +49,7 @@ func (l *Link) Drop() {
 // clientOptions are those of a client that comes back quickly.
 func clientOptions(l *Link) client.Options {
 	return client.Options{
-		NoInbox: true, KeepDialing: true, Dial: l.Dial, MaxOutbox: 1 << 16, MaxOutboxBytes: 256 << 20, RetryFor: 4 * time.Minute,
+		NoInbox: true, KeepDialing: true, Dial: l.Dial, MaxOutbox: 1 << 16, MaxOutboxBytes: 256 << 20, RetryFor: time.Minute,
 		Backoff: client.Backoff{Base: 20 * time.Millisecond, Max: 500 * time.Millisecond},
 	}
 }

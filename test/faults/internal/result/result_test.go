@@ -1,0 +1,60 @@
+package result_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/wireroom/wireroom/test/faults/internal/result"
+)
+
+// The figures in the documents are those of the results: `go run ./test/faults figures` writes them.
+func TestDocumentsHaveTheFiguresOfTheResults(t *testing.T) {
+	runs, err := result.Read("../../../results/faults.json")
+	if err != nil || len(runs) == 0 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	document, err := os.ReadFile("../../../../docs/guarantees.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := result.Insert(string(document), runs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want != string(document) {
+		t.Error("docs/guarantees.md has other figures than test/results/faults.json: go run ./test/faults figures")
+	}
+	for _, r := range runs {
+		if r.Form == "long" && !strings.Contains(want, "| "+r.Fault+", ") {
+			t.Errorf("%s is not in the document", r.Fault)
+		}
+	}
+}
+
+func TestARunTakesThePlaceOfTheLast(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "faults.json")
+	for _, r := range []result.Run{
+		{Fault: "F2", Form: "short", Seed: 1}, {Fault: "F10", Form: "short", Seed: 2}, {Fault: "F2", Form: "long", Seed: 3},
+		{Fault: "F2", Form: "short", Seed: 4, Figures: map[string]any{"n": 1234567}},
+	} {
+		if err := result.Record(path, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runs, err := result.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seeds []uint64
+	for _, r := range runs {
+		seeds = append(seeds, r.Seed)
+		if r.Date == "" || r.Build == "" || r.Machine == "" {
+			t.Errorf("a run without date, build or machine: %+v", r)
+		}
+	}
+	if len(seeds) != 3 || seeds[0] != 3 || seeds[1] != 4 || seeds[2] != 2 {
+		t.Errorf("the runs have the seeds %v", seeds)
+	}
+}
