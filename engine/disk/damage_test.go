@@ -221,7 +221,7 @@ func TestNothingDamagedIsServed(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	outcomes := make(map[string]int)
-	for i := range often(30, 1000) {
+	for i := range often(24, 1000) {
 		name := names[i%len(names)]
 		data := s.data(t, name)
 		at, bit := random.IntN(len(data)), uint(random.IntN(8))

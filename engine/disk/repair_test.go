@@ -190,7 +190,7 @@ func TestRepairMendsWhateverIsDamaged(t *testing.T) {
 	names := append(s.files(".sst"), s.lastLog(), s.lastLog())
 	random := rand.New(rand.NewPCG(3, 4))
 	mended := 0
-	for i := range often(16, 1000) {
+	for i := range often(8, 1000) {
 		name := names[i%len(names)]
 		data := s.data(t, name)
 		at, bit := random.IntN(len(data)), uint(random.IntN(8))
