@@ -80,16 +80,16 @@ func notesOn(c *config.Config, listening net.Addr) []string {
 	}
 	stated := c.Access != "" || slices.ContainsFunc(c.Rules, func(r config.Rule) bool { return r.Allow != config.Allow{} })
 	switch {
-	case c.Secret == "" && stated:
+	case !c.HasTokens() && stated:
 		notes = append(notes, "there is no secret: every client is anonymous.")
-	case c.Secret == "" && alone:
+	case !c.HasTokens() && alone:
 		notes = append(notes, "development defaults: only this machine can connect, and whoever does is anonymous and may join and publish everywhere. Set a secret, and listen on another address, for more.")
-	case c.Secret == "":
+	case !c.HasTokens():
 		notes = append(notes, "whoever reaches this machine may connect, join and publish: there is no secret. See `wireroom config init`.")
 	case c.Anonymous:
 		notes = append(notes, "clients without a token are let in, as anonymous users (anonymous: true).")
 	}
-	if c.Secret != "" && !stated {
+	if c.HasTokens() && !stated {
 		notes = append(notes, "rooms are for those whose token grants them: neither access nor a rule says who may do what.")
 	}
 	for _, origin := range c.Origins {

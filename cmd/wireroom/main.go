@@ -29,6 +29,7 @@ type commands struct {
 	Sub     subCommand         `cmd:"" help:"Print what happens in a room, one JSON object a line, until told to stop."`
 	Bench   benchCommand       `cmd:"" help:"Put load on a server, and measure it."`
 	Worker  benchWorkerCommand `cmd:"" name:"bench-worker" hidden:"" help:"A process of bench."`
+	Token   tokenCommands      `cmd:"" help:"Make and check tokens, and the keys that sign them."`
 	Config  configCommands     `cmd:"" help:"Write, show and check configurations."`
 	Log     logCommands        `cmd:"" help:"Inspect and repair the messages in a directory of 'serve --data'."`
 	Version versionCommand     `cmd:"" help:"Print the version."`

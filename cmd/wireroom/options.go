@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 	"time"
@@ -10,10 +11,14 @@ import (
 	"github.com/wireroom/wireroom/cmd/wireroom/internal/config"
 )
 
-// serverOptions returns what the configuration means for the server.
-func serverOptions(c *config.Config, logger *slog.Logger) wireroom.Options {
+// serverOptions returns what the configuration means for the server, but for how tokens are checked.
+func serverOptions(c *config.Config, logger *slog.Logger) (wireroom.Options, error) {
+	rules, err := c.RoomRules()
+	if err != nil {
+		return wireroom.Options{}, err
+	}
 	o := wireroom.Options{
-		Rules:           c.RoomRules(),
+		Rules:           rules,
 		Access:          wireroom.Access(c.Access),
 		Anonymous:       c.Anonymous,
 		Paths:           c.Paths,
@@ -31,11 +36,31 @@ func serverOptions(c *config.Config, logger *slog.Logger) wireroom.Options {
 		Logger:          logger,
 	}
 	if c.Secret != "" {
-		o.Auth = auth.HMAC([]byte(c.Secret))
 		o.Secret = []byte(c.Secret) // the tokens of anonymous users have a key of their own, made of it
 	}
-	return o
+	return o, nil
 }
+
+// newVerifier returns what checks tokens, nil if nothing does. Its Close is the caller's.
+func newVerifier(ctx context.Context, c *config.Config, logger *slog.Logger) (*auth.Verifier, error) {
+	if !c.HasTokens() {
+		return nil, nil
+	}
+	o := auth.Options{
+		KeySets: c.Tokens.Keys, Algorithm: c.Tokens.Algorithm, Issuers: c.Tokens.Issuers, Audiences: c.Tokens.Audiences,
+		RequireExpiry: c.Tokens.RequireExpiry, Refresh: c.Tokens.Refresh, Logger: logger,
+		Claims: auth.Claims{
+			User: c.Tokens.UserClaim, Name: c.Tokens.NameClaim, Roles: c.Tokens.RolesClaim, Grants: c.Tokens.GrantsClaim,
+		},
+	}
+	if c.Secret != "" {
+		o.Keys = []auth.Key{{Algorithm: secretAlgorithm, Secret: []byte(c.Secret)}}
+	}
+	return auth.NewVerifier(ctx, o)
+}
+
+// secretAlgorithm is the algorithm of tokens that the configured secret signs.
+const secretAlgorithm = "HS256"
 
 // serverLimits returns the limits as the server wants them: in a configuration 0 is no limit, there it is the default,
 // and a negative number is no limit.

@@ -45,7 +45,18 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	// A signal ends the server; a second one ends the process at once, whatever it does.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	options := serverOptions(c, logger)
+	options, err := serverOptions(c, logger)
+	if err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	verifier, err := newVerifier(ctx, c, logger)
+	if err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	if verifier != nil {
+		defer verifier.Close()
+		options.Auth = verifier
+	}
 	if err := keep(&options, c.Data); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}

@@ -18,10 +18,15 @@ func layers() []archtest.Layer {
 		},
 		{
 			Packages: []string{"cmd/wireroom/internal/config"},
-			Imports:  []string{"engine", "internal/gate", "internal/rule"},
+			Imports:  []string{"engine", "auth", "internal/gate", "internal/rule", "cmd/wireroom/internal/schema"},
 			Outside:  []string{"github.com/alecthomas/kong", "go.yaml.in/yaml/v3"},
 		},
 		{Packages: []string{"cmd/wireroom/internal/certificate"}, Outside: []string{"golang.org/x"}},
+		{
+			Packages: []string{"cmd/wireroom/internal/schema"},
+			Imports:  []string{"protocol"},
+			Outside:  []string{"github.com/santhosh-tekuri/jsonschema/v6", "golang.org/x"},
+		},
 		{Packages: []string{"conformance/..."}, Imports: []string{".", "protocol", "internal/wire/...", "internal/conn"}, Outside: library},
 		{Packages: []string{"examples/..."}, Imports: []string{".", "auth", "client", "engine/...", "protocol", "wireroomtest"}},
 		{Packages: []string{"bench/..."}, Imports: []string{".", "client", "engine/...", "protocol", "internal/..."}, Outside: library},

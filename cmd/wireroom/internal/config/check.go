@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/internal/gate"
 )
 
@@ -44,6 +46,9 @@ func (l *Loaded) check(found Problems) Problems {
 	report("trusted_proxies", checkGate(gate.Settings{Proxies: c.TrustedProxies}))
 	report("access", checkAccess(c.Access))
 	report("secret", l.checkSecret())
+	report("tokens.keys", checkKeys(c.Tokens))
+	report("tokens.algorithm", checkAlgorithm(c.Tokens.Algorithm))
+	report("tokens.refresh", checkRefresh(c.Tokens.Refresh))
 	report("ping_interval", checkPositive(c.PingInterval))
 	report("drain_timeout", checkNotNegative(float64(c.DrainTimeout)))
 	report("tls.cert_file", checkTLS(c.TLS))
@@ -124,6 +129,44 @@ func (l *Loaded) checkSecret() error {
 	case n < shortSecret:
 		l.Warnings = append(l.Warnings, fmt.Sprintf(
 			"the secret has %d bytes; RFC 7518 wants %d for HS256 (`openssl rand -base64 32` makes them)", n, shortSecret))
+	}
+	return nil
+}
+
+// checkKeys reports keys that cannot be used. Nothing is fetched: what a URL has is seen when the server runs.
+func checkKeys(t Tokens) error {
+	if checkAlgorithm(t.Algorithm) != nil {
+		return nil // that is the one to mend
+	}
+	for _, location := range t.Keys {
+		if scheme, _, found := strings.Cut(location, "://"); found && scheme != "file" {
+			u, err := url.Parse(location)
+			if err != nil || scheme != "https" || u.Host == "" || u.User != nil {
+				return fmt.Errorf("a key set is fetched from an https URL without a password, or read from a file")
+			}
+			continue
+		}
+		text, err := os.ReadFile(strings.TrimPrefix(location, "file://"))
+		if err != nil {
+			return err
+		}
+		if _, err := auth.ParseKeys(text, t.Algorithm); err != nil {
+			return fmt.Errorf("%s: %w", location, err)
+		}
+	}
+	return nil
+}
+
+func checkAlgorithm(name string) error {
+	if name == "" || slices.Contains(auth.Algorithms(), name) {
+		return nil
+	}
+	return fmt.Errorf("%q is none of %s", name, strings.Join(auth.Algorithms(), ", "))
+}
+
+func checkRefresh(d time.Duration) error {
+	if d < auth.MinRefresh {
+		return fmt.Errorf("%v is less than %v", d, auth.MinRefresh)
 	}
 	return nil
 }

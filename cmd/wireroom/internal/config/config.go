@@ -26,6 +26,7 @@ type Config struct {
 
 	Secret     Secret   `kong:"-" help:"Secret with which the tokens of users are signed (JSON Web Tokens, HS256), at least 16 bytes. Left out, every client is anonymous, and may choose its display name. There is no flag for it, which everybody on the machine could see."`
 	SecretFile string   `group:"Who may connect" placeholder:"FILE" help:"File with the secret, instead of the secret itself. A line end at its end does not count."`
+	Tokens     Tokens   `embed:"" prefix:"tokens-" group:"Who may connect" help:"Tokens of users that others sign, and what must be true of a token."`
 	Anonymous  bool     `default:"false" negatable:"" group:"Who may connect" help:"Let clients in without a token, as anonymous users, even if there is a secret."`
 	Origins    []string `group:"Who may connect" placeholder:"ORIGIN" help:"Pages that may connect besides the server's own, such as https://example.com; * stands for the beginning of a host (https://*.example.com) or for a port (http://localhost:*), and alone for all. Programs that are no browsers may always connect."`
 
@@ -41,6 +42,23 @@ type Config struct {
 
 	Log   Log    `embed:"" prefix:"log-" group:"Log" help:"What is logged, to standard error."`
 	Rules []Rule `kong:"-" env:"-" help:"What holds for rooms, by their name. The first rule whose pattern matches holds. What a rule leaves out is as in the example, and so is what holds for rooms that no rule matches."`
+}
+
+// Tokens is which tokens are taken, besides those that the secret signs.
+type Tokens struct {
+	Keys      []string `placeholder:"FILE" help:"Where keys are that verify tokens: files with public keys in PEM form or JSON Web Keys, or https URLs of JSON Web Key Sets, which are read again now and then. Each key is for one algorithm (RS256, ES256, EdDSA and others)."`
+	Algorithm string   `placeholder:"NAME" help:"Algorithm of the keys in PEM form. Left out, it is RS256, ES256, ES384, ES512 or EdDSA, by the kind of the key."`
+	Issuers   []string `placeholder:"NAME" help:"Who may issue tokens: iss of a token must be one of these. Left out, anyone may."`
+	Audiences []string `placeholder:"NAME" help:"What tokens must be meant for: aud of a token must have one of these. Left out, it is not looked at."`
+	Cookie    string   `placeholder:"NAME" help:"Cookie in which pages of the server's own origin may present a token. Left out, no cookie is looked at."`
+
+	RequireExpiry bool          `default:"false" negatable:"" help:"Take only tokens that expire (exp)."`
+	Refresh       time.Duration `default:"10m" placeholder:"DURATION" help:"Time after which key sets are read again, at least 30s."`
+
+	UserClaim   string `default:"sub" placeholder:"NAME" help:"Claim that names the user. Dots lead into objects."`
+	NameClaim   string `default:"name" placeholder:"NAME" help:"Claim with the display name."`
+	RolesClaim  string `default:"roles" placeholder:"NAME" help:"Claim with the roles, which rules name: a list, or words with spaces between them."`
+	GrantsClaim string `default:"grants" placeholder:"NAME" help:"Claim with the grants, a list such as [\"join,publish chat/*\", \"history **\"]."`
 }
 
 // Limits are what clients may do. 0 is no limit.
@@ -114,9 +132,10 @@ type Allow struct {
 
 // Content is what clients may publish in a room.
 type Content struct {
-	MaxBytes      Size `default:"0" help:"Size of the data, or of a binary payload; 0 is as much as limits.max_message allows."`
-	MaxCharacters int  `default:"0" help:"Length of the text, which is data that is a string, or the member text of data that is an object; 0 is no bound."`
-	MaxTextBytes  Size `default:"0" help:"Size of the text in UTF-8; 0 is no bound."`
+	MaxBytes      Size   `default:"0" help:"Size of the data, or of a binary payload; 0 is as much as limits.max_message allows."`
+	MaxCharacters int    `default:"0" help:"Length of the text, which is data that is a string, or the member text of data that is an object; 0 is no bound."`
+	MaxTextBytes  Size   `default:"0" help:"Size of the text in UTF-8; 0 is no bound."`
+	Schema        string `help:"File with a JSON Schema that the data must follow. All of it is in that file: nothing else is loaded."`
 }
 
 // History is what a room keeps.
@@ -139,6 +158,9 @@ func DefaultRule() Rule {
 	setDefaults(&r)
 	return r
 }
+
+// HasTokens reports whether there is any way to check a token.
+func (c *Config) HasTokens() bool { return c.Secret != "" || len(c.Tokens.Keys) > 0 }
 
 // ActiveLimits returns the limits that hold: none with NoLimits.
 func (c *Config) ActiveLimits() Limits {

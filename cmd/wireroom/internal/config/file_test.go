@@ -111,7 +111,10 @@ rules:
   - pattern: '**'
 `)
 	c := load(t, config.Layers{File: "wireroom.yaml"}).Config
-	got := c.RoomRules()
+	got, err := c.RoomRules()
+	if err != nil {
+		t.Fatal(err)
+	}
 	chat, rest := rule.Default, rule.Default
 	chat.Pattern, chat.History.Age = "chat/**", time.Hour
 	want := []rule.Rule{

@@ -22,6 +22,9 @@ func (p Problem) String() string {
 	return words + ": " + p.Text
 }
 
+// Error returns what String does.
+func (p Problem) Error() string { return p.String() }
+
 // Problems is the error of a configuration that is wrong: everything that was found, not only the first.
 type Problems []Problem
 

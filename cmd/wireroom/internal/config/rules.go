@@ -1,17 +1,20 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/wireroom/wireroom/cmd/wireroom/internal/schema"
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/internal/rule"
 )
 
-// RoomRules returns the rules as a server takes them.
-func (c *Config) RoomRules() []rule.Rule {
+// RoomRules returns the rules as a server takes them. It reads the schemas that they name.
+func (c *Config) RoomRules() ([]rule.Rule, error) {
 	rules := make([]rule.Rule, len(c.Rules))
 	for i, r := range c.Rules {
 		rules[i] = rule.Rule{
@@ -30,8 +33,18 @@ func (c *Config) RoomRules() []rule.Rule {
 		if r.Delivery == "latest" {
 			rules[i].Delivery = rule.Latest
 		}
+		if r.Content.Schema == "" {
+			continue
+		}
+		text, err := os.ReadFile(r.Content.Schema)
+		if err == nil {
+			rules[i].Content.Validate, err = schema.Compile(text)
+		}
+		if err != nil {
+			return nil, Problem{Key: fmt.Sprintf("rules[%d].content.schema", i+1), Text: err.Error()}
+		}
 	}
-	return rules
+	return rules, nil
 }
 
 // checkRules reports what is wrong with the rules: each word of who may do what; then the first rule that is wrong by
@@ -51,7 +64,11 @@ func (l *Loaded) checkRules(found Problems) Problems {
 	if problems != nil {
 		return problems
 	}
-	all := l.Config.RoomRules()
+	all, err := l.Config.RoomRules()
+	var wrong Problem
+	if errors.As(err, &wrong) {
+		return Problems{l.wrong(wrong.Key, wrong.Text)}
+	}
 	for i := range all {
 		if _, err := rule.NewSet(all[:i+1], ""); err != nil {
 			return Problems{l.wrong(fmt.Sprintf("rules[%d]", i+1), err.Error())}
