@@ -49,6 +49,8 @@ type Options struct {
 	Rules []Rule
 	// Auth knows the tokens of clients. Nil: every client is an anonymous user.
 	Auth auth.Authenticator
+	// Cookie is the name of the cookie in which pages of the server's own origin may present a token. Empty is none.
+	Cookie string
 	// Access says who may do anything in rooms whose rule does not say who. Empty is "grant", what a client's token
 	// grants; but "anyone" where there is no Auth and no rule says who may do what: nothing is configured then, and a
 	// line of the log says so.
@@ -103,6 +105,7 @@ const (
 	DefaultSendPath     = "/send"
 	healthPath          = "/healthz"
 	readyPath           = "/readyz"
+	ticketsPath         = "/api/tickets"
 	DefaultPingInterval = 25 * time.Second
 	closeTimeout        = 10 * time.Second // for what Close waits for
 	minSecretLen        = 16
@@ -154,7 +157,7 @@ func (o *Options) access() Access {
 
 // setPaths sets the paths that were left to their defaults, and returns an error for those that could not be served.
 func (o *Options) setPaths() error {
-	taken := []string{healthPath, readyPath}
+	taken := []string{healthPath, readyPath, ticketsPath}
 	for _, p := range []struct {
 		field    string
 		paths    *[]string
@@ -194,7 +197,7 @@ func checkPath(path string, taken []string) error {
 // policy returns what the gate goes by; o has its defaults.
 func (o Options) policy() (*gate.Policy, error) {
 	return gate.NewPolicy(gate.Settings{
-		Origins: o.Origins, Proxies: o.TrustedProxies, Forwarded: o.ForwardedHeader, Limits: o.Limits.gate(),
+		Origins: o.Origins, Proxies: o.TrustedProxies, Forwarded: o.ForwardedHeader, Cookie: o.Cookie, Limits: o.Limits.gate(),
 		SecureTokens: o.Auth != nil && !o.Insecure, // the tokens of anonymous users are worth no more than their names
 	})
 }

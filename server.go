@@ -187,6 +187,7 @@ func (s *Server) route() {
 		s.mux.Handle(path, s.websocket)
 	}
 	s.others.route(s.mux, &s.options)
+	s.mux.HandleFunc(ticketsPath, s.gate.ServeTicket)
 	s.mux.HandleFunc("GET "+healthPath, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	s.mux.HandleFunc("GET "+readyPath, func(w http.ResponseWriter, _ *http.Request) {
 		if why := s.notReady(); why != "" {

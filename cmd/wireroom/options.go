@@ -20,6 +20,7 @@ func serverOptions(c *config.Config, logger *slog.Logger) (wireroom.Options, err
 	o := wireroom.Options{
 		Rules:           rules,
 		Access:          wireroom.Access(c.Access),
+		Cookie:          c.Tokens.Cookie,
 		Anonymous:       c.Anonymous,
 		Paths:           c.Paths,
 		SSEPaths:        orNoPath(c.StreamPaths),

@@ -13,7 +13,7 @@ import (
 func TestEverySettingReachesTheServer(t *testing.T) {
 	logger := slog.New(slog.DiscardHandler)
 	c := config.Config{
-		Access: "signed-in", Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compression: true,
+		Access: "signed-in", Tokens: config.Tokens{Cookie: "session"}, Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compression: true,
 		StreamPaths: []string{"/b"}, PollPaths: []string{"/c", "/d"}, SendPaths: []string{""},
 		PingInterval: 7 * time.Second, Secret: secret, Rules: []config.Rule{{
 			Pattern: "a", Allow: config.Allow{Join: "1", Publish: "2", Presence: "3", History: "4"},
@@ -30,7 +30,7 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 		TrustedProxies: []string{"10.0.0.1"}, ForwardedHeader: "Forwarded",
 	}
 	want := wireroom.Options{
-		Access: "signed-in", Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compress: true,
+		Access: "signed-in", Cookie: "session", Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compress: true,
 		SSEPaths: []string{"/b"}, PollPaths: []string{"/c", "/d"}, SendPaths: []string{},
 		PingInterval: 7 * time.Second, Secret: []byte(secret), Logger: logger,
 		Rules: []wireroom.Rule{{

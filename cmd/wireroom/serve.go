@@ -176,7 +176,7 @@ func routes(c *config.Config, server *wireroom.Server) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	paths := slices.Concat(c.Paths, orNoPath(c.StreamPaths), orNoPath(c.PollPaths), orNoPath(c.SendPaths))
-	for _, path := range append(paths, "/healthz", "/readyz") {
+	for _, path := range append(paths, "/healthz", "/readyz", "/api/") {
 		mux.Handle(path, server)
 	}
 	mux.Handle("/", chat)

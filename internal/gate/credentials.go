@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/internal/session"
@@ -17,9 +18,15 @@ const (
 	EncodedTokenPrefix = "auth.b64."
 )
 
+// credentials are what a request presents.
+type credentials struct {
+	session.Credentials
+	ticket string // instead of a token
+}
+
 // identify says who asks, after the application's hook.
-func (g *Gate) identify(r *http.Request, presented session.Credentials) (*auth.Identity, string, *protocol.Error) {
-	identity, token, failure := g.node.Identify(r.Context(), presented)
+func (g *Gate) identify(r *http.Request, presented credentials) (*auth.Identity, string, *protocol.Error) {
+	identity, token, failure := g.authenticate(r, presented)
 	if failure != nil || g.connect == nil {
 		return identity, token, failure
 	}
@@ -30,18 +37,59 @@ func (g *Gate) identify(r *http.Request, presented session.Credentials) (*auth.I
 	return changed, token, failure
 }
 
-// credentials returns what a request presents, the first that is there: in its query, as a bearer (RFC 6750), as a
-// subprotocol.
-func credentials(r *http.Request) session.Credentials {
-	query := r.URL.Query()
-	c := session.Credentials{Token: query.Get("token"), Name: query.Get("name")}
-	if c.Token == "" {
-		c.Token = bearer(r)
+// authenticate says who asks, by a token or a ticket.
+func (g *Gate) authenticate(r *http.Request, presented credentials) (*auth.Identity, string, *protocol.Error) {
+	if presented.ticket == "" {
+		return g.node.Identify(r.Context(), presented.Credentials)
 	}
+	identity := g.tickets.take(presented.ticket, time.Now())
+	if identity == nil {
+		return nil, "", &protocol.Error{Code: protocol.CodeUnauthorized, Message: "the ticket is unknown, used or too old"}
+	}
+	return g.node.Return(identity)
+}
+
+// credentials returns what a request presents, the first that is there: in its query a token or a ticket, as a bearer
+// (RFC 6750), as a subprotocol, in the cookie.
+func (g *Gate) credentials(r *http.Request, p *Policy) credentials {
+	query := r.URL.Query()
+	c := credentials{Credentials: session.Credentials{Token: query.Get("token"), Name: query.Get("name")}}
 	if c.Token == "" {
-		c.Token = subprotocolToken(r)
+		c.ticket = query.Get("ticket")
+	}
+	for _, way := range []func() string{
+		func() string { return bearer(r) }, func() string { return subprotocolToken(r) }, func() string { return p.cookieToken(r) },
+	} {
+		if c.Token == "" && c.ticket == "" {
+			c.Token = way()
+		}
 	}
 	return c
+}
+
+// cookieToken returns the token in the configured cookie. A browser sends a cookie with whatever request leads to the
+// server, so it counts only in those of pages of the server's own origin: they name it, or, where a browser does not
+// name origins, say that it is the same. Whatever is no browser says neither, and has no reason to send a cookie that
+// it was not given.
+func (p *Policy) cookieToken(r *http.Request) string {
+	if p.cookie == "" {
+		return ""
+	}
+	cookie, err := r.Cookie(p.cookie)
+	if err != nil {
+		return ""
+	}
+	switch origins := r.Header["Origin"]; {
+	case len(origins) == 1 && same(origins[0], r, p.proxies.client(r)):
+		return cookie.Value
+	case len(origins) > 0:
+		return ""
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return cookie.Value
+	}
+	return ""
 }
 
 func bearer(r *http.Request) string {

@@ -39,6 +39,7 @@ type Gate struct {
 	policy  atomic.Pointer[Policy]
 	birth   time.Time
 
+	tickets     tickets
 	connections atomic.Int64
 	addresses   limit.Table[addressKey]
 	warned      sync.Once // of a proxy that is not trusted
@@ -117,14 +118,15 @@ func (g *Gate) examine(r *http.Request, kind Kind, from source, pass *Pass) *Ref
 	if !p.origins.allow(r, from) {
 		return g.refuseOrigin()
 	}
-	presented := credentials(r)
+	presented := g.credentials(r, p)
+	given := presented.Token != "" || presented.ticket != ""
 	late := r.Header.Get("Origin") != ""
-	if presented.Token != "" && pass.Exposed {
+	if given && pass.Exposed {
 		refusal := g.refuse(metrics.RefusedHandshake, http.StatusForbidden, session.ErrExposed)
 		refusal.Late = late
 		return refusal
 	}
-	if presented.Token != "" {
+	if given {
 		if refusal := pass.Seat.mayTry(&p.limits.Address); refusal != nil {
 			return refusal
 		}

@@ -1,5 +1,10 @@
 package gate
 
+import (
+	"fmt"
+	"net/http"
+)
+
 // Settings are what a Policy is made of.
 type Settings struct {
 	// Origins may send requests besides the server's own: "https://example.com", "https://*.example.com",
@@ -13,7 +18,9 @@ type Settings struct {
 	// SecureTokens takes tokens only from clients on which nobody can listen in: over TLS, by the word of a trusted
 	// proxy too, or from this machine.
 	SecureTokens bool
-	Limits       Limits
+	// Cookie is the name of the one in which pages of the server's own origin may present a token; empty is none.
+	Cookie string
+	Limits Limits
 }
 
 // Policy is what a Gate goes by. It is immutable.
@@ -22,6 +29,7 @@ type Policy struct {
 	proxies      proxies
 	secureTokens bool
 	limits       Limits
+	cookie       string
 }
 
 // NewPolicy returns a policy, or an error that names what is wrong.
@@ -34,5 +42,10 @@ func NewPolicy(s Settings) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Policy{origins: origins, proxies: proxies, secureTokens: s.SecureTokens, limits: s.Limits}, nil
+	if s.Cookie != "" {
+		if err := (&http.Cookie{Name: s.Cookie, Value: "a"}).Valid(); err != nil {
+			return nil, fmt.Errorf("%q is no name of a cookie", s.Cookie)
+		}
+	}
+	return &Policy{origins: origins, proxies: proxies, secureTokens: s.SecureTokens, limits: s.Limits, cookie: s.Cookie}, nil
 }

@@ -153,6 +153,24 @@ func (n *Node) Identify(ctx context.Context, c Credentials) (*auth.Identity, str
 	return identity, token, nil
 }
 
+// Return lets a user in again that was identified a moment ago. The token is as Identify's.
+func (n *Node) Return(identity *auth.Identity) (*auth.Identity, string, *protocol.Error) {
+	if err := n.available(); err != nil {
+		return nil, "", err
+	}
+	if err := n.bans.check(identity.User, identity); err != nil {
+		return nil, "", err
+	}
+	if !identity.Anonymous || n.Anonymous == nil {
+		return identity, "", nil
+	}
+	token, err := n.Anonymous.Renew(identity.User, identity.Name)
+	if err != nil {
+		n.Logger.Error("an anonymous user's token could not be renewed", "error", err)
+	}
+	return identity, token, nil
+}
+
 func (n *Node) identifyToken(ctx context.Context, c Credentials) (*auth.Identity, string, *protocol.Error) {
 	if n.Anonymous != nil {
 		if identity, err := n.Anonymous.Authenticate(ctx, c.Token); err == nil {

@@ -46,6 +46,7 @@ func (l *Loaded) check(found Problems) Problems {
 	report("trusted_proxies", checkGate(gate.Settings{Proxies: c.TrustedProxies}))
 	report("access", checkAccess(c.Access))
 	report("secret", l.checkSecret())
+	report("tokens.cookie", checkGate(gate.Settings{Cookie: c.Tokens.Cookie}))
 	report("tokens.keys", checkKeys(c.Tokens))
 	report("tokens.algorithm", checkAlgorithm(c.Tokens.Algorithm))
 	report("tokens.refresh", checkRefresh(c.Tokens.Refresh))
@@ -83,7 +84,7 @@ func checkListen(address string) error {
 }
 
 // reserved are the paths that the server answers itself.
-var reserved = []string{"/", "/healthz", "/readyz"}
+var reserved = []string{"/", "/healthz", "/readyz", "/api/tickets"}
 
 // checkPaths reports paths that cannot be served.
 func checkPaths(paths []string) error {

@@ -1,0 +1,172 @@
+package gate
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// ticketOf asks for a ticket.
+func ticketOf(t *testing.T, g *Gate, headers ...string) (status int, ticket string, header http.Header) {
+	t.Helper()
+	r := request("http://chat.example/api/tickets", "192.0.2.1:1", headers...)
+	r.Method = http.MethodPost
+	w := httptest.NewRecorder()
+	g.ServeTicket(w, r)
+	var answer struct {
+		Ticket    string
+		ExpiresIn int `json:"expires_in"`
+	}
+	if w.Code == http.StatusCreated {
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.ExpiresIn != 30 || len(answer.Ticket) < 24 {
+			t.Fatalf("%s: %v", w.Body, err)
+		}
+	}
+	return w.Code, answer.Ticket, w.Result().Header
+}
+
+func admit(t *testing.T, g *Gate, target string, headers ...string) (user string, code protocol.Code) {
+	t.Helper()
+	pass, refusal := g.Admit(request(target, "192.0.2.1:1", headers...), Connection)
+	if refusal != nil {
+		return "", refusal.Err.Code
+	}
+	defer pass.Seat.Release(0)
+	return pass.Identity.User, ""
+}
+
+func TestATicketIsGoodOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t, Settings{})
+		status, ticket, header := ticketOf(t, g, "Authorization: Bearer good", "Origin: http://chat.example")
+		if status != http.StatusCreated || header.Get("Cache-Control") != "no-store" || header.Get("Access-Control-Allow-Origin") == "" {
+			t.Fatalf("%d, %v", status, header)
+		}
+		url := "http://chat.example/ws?ticket=" + ticket
+		if user, code := admit(t, g, url); user != "alice" {
+			t.Errorf("let in as %q, %s", user, code)
+		}
+		if user, code := admit(t, g, url); code != protocol.CodeUnauthorized {
+			t.Errorf("a second time: %q, %q", user, code)
+		}
+		_, late, _ := ticketOf(t, g, "Authorization: Bearer good")
+		time.Sleep(ticketLifetime)
+		if user, code := admit(t, g, "http://chat.example/ws?ticket="+late); code != protocol.CodeUnauthorized {
+			t.Errorf("after its time: %q, %q", user, code)
+		}
+		if user, code := admit(t, g, "http://chat.example/ws?ticket=nonsense"); code != protocol.CodeUnauthorized {
+			t.Errorf("one that nobody gave: %q, %q", user, code)
+		}
+		if len(g.tickets.all)+len(g.tickets.byUser)+len(g.tickets.oldest) != 0 {
+			t.Errorf("%+v is left", g.tickets.all)
+		}
+	})
+}
+
+func TestWhoGetsATicket(t *testing.T) {
+	g := newGate(t, Settings{})
+	_, given, _ := ticketOf(t, g, "Authorization: Bearer good")
+	for name, row := range map[string]struct {
+		headers []string
+		status  int
+	}{
+		"with a token":         {[]string{"Authorization: Bearer good"}, http.StatusCreated},
+		"with a bad token":     {[]string{"Authorization: Bearer bad"}, http.StatusUnauthorized},
+		"without a token":      {nil, http.StatusUnauthorized},
+		"of another origin":    {[]string{"Authorization: Bearer good", "Origin: https://evil.example"}, http.StatusForbidden},
+		"with the given name?": {[]string{"Authorization: Basic good"}, http.StatusUnauthorized},
+	} {
+		if status, _, _ := ticketOf(t, g, row.headers...); status != row.status {
+			t.Errorf("%s: %d, want %d", name, status, row.status)
+		}
+	}
+	r := request("http://chat.example/api/tickets?ticket="+given, "192.0.2.1:1")
+	r.Method = http.MethodPost
+	w := httptest.NewRecorder()
+	if g.ServeTicket(w, r); w.Code != http.StatusUnauthorized {
+		t.Errorf("a ticket for a ticket: %d", w.Code)
+	}
+	r = request("http://chat.example/api/tickets", "192.0.2.1:1", "Authorization: Bearer good")
+	w = httptest.NewRecorder()
+	if g.ServeTicket(w, r); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") == "" {
+		t.Errorf("GET: %d", w.Code)
+	}
+}
+
+func TestTicketsAreBounded(t *testing.T) {
+	g := newGate(t, Settings{})
+	for i := range maxUserTickets {
+		if status, _, _ := ticketOf(t, g, "Authorization: Bearer good"); status != http.StatusCreated {
+			t.Fatalf("ticket %d: %d", i, status)
+		}
+	}
+	if status, _, header := ticketOf(t, g, "Authorization: Bearer good"); status != http.StatusTooManyRequests || header.Get("Retry-After") == "" {
+		t.Errorf("one more: %d", status)
+	}
+	var all tickets
+	now := time.Now()
+	issued := 0
+	for i := range 3 * maxTickets {
+		name := all.issue(&auth.Identity{User: strings.Repeat("u", i%7) + string(rune(i))}, now)
+		if name == "" {
+			continue
+		}
+		issued++
+		if i%2 == 0 {
+			all.take(name, now) // used ones count a while, too
+		}
+	}
+	if issued != 2*maxTickets && len(all.all) > maxTickets || len(all.oldest) > 2*maxTickets {
+		t.Errorf("%d issued, %d there, %d remembered", issued, len(all.all), len(all.oldest))
+	}
+	if all.issue(&auth.Identity{User: "late"}, now.Add(ticketLifetime)) == "" || len(all.oldest) != 1 {
+		t.Errorf("%d are remembered after their time", len(all.oldest))
+	}
+}
+
+func TestATicketOfWhoIsBlockedMeanwhileIsVoid(t *testing.T) {
+	g := newGate(t, Settings{})
+	_, ticket, _ := ticketOf(t, g, "Authorization: Bearer good")
+	if err := g.node.Block(t.Context(), "alice", "", 0); err != nil {
+		t.Fatal(err)
+	}
+	if user, code := admit(t, g, "http://chat.example/ws?ticket="+ticket); code != protocol.CodeForbidden {
+		t.Errorf("%q, %q", user, code)
+	}
+}
+
+func TestACookieCountsForTheServersOwnPagesOnly(t *testing.T) {
+	g := newGate(t, Settings{Cookie: "session", Origins: []string{"https://other.example"}, Proxies: []string{"10.0.0.0/8"}})
+	for name, row := range map[string]struct {
+		headers []string
+		alice   bool
+	}{
+		"its own page":            {[]string{"Origin: http://chat.example"}, true},
+		"a page that may connect": {[]string{"Origin: https://other.example"}, false},
+		"no browser":              {nil, true},
+		"no origin, own page":     {[]string{"Sec-Fetch-Site: same-origin"}, true},
+		"no origin, another page": {[]string{"Sec-Fetch-Site: cross-site"}, false},
+		"no origin, same site":    {[]string{"Sec-Fetch-Site: same-site"}, false},
+	} {
+		user, code := admit(t, g, "http://chat.example/ws", append(row.headers, "Cookie: other=x; session=good")...)
+		if (user == "alice") != row.alice || code != "" {
+			t.Errorf("%s: %q, %q", name, user, code)
+		}
+	}
+	if user, code := admit(t, g, "http://chat.example/ws", "Cookie: session=bad"); code != protocol.CodeUnauthorized {
+		t.Errorf("a bad cookie: %q, %q", user, code)
+	}
+	if user, _ := admit(t, newGate(t, Settings{}), "http://chat.example/ws", "Cookie: session=good"); user == "alice" {
+		t.Error("a cookie counts that was not configured")
+	}
+	if _, err := NewPolicy(Settings{Cookie: "a b"}); err == nil {
+		t.Error("a name is taken that is none of a cookie")
+	}
+}
