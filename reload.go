@@ -13,6 +13,7 @@ type Changes struct {
 	Origins         []string
 	TrustedProxies  []string
 	ForwardedHeader string
+	Cookie          string
 	Limits          Limits // but for PendingBytes and AuthTimeout, which stay
 }
 
@@ -24,8 +25,9 @@ func (s *Server) Reload(c Changes) error {
 	defer s.reloading.Unlock()
 	o := s.options
 	o.Origins, o.TrustedProxies, o.ForwardedHeader = c.Origins, c.TrustedProxies, c.ForwardedHeader
+	o.Rules, o.Access, o.Cookie = c.Rules, c.Access, c.Cookie
 	o.Limits = c.Limits.withDefaults()
-	rules, err := rule.NewSet(c.Rules, c.Access)
+	rules, err := rule.NewSet(o.Rules, o.access())
 	if err != nil {
 		return fmt.Errorf("wireroom: reload: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/auth"
 )
 
 func TestAReloadHoldsAtOnce(t *testing.T) {
@@ -26,6 +27,7 @@ func TestAReloadHoldsAtOnce(t *testing.T) {
 				{Pattern: "closing", Allow: wireroom.Allow{Join: "nobody"}},
 				{Pattern: "open", Allow: wireroom.Allow{Publish: "nobody"}, NoPresence: true},
 			},
+			Access:  "anyone",
 			Origins: []string{"https://new.example"},
 			Limits:  wireroom.Limits{Rooms: 1, MaxMessage: 1000},
 		})
@@ -72,5 +74,26 @@ func TestAWrongReloadChangesNothing(t *testing.T) {
 	for _, room := range []string{"a", "b"} {
 		p.send(`{"type":"join","room":"` + room + `","id":1}`)
 		p.expect("ok")
+	}
+}
+
+// What no rule speaks of stays closed, if that is what it was.
+func TestAReloadOpensNothing(t *testing.T) {
+	secret := []byte("a secret of sixteen bytes")
+	server, url := start(t, wireroom.Options{Auth: auth.HMAC(secret)})
+	token, err := auth.SigningKey{Algorithm: "HS256", Secret: secret}.Sign(auth.Identity{User: "alice"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := dial(t, url+"/ws?token="+token, nil)
+	p.expect("welcome")
+	for range 2 {
+		p.send(`{"type":"join","room":"a","id":1}`)
+		if e := p.expect("error"); e["code"] != "forbidden" {
+			t.Errorf("joining gives %v", e)
+		}
+		if err := server.Reload(wireroom.Changes{}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

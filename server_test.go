@@ -584,3 +584,23 @@ func TestWhoIsKeptOutIsClosedAndRefused(t *testing.T) {
 		t.Error("a block of nobody is taken")
 	}
 }
+
+// A browser that was refused stays until it has answered the close; there is no session behind it.
+func TestARefusedBrowserIsLookedAfter(t *testing.T) {
+	eachCarrier(t, func(t *testing.T, o wireroom.Options) {
+		o.Auth = auth.HMAC([]byte("a secret of sixteen bytes"))
+		server, url := start(t, o)
+		if err := server.Block(t.Context(), "somebody", "", 0); err != nil {
+			t.Fatal(err)
+		}
+		origin := http.Header{"Origin": {"http" + strings.TrimPrefix(url, "ws")}}
+		p := dial(t, url+"/ws?token=wrong", &websocket.DialOptions{HTTPHeader: origin})
+		if err := server.Reload(wireroom.Changes{}); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := p.conn.Read(t.Context())
+		if got := websocket.CloseStatus(err); got != websocket.StatusCode(protocol.CloseUnauthorized) {
+			t.Errorf("closed with %v (%v)", got, err)
+		}
+	})
+}

@@ -10,16 +10,18 @@ import (
 	"syscall"
 
 	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/cmd/wireroom/internal/config"
 )
 
 // reloader replaces what can be replaced while the server serves, when the process is told to (SIGHUP).
 type reloader struct {
-	server *wireroom.Server
-	logger *slog.Logger
-	load   func() (*config.Loaded, error)
-	began  config.Config // what everything else keeps until the server is started anew
-	secure *security     // nil without TLS
+	server   *wireroom.Server
+	verifier *auth.Verifier // nil without tokens
+	logger   *slog.Logger
+	load     func() (*config.Loaded, error)
+	began    config.Config // what everything else keeps until the server is started anew
+	secure   *security     // nil without TLS
 }
 
 // run reloads at each signal until ctx ends.
@@ -29,7 +31,7 @@ func (r *reloader) run(ctx context.Context, signals <-chan os.Signal) {
 		case <-ctx.Done():
 			return
 		case <-signals:
-			r.reload()
+			r.reload(ctx)
 		}
 	}
 }
@@ -42,7 +44,7 @@ func hangups() (signals chan os.Signal, stop func()) {
 }
 
 // reload takes a configuration that is right; with one that is wrong everything stays as it was.
-func (r *reloader) reload() {
+func (r *reloader) reload(ctx context.Context) {
 	if r.secure != nil {
 		if err := r.secure.reload(); err != nil {
 			r.logger.Error("the new certificate is refused; the old one stays", "error", err)
@@ -54,9 +56,18 @@ func (r *reloader) reload() {
 		return
 	}
 	c := &loaded.Config
-	if err := r.server.Reload(changes(c)); err != nil {
+	changed, err := changes(c)
+	if err == nil {
+		err = r.server.Reload(changed)
+	}
+	if err != nil {
 		r.logger.Error("the configuration is wrong: nothing was reloaded, the old one stays", "error", err)
 		return
+	}
+	if r.verifier != nil {
+		if err := r.verifier.Refresh(ctx); err != nil {
+			r.logger.Warn("keys for tokens cannot be read; those of before are kept", "error", err)
+		}
 	}
 	for _, text := range loaded.Warnings {
 		r.logger.Warn(text)
@@ -69,16 +80,17 @@ func (r *reloader) reload() {
 	if c.NoLimits {
 		r.logger.Warn("NO LIMITS: any client can use up this server")
 	}
-	r.logger.Info("reloaded rules, origins, proxies and limits", "rules", len(c.Rules))
+	r.logger.Info("reloaded rules, keys, origins, proxies and limits", "rules", len(c.Rules))
 }
 
 // changes returns what a configuration means for Server.Reload.
-func changes(c *config.Config) wireroom.Changes {
+func changes(c *config.Config) (wireroom.Changes, error) {
+	rules, err := c.RoomRules()
 	return wireroom.Changes{
-		Rules: c.RoomRules(), Access: wireroom.Access(c.Access),
+		Rules: rules, Access: wireroom.Access(c.Access),
 		Origins: c.Origins, TrustedProxies: c.TrustedProxies, ForwardedHeader: c.ForwardedHeader,
-		Limits: serverLimits(c.ActiveLimits()),
-	}
+		Cookie: c.Tokens.Cookie, Limits: serverLimits(c.ActiveLimits()),
+	}, err
 }
 
 // reloads reports whether changes has a setting.
@@ -88,5 +100,5 @@ func reloads(key string) bool {
 		return false
 	}
 	return strings.HasPrefix(key, "limits.") ||
-		slices.Contains([]string{"rules", "access", "origins", "trusted_proxies", "forwarded_header", "no_limits"}, key)
+		slices.Contains([]string{"rules", "access", "origins", "trusted_proxies", "forwarded_header", "no_limits", "tokens.cookie"}, key)
 }

@@ -31,7 +31,7 @@ func TestReloadsOnAHangup(t *testing.T) {
 
 	writeFile(t, file, "limits: {max_message: 4KiB}\nping_interval: 7s\n")
 	server.signal(syscall.SIGHUP)
-	server.says("reloaded rules, origins, proxies and limits")
+	server.says("reloaded rules, keys, origins, proxies and limits")
 	server.says("setting=ping_interval")
 	if strings.Contains(server.errors.String(), "setting=limits.max_message") {
 		t.Error("it says that a limit needs a start")

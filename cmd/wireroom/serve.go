@@ -74,7 +74,7 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	hung, unhang := hangups()
 	defer unhang()
 	again := &reloader{
-		server: server, logger: logger, began: *c, secure: front.security,
+		server: server, verifier: verifier, logger: logger, began: *c, secure: front.security,
 		load: func() (*config.Loaded, error) { return s.load(p, line) },
 	}
 	var reloading sync.WaitGroup

@@ -247,6 +247,9 @@ func (n *Node) available() *protocol.Error {
 
 // banned ends a session whose user or token is kept out since it was let in, and reports whether it is.
 func (s *Session) banned() bool {
+	if s.node == nil { // the client was refused: there is nobody here
+		return false
+	}
 	version := s.node.bans.version.Load()
 	if s.seen.Load() == version {
 		return false

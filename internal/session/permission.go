@@ -104,7 +104,11 @@ func (s *Session) foreignInbox(verb auth.Verb, room string) bool {
 
 // Recheck puts the session out of the rooms that it may not be in any more, behind the requests under way: what the rules
 // say has changed.
-func (s *Session) Recheck() { s.later(func() { s.recheck(s.node.ctx) }) }
+func (s *Session) Recheck() {
+	if s.node != nil { // otherwise the client was refused
+		s.later(func() { s.recheck(s.node.ctx) })
+	}
+}
 
 // recheck puts the session out of the rooms that it may not be in any more, since its token changed.
 func (s *Session) recheck(ctx context.Context) {

@@ -73,6 +73,7 @@ type Transport struct {
 	table    table
 	draining atomic.Bool
 	opening  atomic.Int32 // upgrades under way
+	rechecks atomic.Uint32
 }
 
 // New returns a transport. Close ends it.
@@ -166,6 +167,7 @@ func (t *Transport) Close() error {
 
 // Recheck has every session see anew what it may do.
 func (t *Transport) Recheck() {
+	t.rechecks.Add(1) // for those that are on their way into the table
 	for _, c := range t.table.all() {
 		c.session.Recheck()
 	}

@@ -60,6 +60,7 @@ func (t *Transport) takeOver(w http.ResponseWriter, c *connection, response []by
 		c.seat.Release(0)
 		return
 	}
+	rechecks := t.rechecks.Load()
 	*c.opening = response
 	open()
 	hello := *c.opening
@@ -83,6 +84,9 @@ func (t *Transport) takeOver(w http.ResponseWriter, c *connection, response []by
 	}
 	c.session.Start()
 	t.table.add(c)
+	if t.rechecks.Load() != rechecks {
+		c.session.Recheck()
+	}
 }
 
 // hijack takes the connection of a request from net/http, with the bytes that it has read already.
