@@ -26,7 +26,7 @@ var hostile = []struct {
 	{"text and close reasons that are not UTF-8, also split", []string{"TestRefusesWhatIsWrongAtOnce", "TestWebSocket"}},
 	{"close codes that nobody may send, a close of one byte", []string{"TestKnowsWhichCloseCodesMayBeSent", "TestNeverSendsAnInvalidCloseCode", "TestWebSocket"}},
 	{"frames after a close", []string{"TestIgnoresEverythingAfterAClose", "TestIgnoresEverythingAfterAnError"}},
-	{"floods of pings and pongs", []string{"TestControlFramesEndAConnectionThatHasTooMany", "TestGatheredRepliesAreBounded"}},
+	{"floods of pings and pongs", []string{"TestFloodsEndTheConnection", "TestControlFramesEndAConnectionThatHasTooMany", "TestGatheredRepliesAreBounded"}},
 	{"a client that does not read", []string{"TestSlowClientIsClosedAndDelaysNobody", "TestKeepsRepliesBehindAFullSocketUpToABound"}},
 	{"payloads that are used after their time", []string{"TestKeptPayloadsAreFoundOut"}},
 	{"close reasons that are too long", []string{"TestCutsTheReasonBetweenRunes"}},

@@ -92,6 +92,29 @@ func TestAUsersLimitHoldsForAllOfItsConnections(t *testing.T) {
 	other.expect(`{"type":"publish","room":"r","data":1,"id":1}`, `{"type":"ok",…`)
 }
 
+func TestWhatTheUsersLimitRefusesCostsTheSessionNothing(t *testing.T) {
+	const publish = `{"type":"publish","room":"r","data":1,"id":1}`
+	one := few(1)
+	bytes := few(overhead + len(publish))
+	for name, l := range map[string]Limits{
+		"messages": {Messages: few(2), User: UserLimits{Messages: one}},
+		"bytes":    {Bytes: few(2 * (overhead + len(publish))), User: UserLimits{Bytes: bytes}},
+	} {
+		node, _ := limited(t, l)
+		p := connect(t, node, Credentials{Token: "a"})
+		p.expect(publish, `{"type":"ok",…`)
+		for range 5 {
+			if said := p.send(publish); !strings.Contains(said[0], "of this user") {
+				t.Fatalf("%s: %s", name, said)
+			}
+		}
+		node.SetLimits(Limits{Messages: l.Messages, Bytes: l.Bytes})
+		if said := p.send(publish); !strings.HasPrefix(said[0], `{"type":"ok"`) {
+			t.Fatalf("%s: when the user's limit is gone: %s", name, said)
+		}
+	}
+}
+
 func TestRetryAfterIsWhenThereIsRoomAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		node, _ := limited(t, Limits{Messages: limit.Rate{PerSecond: 0.5, Burst: 1}})

@@ -1,0 +1,53 @@
+package wireroom_test
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wireroom/wireroom"
+)
+
+func TestFloodsEndTheConnection(t *testing.T) {
+	publish := `{"type":"publish","room":"r","data":1}`
+	for name, flood := range map[string]string{
+		"pings":     "\x89\x80\x00\x00\x00\x00",
+		"pongs":     "\x8a\x80\x00\x00\x00\x00",
+		"publishes": "\x81" + string([]byte{0x80 | byte(len(publish))}) + "\x00\x00\x00\x00" + publish,
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachCarrier(t, func(t *testing.T, o wireroom.Options) {
+				o.Limits = wireroom.Limits{ByteRate: 0.001, ByteBurst: 20 * 600, Refusals: 30}
+				server, url := start(t, o)
+				c, err := net.Dial("tcp", strings.TrimPrefix(url, "ws://"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+					t.Fatal(err)
+				}
+				request := "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+					"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+				if _, err := io.WriteString(c, request+strings.Repeat(flood, 200)); err != nil {
+					t.Fatal(err)
+				}
+				var said []byte
+				for buffer := make([]byte, 4096); !bytes.Contains(said, []byte("\x11\xb1rate_limited;retry=10.0")); {
+					n, err := c.Read(buffer)
+					if err != nil {
+						t.Fatalf("not closed with 4529: %v after %q", err, said[max(0, len(said)-200):])
+					}
+					said = append(said, buffer[:n]...)
+				}
+				_ = c.Close()
+				for sessions := 1; sessions > 0; sessions, _ = server.Counts() {
+					time.Sleep(time.Millisecond)
+				}
+			})
+		})
+	}
+}
