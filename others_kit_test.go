@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -59,6 +60,11 @@ func get(t *testing.T, url string, headers ...string) *source {
 	return s
 }
 
+// newSource reads the events of an answer.
+func newSource(response *http.Response) *source {
+	return &source{response: response, lines: bufio.NewReader(response.Body)}
+}
+
 func (s *source) close() {
 	s.cancel()
 	if s.response != nil {
@@ -103,7 +109,7 @@ func (s *source) next() (event, error) {
 		case "retry":
 			e.retry = value
 		default:
-			s.t.Errorf("a line %q", line)
+			return e, fmt.Errorf("a line %q", line)
 		}
 	}
 }
