@@ -227,3 +227,23 @@ func post(t *testing.T, url, body string, headers ...string) answer {
 
 // web returns the HTTP address of a server whose WebSocket address is url.
 func web(url string) string { return "http" + strings.TrimPrefix(url, "ws") }
+
+// inMemory is where servers of package wireroomtest are.
+const inMemory = "http://wireroom.test"
+
+// through has the requests of a test go that way.
+func through(t *testing.T, transport *http.Transport) {
+	before := http.DefaultTransport
+	http.DefaultTransport = transport
+	t.Cleanup(func() {
+		http.DefaultTransport = before
+		transport.CloseIdleConnections()
+	})
+}
+
+// newSlow returns a reader that reads a little at a time.
+func newSlow(from io.Reader) *bufio.Reader { return bufio.NewReaderSize(&slow{from}, 512) }
+
+type slow struct{ from io.Reader }
+
+func (s *slow) Read(p []byte) (int, error) { return s.from.Read(p[:min(len(p), 300)]) }

@@ -128,11 +128,10 @@ func TestPollsAreOneMember(t *testing.T) {
 			}
 			close(seen)
 		}()
-		transport := &http.Transport{DialContext: s.DialContext}
-		defer transport.CloseIdleConnections()
+		through(t, &http.Transport{DialContext: s.DialContext})
 		p := polled{}
 		for range 10 {
-			p = memoryPoll(t, transport, "room=a&token="+sign(t, secret, "alice")+clientName+"&cursor="+encode(p.Cursor))
+			p = poll(t, inMemory+"/poll?room=a&token="+sign(t, secret, "alice")+clientName+"&cursor="+encode(p.Cursor))
 			time.Sleep(50 * time.Second)
 		}
 		if got := <-seen; got != "user_joined alice" || len(seen) > 0 {
@@ -147,12 +146,4 @@ func TestPollsAreOneMember(t *testing.T) {
 		}
 		<-seen
 	})
-}
-
-func memoryPoll(t *testing.T, transport *http.Transport, query string) polled {
-	t.Helper()
-	before := http.DefaultTransport
-	http.DefaultTransport = transport
-	defer func() { http.DefaultTransport = before }()
-	return poll(t, "http://wireroom.test/poll?"+query)
 }
