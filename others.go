@@ -50,3 +50,9 @@ func (t *others) drain(ctx context.Context) error {
 
 // close ends them.
 func (t *others) close() error { return errors.Join(t.sse.Close(), t.poll.Close()) }
+
+// recheck has their sessions see anew what they may do.
+func (t *others) recheck() {
+	t.sse.Recheck()
+	t.poll.Recheck()
+}

@@ -39,6 +39,8 @@ func (s *Server) Reload(c Changes) error {
 	s.gate.Reload(policy)
 	s.node.SetLimits(o.Limits.session())
 	s.websocket.SetLimits(o.Limits.MaxMessage, o.Limits.MaxParts)
+	s.others.send.SetMaxMessage(o.Limits.MaxMessage)
 	s.websocket.Recheck()
+	s.others.recheck()
 	return nil
 }

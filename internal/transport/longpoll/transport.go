@@ -133,6 +133,17 @@ func (t *Transport) Close() error {
 	return nil
 }
 
+// Recheck has every session see anew what it may do.
+func (t *Transport) Recheck() {
+	for _, c := range t.table.All() {
+		c.turn.Lock()
+		if c.opened && c.isThere() {
+			c.session.Recheck()
+		}
+		c.turn.Unlock()
+	}
+}
+
 // Len returns the number of clients that poll, or have so lately.
 func (t *Transport) Len() int { return t.table.Len() }
 

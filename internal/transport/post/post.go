@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wireroom/wireroom/internal/gate"
@@ -26,18 +27,26 @@ const (
 type Options struct {
 	Node       *session.Node // required
 	Gate       *gate.Gate    // required
-	MaxMessage int           // bytes of a body; required
+	MaxMessage int           // bytes of a body, to begin with; required
 }
 
 // Transport is an http.Handler that has a session handle the envelopes of a body, and answers with the replies. Its
 // methods may be called at once.
 type Transport struct {
 	Options
-	parsers sync.Pool
+	parsers    sync.Pool
+	maxMessage atomic.Int64
 }
 
 // New returns a transport.
-func New(o Options) *Transport { return &Transport{Options: o} }
+func New(o Options) *Transport {
+	t := &Transport{Options: o}
+	t.SetMaxMessage(o.MaxMessage)
+	return t
+}
+
+// SetMaxMessage replaces the bound of a body, in bytes, for those that come from now on.
+func (t *Transport) SetMaxMessage(n int) { t.maxMessage.Store(int64(n)) }
 
 // ServeHTTP implements http.Handler.
 func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -82,13 +91,14 @@ func (t *Transport) read(w http.ResponseWriter, r *http.Request) (body []byte, s
 			return nil, http.StatusBadRequest, fail(protocol.CodeBadRequest, "the body is JSON: application/json")
 		}
 	}
-	if r.ContentLength > int64(t.MaxMessage) {
+	most := t.maxMessage.Load()
+	if r.ContentLength > most {
 		w.Header().Set("Connection", "close")
 		return nil, http.StatusRequestEntityTooLarge, fail(protocol.CodeTooLarge, "the body is too large")
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(readTimeout)) // one in memory has none
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(t.MaxMessage)))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	_ = control.SetReadDeadline(time.Time{})
 	var large *http.MaxBytesError
 	switch {

@@ -73,7 +73,7 @@ func (t *Transport) open(w http.ResponseWriter, r *http.Request, ask *stateless.
 			waiting: len(joins), decided: make(chan struct{}), events: appendRetry(nil, sweep.Retry(comeBack)),
 		},
 	}
-	decided := s.opening.decided
+	decided, rechecks := s.opening.decided, t.rechecks.Load()
 	s.session.SetClient(ask.Client)
 	s.session.Open(t.Node, s, pass.Identity, pass.Token)
 	s.session.Start()
@@ -92,7 +92,11 @@ func (t *Transport) open(w http.ResponseWriter, r *http.Request, ask *stateless.
 	if s.refused(w) {
 		return nil
 	}
-	return s.takeOver(w, r)
+	kept := s.takeOver(w, r)
+	if t.rechecks.Load() != rechecks {
+		s.session.Recheck()
+	}
+	return kept
 }
 
 // refused answers a request that gets no stream; it reports whether it was one.

@@ -47,6 +47,7 @@ type Transport struct {
 	table    sweep.Table[*stream]
 	draining atomic.Bool
 	opening  atomic.Int32 // streams that are being opened
+	rechecks atomic.Uint32
 }
 
 // New returns a transport. Close ends it.
@@ -152,6 +153,14 @@ func (t *Transport) Close() error {
 		s.socket.Abort(errShutDown)
 	}
 	return nil
+}
+
+// Recheck has every session see anew what it may do.
+func (t *Transport) Recheck() {
+	t.rechecks.Add(1) // for those that are on their way into the table
+	for _, s := range t.table.All() {
+		s.session.Recheck()
+	}
 }
 
 // Len returns the number of streams.

@@ -12,6 +12,7 @@ import (
 	"github.com/wireroom/wireroom/internal/hub"
 	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/internal/session"
+	"github.com/wireroom/wireroom/internal/transport/sweep"
 	"github.com/wireroom/wireroom/internal/wire/ws"
 	"github.com/wireroom/wireroom/protocol"
 )
@@ -27,7 +28,7 @@ type connection struct {
 	decoder   *ws.Decoder // nil while no frame is half received
 	opening   *[]byte     // what goes out with the answer to the upgrade; nil afterwards
 	ending    atomic.Pointer[ending]
-	slot      int32         // in the table; the table's lock guards it
+	place     sweep.Place
 	heard     atomic.Uint32 // when the peer gave a sign of life
 	stalled   atomic.Uint32 // since when the socket takes nothing; 0 while it does
 	live      liveness      // the sweep's
@@ -49,7 +50,7 @@ func (e *ending) Error() string { return fmt.Sprintf("closed with %d %s", e.code
 
 // Received implements conn.Handler.
 func (c *connection) Received(p []byte) int {
-	c.heard.Store(c.transport.table.clock.Load())
+	c.heard.Store(c.transport.table.Clock())
 	n, err := c.config().Decode(&c.decoder, p, c)
 	if err == nil {
 		return n
@@ -89,7 +90,7 @@ func (c *connection) Writable() {
 
 // Closed implements conn.Handler.
 func (c *connection) Closed(err error) {
-	c.transport.table.remove(c)
+	c.transport.table.Remove(c)
 	c.over(c.ended(err))
 	if c.decoder != nil {
 		c.decoder.Release()
@@ -243,9 +244,12 @@ func (c *connection) finish(e *ending) {
 	c.socket.Finish(frame)
 }
 
-// drain asks the client to come back after a time of its own, at most spread.
-func (c *connection) drain(most time.Duration) {
-	retry := time.Duration(float64(most) * random())
+// Place implements sweep.Entry.
+func (c *connection) Place() *sweep.Place { return &c.place }
+
+// Drain implements sweep.Entry.
+func (c *connection) Drain(most time.Duration) {
+	retry := sweep.Retry(most)
 	c.Push(&protocol.Draining{ReconnectAfter: retry.Seconds()})
 	c.Close(protocol.CloseDraining, string(protocol.CodeDraining), max(retry, time.Millisecond))
 }

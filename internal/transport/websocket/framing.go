@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"math/rand/v2"
 	"sync"
 
 	"github.com/wireroom/wireroom/internal/wire/ws"
@@ -67,6 +66,3 @@ func (b *frameBuffer) reply(f *framing, r *protocol.Reply) []byte {
 	b.bytes = f.append(b.bytes[:0], payload, binary)
 	return b.bytes
 }
-
-// random returns a number in [0.1, 1).
-func random() float64 { return 0.1 + 0.9*rand.Float64() }

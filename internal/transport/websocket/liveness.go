@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/wireroom/wireroom/internal/transport/sweep"
 	"github.com/wireroom/wireroom/internal/wire/ws"
 	"github.com/wireroom/wireroom/protocol"
 )
@@ -18,8 +19,8 @@ type liveness struct {
 	left   uint32 // bytes that a full socket had to get rid of when it was looked at last
 }
 
-// lookAfter does what is due: it pings, and ends a connection that is silent, stalled or slow to close.
-func (c *connection) lookAfter(clock uint32, now time.Time) {
+// LookAfter implements sweep.Entry: it pings, and ends a connection that is silent, stalled or slow to close.
+func (c *connection) LookAfter(clock uint32, now time.Time) {
 	if e := c.ending.Load(); e != nil {
 		if now.Sub(e.at) > closeTimeout {
 			c.socket.Abort(e)
@@ -37,12 +38,12 @@ func (c *connection) lookAfter(clock uint32, now time.Time) {
 	c.stalled.Store(0)
 	c.checkPong(clock)
 	if c.live.next == 0 {
-		c.live.next = clock + spread(c.transport.PingInterval)
+		c.live.next = clock + sweep.Spread(c.transport.PingInterval)
 	}
 	if clock < c.live.next {
 		return
 	}
-	c.live.next = clock + spread(c.transport.PingInterval)
+	c.live.next = clock + sweep.Spread(c.transport.PingInterval)
 	if c.live.pinged == 0 {
 		c.live.pinged = clock
 	}

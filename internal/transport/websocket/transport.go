@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/internal/session"
+	"github.com/wireroom/wireroom/internal/transport/sweep"
 	"github.com/wireroom/wireroom/internal/wire/ws"
 	"github.com/wireroom/wireroom/protocol"
 )
@@ -53,13 +53,6 @@ const (
 	maxWindowBits = 15
 )
 
-// How a drain closes connections.
-const (
-	drainWaves  = 20               // in so many parts
-	drainSpread = 30 * time.Second // over this time at the most
-	drainRetry  = 5 * time.Second  // and asks each to come back within this
-)
-
 // errShutDown is why connections end that a drain left behind.
 var errShutDown = errors.New("the server was shut down")
 
@@ -70,7 +63,7 @@ type Transport struct {
 	deflated [maxWindowBits + 1]*framing  // by the window that the client asked for
 	deflate  *ws.DeflatePolicy            // nil declines permessage-deflate
 	decode   atomic.Pointer[[2]ws.Config] // without and with it
-	table    table
+	table    sweep.Table[*connection]
 	draining atomic.Bool
 	opening  atomic.Int32 // upgrades under way
 	rechecks atomic.Uint32
@@ -90,7 +83,7 @@ func New(o Options) *Transport {
 	if o.Compress {
 		t.deflate = &ws.DeflatePolicy{WindowBits: minWindowBits}
 	}
-	t.table.start(t)
+	t.table.Start(o.Node.Hub.Flush)
 	return t
 }
 
@@ -112,54 +105,18 @@ func (t *Transport) SetLimits(maxMessage, maxParts int) {
 func (t *Transport) Drain(ctx context.Context) error {
 	t.draining.Store(true)
 	for t.opening.Load() > 0 { // those that were let in before are drained too
-		if !sleep(ctx, time.Millisecond) {
+		if !sweep.Sleep(ctx, time.Millisecond) {
 			return context.Cause(ctx)
 		}
 	}
-	spread := drainSpread
-	if deadline, ok := ctx.Deadline(); ok {
-		spread = min(max(time.Until(deadline)/2, 0), drainSpread)
-	}
-	all := t.table.all()
-	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	for wave := range drainWaves {
-		from := (wave*len(all) + drainWaves - 1) / drainWaves
-		to := ((wave+1)*len(all) + drainWaves - 1) / drainWaves
-		for _, c := range all[from:to] {
-			c.drain(min(spread, drainRetry))
-		}
-		if to == len(all) {
-			break
-		}
-		if !sleep(ctx, spread/drainWaves) {
-			return context.Cause(ctx)
-		}
-	}
-	for t.table.len() > 0 {
-		if !sleep(ctx, 10*time.Millisecond) {
-			return context.Cause(ctx)
-		}
-	}
-	return nil
-}
-
-// sleep waits, and reports whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return t.table.Drain(ctx)
 }
 
 // Close ends every connection at once.
 func (t *Transport) Close() error {
 	t.draining.Store(true)
-	t.table.stop()
-	for _, c := range t.table.all() {
+	t.table.Stop()
+	for _, c := range t.table.All() {
 		c.socket.Abort(errShutDown)
 	}
 	return nil
@@ -168,10 +125,10 @@ func (t *Transport) Close() error {
 // Recheck has every session see anew what it may do.
 func (t *Transport) Recheck() {
 	t.rechecks.Add(1) // for those that are on their way into the table
-	for _, c := range t.table.all() {
+	for _, c := range t.table.All() {
 		c.session.Recheck()
 	}
 }
 
 // Len returns the number of connections.
-func (t *Transport) Len() int { return t.table.len() }
+func (t *Transport) Len() int { return t.table.Len() }

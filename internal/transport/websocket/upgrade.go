@@ -33,7 +33,7 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refused.ServeHTTP(w, r)
 		return
 	}
-	c := &connection{transport: t, framing: t.plain, opening: new([]byte), slot: slotNone}
+	c := &connection{transport: t, framing: t.plain, opening: new([]byte)}
 	if hand.Deflate != nil {
 		c.framing = t.deflated[hand.Deflate.ServerWindowBits]
 	}
@@ -73,7 +73,7 @@ func (t *Transport) takeOver(w http.ResponseWriter, c *connection, response []by
 		return
 	}
 	_ = nc.SetDeadline(time.Time{})
-	c.heard.Store(t.table.clock.Load())
+	c.heard.Store(t.table.Clock())
 	if err := t.Poller.Adopt(&c.socket, nc, early, c); err != nil {
 		t.Logger.Warn("a connection could not be taken over", "error", err)
 		c.over(session.Ended{Code: closeAbnormal, Reason: err.Error()})
@@ -83,7 +83,7 @@ func (t *Transport) takeOver(w http.ResponseWriter, c *connection, response []by
 		c.socket.Finish(nil)
 	}
 	c.session.Start()
-	t.table.add(c)
+	t.table.Add(c)
 	if t.rechecks.Load() != rechecks {
 		c.session.Recheck()
 	}
