@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -47,7 +48,7 @@ func slowReaders(ctx context.Context, t *rig.Trial) error {
 		l := &rig.Lean{Addr: server.Addr, Room: herdRoom}
 		switch {
 		case i%10 == 0: // these will stall
-			l.Options.Receive = 4 << 10
+			l.Options.Receive = 32 << 10
 		case i == 1: // reads all the time, and never catches up
 			l.Options.Receive, l.Rate = 64<<10, 32<<10
 		}
@@ -241,7 +242,7 @@ func judgeStalled(t *rig.Trial, briefly, long []*rig.Lean, slow *rig.Lean) error
 
 // latestOnly stalls a member of a room with the rule `latest`: it gets the newest of each event, not the backlog.
 func latestOnly(ctx context.Context, server *rig.Server) error {
-	const messages, events = 4000, 4
+	const messages, events = 2000, 4
 	raw, err := rig.DialRaw(ctx, server.Addr, rig.RawOptions{Receive: 4 << 10})
 	if err != nil {
 		return err
@@ -261,17 +262,20 @@ func latestOnly(ctx context.Context, server *rig.Server) error {
 		}
 		joined = e.Type == protocol.TypeOK
 	}
-	c, err := client.Dial(ctx, server.URL(), client.Options{NoInbox: true})
+	c, err := client.Dial(ctx, server.URL(), client.Options{NoInbox: true, MaxOutbox: messages})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = c.Close() }()
-	pad := string(make([]byte, 2000))
+	pad := strings.Repeat("x", 2000)
 	for n := range messages {
 		data := map[string]any{"n": n, "pad": pad}
-		if _, err := c.Publish(ctx, "latest/a", data, client.PublishOptions{Event: fmt.Sprint("event-", n%events)}); err != nil {
+		if _, err := c.PublishAsync("latest/a", data, client.PublishOptions{Event: fmt.Sprint("event-", n%events)}); err != nil {
 			return err
 		}
+	}
+	if err := c.Flush(ctx); err != nil {
+		return err
 	}
 	got, newest := 0, make(map[string]int)
 	for len(newest) < events || slices.Min([]int{newest["event-0"], newest["event-1"], newest["event-2"], newest["event-3"]}) < messages-events {
