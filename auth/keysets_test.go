@@ -26,6 +26,7 @@ type provider struct {
 	keys    []auth.Key
 	body    string // instead of the keys, if not empty
 	failure error
+	delay   time.Duration
 	fetches int
 }
 
@@ -42,6 +43,7 @@ func (p *provider) count() int {
 }
 
 func (p *provider) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(p.delay)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fetches++
@@ -140,6 +142,7 @@ func TestManyWaitForOneFetch(t *testing.T) {
 		p := &provider{keys: []auth.Key{named("a", "ES256").Key()}}
 		v := p.verifier(t)
 		p.set(nil, key.Key())
+		p.delay = time.Second
 		time.Sleep(auth.MinRefresh)
 		var good atomic.Int32
 		var group sync.WaitGroup

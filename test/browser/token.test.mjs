@@ -13,7 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), "wireroom-secret-"));
 writeFileSync(join(folder, "secret"), SECRET);
 after(() => rmSync(folder, { recursive: true }));
 
-const set = stage(["--access", "signed-in", "--secret-file", join(folder, "secret")]);
+const set = stage(["--access", "signed-in", "--secret-file", join(folder, "secret"), "--tokens-cookie", "session"]);
 
 function token(claims, secret = SECRET) {
   const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -58,4 +58,61 @@ test("a token that is not accepted is forgotten, and asked for again", async () 
   await eve.phase("stopped");
   await eve.shows("#banner-text", "This server asks for an access token.");
   assert.equal(await eve.page.evaluate(() => localStorage.getItem("wireroom.token")), null);
+});
+
+/** Runs in a page: connects as a program without a client of ours would, and tells how it went. */
+function connect({ url, protocols, first }) {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(url, protocols ?? []);
+    const said = { protocol: null, user: null, code: null, reason: null };
+    socket.onopen = () => {
+      said.protocol = socket.protocol;
+      if (first) socket.send(JSON.stringify(first));
+    };
+    socket.onmessage = ({ data }) => {
+      const envelope = JSON.parse(data);
+      if (envelope.type !== "welcome") return;
+      said.user = envelope.user;
+      resolve(said);
+      socket.close(1000);
+    };
+    socket.onclose = ({ code, reason }) => resolve({ ...said, code, reason });
+  });
+}
+
+test("a browser's own WebSocket can present a token in every way there is", async () => {
+  const person = await turnedAway("Somebody");
+  const ws = set.server.url.replace("http", "ws") + "ws";
+  const good = token({ sub: "ana" });
+  const bad = token({ sub: "ana" }, "another secret, of the same length as that one");
+  const encoded = (text) => "auth.b64." + Buffer.from(text).toString("base64url");
+  const ways = (text) => ({
+    query: { url: `${ws}?token=${text}` },
+    "first message": { url: ws, first: { type: "auth", token: text } },
+    subprotocol: { url: ws, protocols: ["wireroom.v1", "auth." + text] },
+    "subprotocol alone": { url: ws, protocols: ["auth." + text] },
+    "encoded subprotocol": { url: ws, protocols: ["wireroom.v1", encoded(text)] },
+  });
+  for (const [way, how] of Object.entries(ways(good))) {
+    const said = await person.page.evaluate(connect, how);
+    assert.equal(said.user, "ana", way);
+    assert.equal(said.protocol, how.protocols?.[0] ?? "", way);
+  }
+  for (const [way, how] of Object.entries(ways(bad))) {
+    if (way === "first message") continue; // it leaves the connection open for another one
+    const said = await person.page.evaluate(connect, how);
+    assert.deepEqual([said.code, said.reason], [4401, "unauthorized"], way); // and not 1006
+  }
+
+  // A ticket, which stands for the token once.
+  const ticket = await person.page.evaluate(async (text) => {
+    const answer = await fetch("/api/tickets", { method: "POST", headers: { Authorization: "Bearer " + text } });
+    return (await answer.json()).ticket;
+  }, good);
+  assert.equal((await person.page.evaluate(connect, { url: `${ws}?ticket=${ticket}` })).user, "ana");
+  assert.equal((await person.page.evaluate(connect, { url: `${ws}?ticket=${ticket}` })).code, 4401);
+
+  // A cookie, which the browser sends by itself.
+  await person.page.context().addCookies([{ name: "session", value: good, url: set.server.url }]);
+  assert.equal((await person.page.evaluate(connect, { url: ws })).user, "ana");
 });
