@@ -125,7 +125,8 @@ func (r *room) startPage(ctx context.Context, q engine.Query) (engine.Page, erro
 }
 
 // startInTail starts behind a position that the tail proves, so that those who come back together do not read the
-// log each.
+// log each. What has left the log is the log's to tell, though the tail may have it: the answer must not depend on who
+// else is in the room.
 func (r *room) startInTail(since protocol.Position, s *start) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -133,10 +134,14 @@ func (r *room) startInTail(since protocol.Position, s *start) bool {
 	if !proven || mutNoCoalesce {
 		return false
 	}
+	missed, kept := r.tail.stored(seq, r.rule().History, time.Now().UnixMilli())
+	if missed > 0 && !kept {
+		return false
+	}
 	s.joined.Recovered = true
 	s.joined.Position, s.joined.Head = since, r.tail.head
-	s.joined.Count = r.tail.stored(seq)
-	s.replay = s.joined.Count > 0
+	s.joined.Count = missed
+	s.replay = missed > 0
 	return true
 }
 

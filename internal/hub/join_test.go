@@ -41,6 +41,8 @@ func TestJoinStartsWhereItIsAskedTo(t *testing.T) {
 		{name: "last, more than kept", q: JoinRequest{Last: 100}, pos: at[5], count: 5, replayed: "6 7 8 9 10"},
 		{name: "since", q: JoinRequest{Since: at[8]}, pos: at[8], count: 2, recovered: true, replayed: "9 10"},
 		{name: "since the head", q: JoinRequest{Since: at[10]}, pos: at[10], recovered: true},
+		{name: "since the base, in the tail", q: JoinRequest{Since: at[5]}, pos: at[5], count: 5, recovered: true, replayed: "6 7 8 9 10"},
+		{name: "expired, though the tail has it", q: JoinRequest{Since: at[4]}, pos: at[10], reason: protocol.ReasonExpired},
 		{name: "since, from the log", dropTail: true, q: JoinRequest{Since: at[7]}, pos: at[7], count: 3, recovered: true, replayed: "8 9 10"},
 		{name: "since the base", dropTail: true, q: JoinRequest{Since: at[5]}, pos: at[5], count: 5, recovered: true, replayed: "6 7 8 9 10"},
 		{name: "expired", dropTail: true, q: JoinRequest{Since: at[4]}, pos: at[10], reason: protocol.ReasonExpired},
@@ -67,6 +69,33 @@ func TestJoinStartsWhereItIsAskedTo(t *testing.T) {
 			if s.member.lag != nil {
 				t.Fatal("still behind")
 			}
+		})
+	}
+}
+
+func TestWhatHasLeftTheLogIsExpiredThoughTheTailHasIt(t *testing.T) {
+	for name, keep := range map[string]engine.Retention{
+		"none":  {},
+		"bytes": {Messages: 100, Bytes: int64((&protocol.Message{Room: "r", Data: []byte("1")}).Size())},
+		"age":   {Messages: 100, Age: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHub(t, rule.Rule{Pattern: "**", History: keep})
+				newSocket(h, new(lines), "keeper").join(t, JoinRequest{Room: "r"})
+				first := publish(t, h, "r", "1")
+				publish(t, h, "r", "2")
+				time.Sleep(2 * time.Minute)
+				head := publish(t, h, "r", "3")
+				j := newSocket(h, new(lines), "late").join(t, JoinRequest{Room: "r", Since: first})
+				if j.Recovered || j.Reason != protocol.ReasonExpired || j.Position != head || j.Count != 0 {
+					t.Errorf("since the first: %+v", j)
+				}
+				j = newSocket(h, new(lines), "there").join(t, JoinRequest{Room: "r", Since: head})
+				if !j.Recovered || j.Position != head {
+					t.Errorf("since the head: %+v", j)
+				}
+			})
 		})
 	}
 }

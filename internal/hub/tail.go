@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -150,15 +151,21 @@ func (t *tail) after(p protocol.Position) (seq uint64, proven bool) {
 	return t.first + uint64(i) + 1, true
 }
 
-// stored returns how many stored messages the tail holds from seq on.
-func (t *tail) stored(seq uint64) int {
-	n := 0
+// stored returns how many stored messages the tail holds from seq on, and whether all of them are within what the room
+// keeps: the tail may reach further back than the log. now is in Unix milliseconds.
+func (t *tail) stored(seq uint64, keep engine.Retention, now int64) (n int, kept bool) {
+	var size int64
+	kept = true
 	for ; seq < t.next; seq++ {
-		if t.at(seq).stored {
-			n++
+		m, ok := t.at(seq).push.(*protocol.Message)
+		if !ok || !t.at(seq).stored {
+			continue
 		}
+		n++
+		size += int64(m.Size())
+		kept = kept && (keep.Age == 0 || now-m.Time <= keep.Age.Milliseconds())
 	}
-	return n
+	return n, kept && n <= keep.Messages && (keep.Bytes == 0 || size <= keep.Bytes)
 }
 
 // lastStored returns the sequence of the newest stored entry, or first - 1 when the tail holds none.
