@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"runtime"
@@ -251,4 +252,41 @@ func BenchmarkEcho(b *testing.B) {
 		{name: "loop", run: echo(rawClients(b, members, adopt(newPoller(b, Options{}))))},
 		{name: "twins", run: echo(rawClients(b, members, adopt(newPoller(b, Options{Portable: true}))))},
 	})
+}
+
+// BenchmarkTLSFanOut writes one message to 300 connections over TLS and reads what the sockets have: over twins, and over
+// the event loop.
+func BenchmarkTLSFanOut(b *testing.B) {
+	const members = 300
+	message, drain := numbered(128), make([]byte, 64<<10)
+	carried := func(name string, portable bool) lap {
+		p := newPoller(b, Options{Portable: portable})
+		var all []*quiet
+		var clients []net.Conn
+		for range members {
+			server, client := tunnelPair(tls.VersionTLS13)(b)
+			q := new(quiet)
+			if err := p.Adopt(&q.conn, server, nil, q); err != nil {
+				b.Fatal(err)
+			}
+			inner := client.(*tls.Conn)
+			q.conn.Write(message, nil)
+			expect(b, client, message) // and what the handshake left
+			all, clients = append(all, q), append(clients, inner.NetConn())
+			b.Cleanup(func() { inner.NetConn().Close() })
+		}
+		return lap{name: name, run: func() {
+			for _, q := range all {
+				if q.conn.Write(message, nil) != Sent {
+					b.Fatal("not sent")
+				}
+			}
+			for _, c := range clients {
+				if _, err := c.Read(drain); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}}
+	}
+	race(b, members, "delivery", []lap{carried("twins", true), carried("loop", false)})
 }
