@@ -61,6 +61,9 @@ test:
 
 test-long:
 	@WIREROOM_LONG=1 go test -count=1 -timeout 30m ./engine/disk
+	@go build -o $(binary) ./cmd/wireroom
+	@test/setup/modules.sh test/browser
+	@cd test/browser && CUTS=1000 WIREROOM_BIN=$(binary) node --test transports.test.mjs
 
 lint:
 	$(say) 'golangci-lint'

@@ -26,6 +26,14 @@ export class Network {
     for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
   }
 
+  /** Cuts one connection, any; others come through. Reports whether there was one. */
+  cutOne() {
+    const pairs = [...this.#pairs];
+    if (pairs.length === 0) return false;
+    for (const socket of pairs[Math.floor(Math.random() * pairs.length)]) socket.resetAndDestroy();
+    return true;
+  }
+
   heal() {
     this.#open = true;
     this.#silent = false;
