@@ -14,7 +14,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint bench bench-growth bench-compare bench-tools fmt faults faults-long mutants
+.PHONY: help run test test-long lint fuzz bench bench-growth bench-compare bench-tools fmt faults faults-long mutants
 
 ARGS ?=
 PACKAGES ?= ./protocol ./internal/wire/ws ./internal/conn ./internal/transport/websocket ./internal/session ./internal/hub ./engine/memory
@@ -51,7 +51,7 @@ test:
 	$(say) 'the architecture: imports, sizes, state'
 	@go test -count=1 ./internal/archtest
 	$(say) 'go test -race'
-	@go test -race -timeout 9m ./...
+	@go test -race -timeout 20m ./...
 	@go build -o $(binary) ./cmd/wireroom
 	@for folder in $(pages); do \
 		printf '\n== npm test in %s\n' "$$folder"; \
