@@ -21,12 +21,11 @@ import (
 // presence, what a member gets that fell behind.
 type Rule = rule.Rule
 
-// Allow says who may join a room, publish, see who is there and read its history, each by an Access: words such as
-// "signed-in", "role:admin" or "members, grant".
-type (
-	Allow  = rule.Allow
-	Access = rule.Access
-)
+// Allow says who may join a room, publish, see who is there and read its history, each by an Access.
+type Allow = rule.Allow
+
+// Access says who may do something, in words such as "signed-in", "role:admin" or "members, grant".
+type Access = rule.Access
 
 // Content bounds what clients publish in a room: its size, the length of its text, its form.
 type Content = rule.Content

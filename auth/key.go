@@ -164,11 +164,3 @@ func (k *Key) material() any {
 	}
 	return k.Public
 }
-
-// name returns how an error calls k.
-func (k *Key) name() string {
-	if k.ID == "" {
-		return "the key for " + k.Algorithm
-	}
-	return fmt.Sprintf("key %q", short(k.ID))
-}

@@ -84,7 +84,7 @@ func (l *leaks) connect(url string, o *websocket.DialOptions, frames ...string) 
 		}
 		return false
 	}
-	defer c.CloseNow()
+	defer func() { _ = c.CloseNow() }()
 	for _, frame := range append(frames, `{"type":"ping"}`) {
 		if c.Write(ctx, websocket.MessageText, []byte(frame)) != nil {
 			break // it was closed: reading tells why

@@ -6,6 +6,7 @@ import (
 
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/internal/hub"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -20,12 +21,8 @@ func (s *Session) publish(r *protocol.Request) *protocol.Error {
 	if err := s.room(r); err != nil {
 		return err
 	}
-	room, member := "", s.member(r.Room)
-	if member != nil {
-		room = member.Room()
-	} else {
-		room = string(r.Room)
-	}
+	member := s.member(r.Room)
+	room := nameOf(r, member)
 	if err := s.permit(s.node.ctx, auth.Publish, room, member); err != nil {
 		return err
 	}
@@ -126,6 +123,14 @@ func checkPublish(r *protocol.Request) *protocol.Error {
 		return fail(protocol.CodeBadRequest, "seq", "seq begins at 1")
 	}
 	return nil
+}
+
+// nameOf returns the name of the room that a request names, which a membership has already.
+func nameOf(r *protocol.Request, m *hub.Member) string {
+	if m != nil {
+		return m.Room()
+	}
+	return string(r.Room)
 }
 
 // message makes the message that a request publishes; it borrows nothing.

@@ -136,8 +136,9 @@ func (l *Loaded) checkSecret() error {
 
 // checkKeys reports keys that cannot be used. Nothing is fetched: what a URL has is seen when the server runs.
 func checkKeys(t Tokens) error {
-	if checkAlgorithm(t.Algorithm) != nil {
-		return nil // that is the one to mend
+	algorithm := t.Algorithm
+	if !slices.Contains(auth.Algorithms(), algorithm) {
+		algorithm = "" // that is reported by itself
 	}
 	for _, location := range t.Keys {
 		if scheme, _, found := strings.Cut(location, "://"); found && scheme != "file" {
@@ -151,7 +152,7 @@ func checkKeys(t Tokens) error {
 		if err != nil {
 			return err
 		}
-		if _, err := auth.ParseKeys(text, t.Algorithm); err != nil {
+		if _, err := auth.ParseKeys(text, algorithm); err != nil {
 			return fmt.Errorf("%s: %w", location, err)
 		}
 	}
