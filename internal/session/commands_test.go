@@ -297,6 +297,10 @@ func TestSessionEndsWithItsToken(t *testing.T) {
 		if said := tick(expires.Add(-50 * time.Second)); len(said) != 0 {
 			t.Fatalf("asked twice: %s", said)
 		}
+		p.expect(`{"type":"auth","token":"t","id":0}`, `{"type":"ok","id":0,"of":"auth","user":"alice","expires_at":…}`)
+		if said := tick(expires.Add(-49 * time.Second)); len(said) != 0 {
+			t.Fatalf("asked again because of a token that expires then, too: %s", said)
+		}
 		p.expect(`{"type":"auth","token":"fresh","id":1}`, `{"type":"ok","id":1,"of":"auth","user":"alice","expires_at":…}`)
 		if tick(expires.Add(time.Minute)); p.closed != "" {
 			t.Fatalf("closed with %q although the token is fresh", p.closed)

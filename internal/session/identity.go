@@ -104,14 +104,17 @@ func (s *Session) refresh(ctx context.Context, identity *auth.Identity) {
 	s.recheck(ctx)
 }
 
-// follow makes the session end with its identity's token. The session is locked.
+// follow makes the session end with its identity's token. That it expires soon is told once, however often a client
+// presents it: polls do so with each request. The session is locked.
 func (s *Session) follow(identity *auth.Identity) {
-	s.identity, s.deadline, s.warned = identity, 0, false
+	deadline := int64(0)
+	if !identity.Expires.IsZero() {
+		deadline = identity.Expires.Unix() + leeway
+	}
+	s.warned = s.warned && deadline == s.deadline
+	s.identity, s.deadline = identity, deadline
 	if plain(identity) {
 		s.identity = nil
-	}
-	if !identity.Expires.IsZero() {
-		s.deadline = identity.Expires.Unix() + leeway
 	}
 }
 
