@@ -1,0 +1,146 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/client"
+	"github.com/wireroom/wireroom/engine/disk"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// fillable is a file system that can be as good as full.
+type fillable struct {
+	vfs.FS
+	full atomic.Bool
+}
+
+// GetDiskUsage implements vfs.FS.
+func (f *fillable) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	if f.full.Load() {
+		return vfs.DiskUsage{TotalBytes: 1 << 40, AvailBytes: 3 << 18}, nil // of a reserve of 1 MiB
+	}
+	return vfs.DiskUsage{TotalBytes: 1 << 40, AvailBytes: 1 << 39}, nil
+}
+
+// line is where a client's connections go, and how often it was refused on them.
+type line struct {
+	address atomic.Pointer[string]
+	newest  atomic.Pointer[net.Conn]
+	refused atomic.Int64
+}
+
+func (l *line) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, *l.address.Load())
+	if err != nil {
+		return nil, err
+	}
+	l.newest.Store(&conn)
+	return &lineConn{conn, l}, nil
+}
+
+// lineConn counts what is refused.
+type lineConn struct {
+	net.Conn
+	line *line
+}
+
+func (c *lineConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.line.refused.Add(int64(bytes.Count(b[:n], []byte(`"storage_full"`))))
+	return n, err
+}
+
+// awaitRefusal waits until the client was refused once more.
+func (l *line) awaitRefusal(t *testing.T) {
+	t.Helper()
+	before, late := l.refused.Load(), time.After(time.Minute)
+	for l.refused.Load() == before {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-late:
+			t.Fatal("nothing was refused")
+		}
+	}
+}
+
+func TestAPipelineRefusedByAFullDiskIsStoredOnceInOrder(t *testing.T) {
+	files, dir := &fillable{FS: vfs.Default}, t.TempDir()
+	var l line
+	begin := func() *wireroom.Server {
+		e := disk.New(disk.Options{Dir: dir, FS: files, Reserve: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
+		server, url := serve(t, wireroom.Options{Engine: e, Rules: everything, Limits: unlimited})
+		address := strings.TrimPrefix(url, "ws://")
+		l.address.Store(&address)
+		return server
+	}
+	server := begin()
+	c := connect(t, "ws://server/ws", client.Options{Dial: l.dial})
+	var all []*client.Pending
+	publish := func(n int) {
+		t.Helper()
+		for range n {
+			o := client.PublishOptions{}
+			if len(all)%9 == 8 {
+				o.Key = fmt.Sprint("key-", len(all))
+			}
+			p, err := c.PublishAsync("general", len(all), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, p)
+		}
+	}
+	var answers []protocol.Published
+	settled := func() {
+		t.Helper()
+		for _, p := range all[len(answers):] {
+			a, err := p.Result(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			answers = append(answers, a)
+		}
+	}
+	publish(20)
+	settled()
+	files.full.Store(true)
+	publish(40)
+	l.awaitRefusal(t)
+	_ = (*l.newest.Load()).Close() // it comes back and is refused again
+	l.awaitRefusal(t)
+	files.full.Store(false)
+	settled()
+
+	publish(20)
+	files.full.Store(true) // in the midst of them
+	publish(20)
+	l.awaitRefusal(t)
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	begin()
+	l.awaitRefusal(t)
+	files.full.Store(false)
+	settled()
+
+	h, err := c.History(t.Context(), "general", client.HistoryOptions{Limit: protocol.MaxHistory})
+	if err != nil || len(h.Messages) != len(all) {
+		t.Fatalf("%d were published, the log has %d: %v", len(all), len(h.Messages), err)
+	}
+	for i, m := range h.Messages {
+		if string(m.Data) != fmt.Sprint(i) || m.Position != answers[i].Position {
+			t.Errorf("%s at %v came where %d at %v was next", m.Data, m.Position, i, answers[i].Position)
+		}
+	}
+}
