@@ -68,9 +68,19 @@ func Small(fs vfs.FS) Options {
 	return o
 }
 
-// often returns how often a test repeats something: every day, and with WIREROOM_LONG=1 (make test-long).
+// Roomy is Small with caches of some size.
+func Roomy(fs vfs.FS) Options {
+	o := Small(fs)
+	o.memTable, o.weight, o.batches = 4<<20, 0, 0
+	return o
+}
+
+// Long reports whether tests take as long as they like: with WIREROOM_LONG=1 (make test-long).
+func Long() bool { return os.Getenv("WIREROOM_LONG") != "" }
+
+// often returns how often a test repeats something: every day, and when tests are long.
 func often(everyday, long int) int {
-	if os.Getenv("WIREROOM_LONG") != "" {
+	if Long() {
 		return long
 	}
 	return everyday
