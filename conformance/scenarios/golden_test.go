@@ -14,7 +14,7 @@ import (
 // of clients each has a number.
 var (
 	position = regexp.MustCompile(`\b([a-z2-7]{8})\.(\d+)\.([0-9a-f]{8})\b`)
-	client   = regexp.MustCompile(`"client":"[^"]*"`)
+	clientID = regexp.MustCompile(`"client":"[^"]*"`)
 	varying  = []struct {
 		what *regexp.Regexp
 		as   string
@@ -49,7 +49,7 @@ func (p *play) normal() []string {
 			}
 			return fmt.Sprintf("epoch.%s.check%d", part[2], checks.of(part[3]))
 		})
-		line = client.ReplaceAllStringFunc(line, func(text string) string {
+		line = clientID.ReplaceAllStringFunc(line, func(text string) string {
 			return fmt.Sprintf(`"client":"client%d"`, clients.of(text))
 		})
 		for _, v := range varying {
