@@ -25,16 +25,23 @@ import (
 const (
 	idleClients = "WIREROOM_IDLE_CLIENTS"
 	idlePort    = "WIREROOM_IDLE_PORT"
+	idleKind    = "WIREROOM_IDLE_KIND"
 	idleCount   = "WIREROOM_IDLE_TEST"
 )
 
 // TestAnIdleClientCostsLittle measures the memory of idle clients, each another user from another address, in one room
-// with presence, with every limit on. The clients are in a process of their own.
+// with presence, with every limit on: over WebSocket, and as streams. The clients are in a process of their own.
 func TestAnIdleClientCostsLittle(t *testing.T) {
 	if n := os.Getenv(idleClients); n != "" {
 		beIdle(t, n, os.Getenv(idlePort))
 		return
 	}
+	for _, kind := range []string{"websocket", "stream"} {
+		t.Run(kind, func(t *testing.T) { measureIdle(t, kind) })
+	}
+}
+
+func measureIdle(t *testing.T, kind string) {
 	const bound = 1000
 	n := 2000
 	if text := os.Getenv(idleCount); text != "" {
@@ -54,9 +61,9 @@ func TestAnIdleClientCostsLittle(t *testing.T) {
 		front.Close()
 	}()
 	port := front.URL[strings.LastIndexByte(front.URL, ':')+1:]
-	withClients(t, 200, port, func() {}) // what is made once is there
+	withClients(t, kind, 200, port, func() {}) // what is made once is there
 	before := memoryInUse()
-	withClients(t, n, port, func() {
+	withClients(t, kind, n, port, func() {
 		if sessions, _ := server.Counts(); sessions != n {
 			t.Fatalf("%d sessions, want %d", sessions, n)
 		}
@@ -69,10 +76,10 @@ func TestAnIdleClientCostsLittle(t *testing.T) {
 }
 
 // withClients runs f while a process of its own has n idle clients.
-func withClients(t *testing.T, n int, port string, f func()) {
+func withClients(t *testing.T, kind string, n int, port string, f func()) {
 	t.Helper()
 	command := exec.Command(os.Args[0], "-test.run=^TestAnIdleClientCostsLittle$")
-	command.Env = append(os.Environ(), fmt.Sprintf("%s=%d", idleClients, n), idlePort+"="+port)
+	command.Env = append(os.Environ(), fmt.Sprintf("%s=%d", idleClients, n), idlePort+"="+port, idleKind+"="+kind)
 	command.Stderr = os.Stderr
 	stop, err := command.StdinPipe()
 	if err != nil {
@@ -108,6 +115,11 @@ func beIdle(t *testing.T, n, port string) {
 		}
 		if err := unix.Connect(fd, &unix.SockaddrInet4{Port: at, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 			t.Fatal(err)
+		}
+		if os.Getenv(idleKind) == "stream" {
+			say(t, fd, []byte(fmt.Sprintf("GET /sse?room=lobby&presence=true HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 10.%d.%d.%d\r\n\r\n",
+				i>>16, i>>8&255, i&255)), `"of":"join"`)
+			continue
 		}
 		say(t, fd, []byte(fmt.Sprintf("GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX-Forwarded-For: 10.%d.%d.%d\r\n\r\n",

@@ -236,13 +236,17 @@ func TestSlowReaderOfAStreamMissesNothing(t *testing.T) {
 		}
 		defer conn.Close()
 		_ = conn.(*net.TCPConn).SetReadBuffer(64 << 10)
-		_, _ = io.WriteString(conn, "GET /sse?room=a&room=b HTTP/1.0\r\nHost: x\r\n\r\n")
+		rooms := "room=a&room=b"
+		for i := range 14 { // so that ids are much longer than what they stand behind
+			rooms += fmt.Sprint("&room=", strings.Repeat("r", 190), i)
+		}
+		_, _ = io.WriteString(conn, "GET /sse?"+rooms+" HTTP/1.0\r\nHost: x\r\n\r\n")
 		for sessions := 0; sessions == 0; sessions, _ = server.Counts() {
 			time.Sleep(time.Millisecond)
 		}
-		const total = 600
+		const total = 1500
 		for i := range total {
-			publish(t, server, []string{"a", "b"}[i%2], fmt.Sprint(i, strings.Repeat("x", 5000)))
+			publish(t, server, []string{"a", "b"}[i%2], fmt.Sprint(i, strings.Repeat("x", i%700)))
 		}
 		response, err := http.ReadResponse(newSlow(conn), nil)
 		if err != nil {
@@ -251,13 +255,14 @@ func TestSlowReaderOfAStreamMissesNothing(t *testing.T) {
 		s := newSource(response)
 		s.t = t
 		s.expect("welcome")
-		s.expect("ok")
-		s.expect("ok")
+		for range 16 {
+			s.expect("ok")
+		}
 		next := map[any]int{"a": 0, "b": 1}
 		for range total {
 			e := s.expect("message")
 			room := e.envelope["room"]
-			if want := fmt.Sprint(next[room], "x"); !strings.HasPrefix(e.envelope["data"].(string), want) {
+			if want := fmt.Sprint(next[room]); !strings.HasPrefix(e.envelope["data"].(string), want) {
 				t.Fatalf("in %s got %.10s, want %s", room, e.envelope["data"], want)
 			}
 			next[room] += 2

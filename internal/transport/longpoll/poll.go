@@ -113,9 +113,15 @@ func (c *caller) align(r *http.Request, p *poll, pass *gate.Pass) bool {
 	}
 	joins := c.leaveOthers(p.ask)
 	c.mu.Lock()
-	p.waiting, p.rooms = len(joins), len(p.ask.Rooms())-len(joins)
 	c.vector = p.ask.Vector.Clone()
+	ended := c.ending != nil // there was no place for another session
+	if !ended {
+		p.waiting, p.rooms = len(joins), len(p.ask.Rooms())-len(joins)
+	}
 	c.mu.Unlock()
+	if ended {
+		return false
+	}
 	for i := range joins {
 		c.session.Receive(&joins[i].Request)
 	}

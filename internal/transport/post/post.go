@@ -50,6 +50,9 @@ func (t *Transport) SetMaxMessage(n int) { t.maxMessage.Store(int64(n)) }
 
 // ServeHTTP implements http.Handler.
 func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// What is left of the body of a request that is refused is read by net/http, for as long.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(readTimeout)) // there is none without a connection
 	if t.Gate.CORS(w, r) || !stateless.MethodAllowed(w, r, http.MethodPost) {
 		return
 	}
@@ -73,6 +76,7 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		stateless.Refuse(w, status, failure)
 		return
 	}
+	_ = control.SetReadDeadline(time.Time{})
 	b, failure := newBatch(client, pass.Identity, t.Node)
 	if failure != nil {
 		stateless.Refuse(w, session.Status(failure), failure)
@@ -96,10 +100,7 @@ func (t *Transport) read(w http.ResponseWriter, r *http.Request) (body []byte, s
 		w.Header().Set("Connection", "close")
 		return nil, http.StatusRequestEntityTooLarge, fail(protocol.CodeTooLarge, "the body is too large")
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(readTimeout)) // one in memory has none
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-	_ = control.SetReadDeadline(time.Time{})
 	var large *http.MaxBytesError
 	switch {
 	case err == nil:

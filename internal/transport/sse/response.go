@@ -18,9 +18,13 @@ type response struct {
 	ctx     context.Context //nolint:containedctx // it is the request's, whose end is what Read waits for
 	peer    net.Addr
 	closed  chan struct{}
-	once    sync.Once
 
-	writing sync.Mutex // held while w is used; the handler returns with it held, since w is not to be used then
+	writing sync.Mutex // held while w is written to; the handler returns with it held, since w is not to be used then
+
+	mu    sync.Mutex // below writing
+	busy  bool       // a Write is under way
+	ended bool       // Close was called
+	over  bool       // the handler returns
 }
 
 func newResponse(w http.ResponseWriter, r *http.Request) *response {
@@ -35,6 +39,9 @@ func newResponse(w http.ResponseWriter, r *http.Request) *response {
 func (c *response) wait() {
 	<-c.closed
 	c.writing.Lock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
 }
 
 // Read implements net.Conn: nothing comes but the end.
@@ -51,28 +58,39 @@ func (c *response) Read([]byte) (int, error) {
 func (c *response) Write(p []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	select {
-	case <-c.closed:
+	if !c.begin() {
 		return 0, net.ErrClosed
-	default:
 	}
 	n, err := c.w.Write(p)
 	if err == nil {
 		err = c.control.Flush()
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = false
 	return n, err
+}
+
+// begin notes that a Write is under way, unless the response is closed.
+func (c *response) begin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = !c.ended
+	return c.busy
 }
 
 // Close implements net.Conn. It ends a Write that is under way.
 func (c *response) Close() error {
-	c.once.Do(func() {
-		if c.writing.TryLock() {
-			c.writing.Unlock()
-		} else {
-			_ = c.control.SetWriteDeadline(time.Unix(1, 0)) // where there is none the Write ends with the request
-		}
-		close(c.closed)
-	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return nil
+	}
+	c.ended = true
+	if c.busy {
+		_ = c.control.SetWriteDeadline(time.Unix(1, 0)) // where there is none the Write ends with the request
+	}
+	close(c.closed)
 	return nil
 }
 
@@ -83,10 +101,17 @@ func (c *response) LocalAddr() net.Addr { return c.peer }
 func (c *response) RemoteAddr() net.Addr { return c.peer }
 
 // SetDeadline implements net.Conn.
-func (c *response) SetDeadline(t time.Time) error { return c.control.SetWriteDeadline(t) }
+func (c *response) SetDeadline(t time.Time) error { return c.SetWriteDeadline(t) }
 
 // SetReadDeadline implements net.Conn: nobody waits for what cannot come.
 func (c *response) SetReadDeadline(time.Time) error { return nil }
 
 // SetWriteDeadline implements net.Conn.
-func (c *response) SetWriteDeadline(t time.Time) error { return c.control.SetWriteDeadline(t) }
+func (c *response) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return net.ErrClosed
+	}
+	return c.control.SetWriteDeadline(t)
+}

@@ -42,6 +42,7 @@ type stream struct {
 	mu      sync.Mutex       // held while something is sent: what is sent tells where the client stands
 	vector  stateless.Vector // as of what was sent last
 	opening *opening         // nil once the client gets what rooms hold
+	rest    *rest            // nil while everything that was taken has been sent
 }
 
 // ending is how a stream is ended from this side.
@@ -73,7 +74,9 @@ func (s *stream) Received(p []byte) int {
 // Writable implements conn.Handler.
 func (s *stream) Writable() {
 	s.stalled.Store(0)
-	s.session.Writable()
+	if s.sendRest() {
+		s.session.Writable()
+	}
 }
 
 // Closed implements conn.Handler.
@@ -99,33 +102,6 @@ func (s *stream) end(how session.Ended) {
 // Framing implements session.Outlet.
 func (s *stream) Framing() hub.Framing { return &s.transport.framing }
 
-// Deliver implements session.Outlet.
-func (s *stream) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
-	if len(frames) == 0 {
-		return conn.Sent
-	}
-	b := s.transport.buffers.Lend()
-	defer s.transport.buffers.Return(b)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.opening != nil {
-		return conn.Blocked
-	}
-	var before stateless.Saved
-	s.vector.Save(&before)
-	for len(frames) > 0 {
-		var r stateless.Record
-		r, frames = stateless.Next(frames)
-		b.Bytes = append(b.Bytes, r.Body...)
-		b.Bytes = s.endEvent(b.Bytes, r.Room, r.Position)
-	}
-	outcome := s.socket.Write(b.Bytes, unless)
-	if outcome != conn.Sent && outcome != conn.Kept {
-		s.vector.Restore(&before)
-	}
-	return outcome
-}
-
 // endEvent ends an event that moves the client to a position of a room, if there is one. The stream is locked.
 func (s *stream) endEvent(b, room []byte, position protocol.Position) []byte {
 	if len(room) > 0 && s.vector.Move(room, position) {
@@ -138,7 +114,7 @@ func (s *stream) endEvent(b, room []byte, position protocol.Position) []byte {
 func (s *stream) Ready() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.opening == nil && s.socket.Ready()
+	return s.opening == nil && s.rest == nil && s.socket.Ready()
 }
 
 // Resume implements session.Outlet: a stream is not read.
