@@ -30,8 +30,8 @@ func (x *thing) Drain(most time.Duration) {
 func TestLooksAfterEachEntryOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var table Table[*thing]
-		after := 0
-		table.Start(func() { after++ })
+		var after atomic.Int32
+		table.Start(func() { after.Add(1) })
 		defer table.Stop()
 		things := make([]*thing, 1300)
 		for i := range things {
@@ -44,8 +44,8 @@ func TestLooksAfterEachEntryOnceASecond(t *testing.T) {
 				t.Fatalf("%d was looked after %d times in 10 s", i, n)
 			}
 		}
-		if after != 100 || table.Clock() != 11 {
-			t.Fatalf("%d ticks, the clock is at %d", after, table.Clock())
+		if n := after.Load(); n != 100 || table.Clock() != 11 {
+			t.Fatalf("%d ticks, the clock is at %d", n, table.Clock())
 		}
 	})
 }
