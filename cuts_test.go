@@ -152,7 +152,7 @@ func readSocket(r *reader, address string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(-1)
 	join := `{"type":"join","room":"a","id":1,"last":1}`
 	if r.at != "" {

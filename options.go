@@ -172,7 +172,7 @@ func (o *Options) setPaths() error {
 		}
 		for _, path := range *p.paths {
 			if err := checkPath(path, taken); err != nil {
-				return fmt.Errorf("Options.%s: %w", p.field, err)
+				return fmt.Errorf("%s: %w", "Options."+p.field, err)
 			}
 			taken = append(taken, path)
 		}

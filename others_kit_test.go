@@ -76,42 +76,45 @@ func (s *source) close() {
 func (s *source) next() (event, error) {
 	var e event
 	var data []string
-	for any := false; ; any = true {
+	for first := true; ; first = false {
 		line, err := s.lines.ReadString('\n')
 		if err != nil {
 			return e, err
 		}
 		line = strings.TrimSuffix(line, "\n")
-		if line == "" && !any {
-			any = false
-			continue
-		}
-		if line == "" {
-			e.data = strings.Join(data, "\n")
-			if e.data != "" {
-				if err := json.Unmarshal([]byte(e.data), &e.envelope); err != nil {
-					return e, err
-				}
-			}
-			return e, nil
+		if line == "" && !first {
+			break
 		}
 		field, value, _ := strings.Cut(line, ":")
-		value = strings.TrimPrefix(value, " ")
-		switch field {
-		case "":
-			e.name = "comment"
-		case "event":
-			e.name = value
-		case "data":
-			data = append(data, value)
-		case "id":
-			e.id, s.lastID = value, value
-		case "retry":
-			e.retry = value
-		default:
-			return e, fmt.Errorf("a line %q", line)
+		if err := s.field(&e, field, strings.TrimPrefix(value, " ")); err != nil {
+			return e, err
+		}
+		if field == "data" {
+			data = append(data, strings.TrimPrefix(value, " "))
 		}
 	}
+	if e.data = strings.Join(data, "\n"); e.data == "" {
+		return e, nil
+	}
+	return e, json.Unmarshal([]byte(e.data), &e.envelope)
+}
+
+// field takes note of one line.
+func (s *source) field(e *event, name, value string) error {
+	switch name {
+	case "":
+		e.name = "comment"
+	case "event":
+		e.name = value
+	case "data":
+	case "id":
+		e.id, s.lastID = value, value
+	case "retry":
+		e.retry = value
+	default:
+		return fmt.Errorf("a line %q", name)
+	}
+	return nil
 }
 
 // expect returns the next event, which must have a name.
