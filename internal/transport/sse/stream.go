@@ -121,24 +121,22 @@ func (s *stream) Ready() bool {
 func (s *stream) Resume() {}
 
 // Reply implements session.Outlet. The only requests of a stream are for its rooms.
-func (s *stream) Reply(r *protocol.Reply) {
-	p := stateless.JoinReply(r)
-	s.mu.Lock()
-	if s.opening != nil {
-		s.opening.note(p)
-	}
-	s.mu.Unlock()
-	s.Push(p)
-}
+func (s *stream) Reply(r *protocol.Reply) { s.tell(stateless.JoinReply(r), true) }
 
 // Push implements session.Outlet.
-func (s *stream) Push(p protocol.Push) {
+func (s *stream) Push(p protocol.Push) { s.tell(p, false) }
+
+// tell sends p. The reply to a join counts once it is there to be sent: the stream may go on at once.
+func (s *stream) tell(p protocol.Push, reply bool) {
 	b := s.transport.buffers.Lend()
 	b.Bytes = appendEvent(b.Bytes, p)
 	room, position := stateless.Target(p)
 	s.mu.Lock()
 	b.Bytes = s.endEvent(b.Bytes, []byte(room), position)
 	sent := s.send(b.Bytes)
+	if reply && s.opening != nil {
+		s.opening.note(p)
+	}
 	s.mu.Unlock()
 	s.transport.buffers.Return(b)
 	if !sent && s.ending.Load() == nil {

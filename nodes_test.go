@@ -1,0 +1,52 @@
+package wireroom_test
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/engine/redis"
+	"github.com/wireroom/wireroom/test/redistest"
+)
+
+// TestAnyNodeGoesOnWhereAnotherEnded has every stream, poll and post reach another node than the one before.
+func TestAnyNodeGoesOnWhereAnotherEnded(t *testing.T) {
+	store := redistest.Start(t)
+	secret := []byte("the secret of all nodes")
+	var nodes []string
+	for range 2 {
+		_, url := start(t, wireroom.Options{Engine: redis.New(redis.Options{URL: store.URL(), Logger: slog.New(slog.DiscardHandler)}), Secret: secret})
+		nodes = append(nodes, web(url))
+	}
+	first := poll(t, nodes[0]+"/poll?room=a&room=b"+clientName)
+	query := "?room=a&room=b&token=" + first.Messages[0]["token"].(string) + clientName
+	cursor, lastID := first.Cursor, first.Cursor
+	for i := 1; i <= 20; i++ {
+		here, there := nodes[i%2], nodes[(i+1)%2]
+		body := fmt.Sprintf(`{"type":"publish","room":"%c","data":%d}`, 'a'+i%2, i)
+		if a := post(t, there+"/send"+query, body); a.status != 200 || a.body[:12] != `{"type":"ok"` {
+			t.Fatalf("%+v", a)
+		}
+		p := poll(t, here+"/poll"+query+"&cursor="+encode(cursor))
+		if p.types() != "message" || p.data()[0] != float64(i) {
+			t.Fatalf("poll %d got %v", i, p)
+		}
+		cursor = p.Cursor
+		s := stream(t, here+"/sse"+query, "Last-Event-ID", lastID)
+		s.expect("welcome")
+		for range 2 {
+			if e := s.expect("ok"); e.envelope["recovered"] != true {
+				t.Fatalf("stream %d got %s", i, e.data)
+			}
+		}
+		if got := s.message(); got != float64(i) {
+			t.Fatalf("stream %d got %v", i, got)
+		}
+		lastID = s.lastID
+		s.close()
+	}
+	if cursor != lastID {
+		t.Fatalf("the cursor is %s, the id %s", cursor, lastID)
+	}
+}
