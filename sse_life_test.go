@@ -241,13 +241,6 @@ func TestSlowReaderOfAStreamMissesNothing(t *testing.T) {
 			rooms += fmt.Sprint("&room=", strings.Repeat("r", 190), i)
 		}
 		_, _ = io.WriteString(conn, "GET /sse?"+rooms+" HTTP/1.0\r\nHost: x\r\n\r\n")
-		for sessions := 0; sessions == 0; sessions, _ = server.Counts() {
-			time.Sleep(time.Millisecond)
-		}
-		const total = 1500
-		for i := range total {
-			publish(t, server, []string{"a", "b"}[i%2], fmt.Sprint(i, strings.Repeat("x", i%700)))
-		}
 		response, err := http.ReadResponse(newSlow(conn), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -257,6 +250,10 @@ func TestSlowReaderOfAStreamMissesNothing(t *testing.T) {
 		s.expect("welcome")
 		for range 16 {
 			s.expect("ok")
+		}
+		const total = 1500
+		for i := range total { // and nothing is read meanwhile
+			publish(t, server, []string{"a", "b"}[i%2], fmt.Sprint(i, strings.Repeat("x", i%700)))
 		}
 		next := map[any]int{"a": 0, "b": 1}
 		for range total {
