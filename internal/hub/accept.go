@@ -35,7 +35,7 @@ func (r *room) accept(m *protocol.Message) {
 // nothing. Where the log is gone or another one, they get a gap.
 func (r *room) repair() {
 	r.mu.Lock()
-	head := r.tail.head
+	head, held := r.tail.head, len(r.early)
 	r.mu.Unlock()
 	for {
 		page, err := r.hub.engine.Read(r.hub.ctx, r.name, engine.Query{Since: head, Limit: protocol.MaxHistory})
@@ -48,8 +48,8 @@ func (r *room) repair() {
 			continue
 		}
 		r.mu.Lock()
-		done := r.splice(page)
-		head = r.tail.head
+		done := r.splice(page, held)
+		head, held = r.tail.head, len(r.early)
 		r.mu.Unlock()
 		if done {
 			r.hub.Flush()
@@ -58,9 +58,10 @@ func (r *room) repair() {
 	}
 }
 
-// splice appends what a repair read, then what was held back, and reports whether the tail is whole again. The room
-// is locked.
-func (r *room) splice(page engine.Page) bool {
+// splice appends what a repair read, then what was held back, and reports whether the tail is whole again. Of what was
+// held back, the first so many messages had been fed before the log was read: what neither follows nor is in the log
+// then was of a log that is no more, as after a fail-over, and is dropped. The room is locked.
+func (r *room) splice(page engine.Page, held int) bool {
 	early := r.early
 	r.early = nil
 	if r.dead {
@@ -77,8 +78,10 @@ func (r *room) splice(page engine.Page) bool {
 		r.early = early
 		return false
 	}
-	for _, m := range early {
-		r.accept(m)
+	for i, m := range early {
+		if i >= held || m.Position.Follows(r.tail.head, m.ID) {
+			r.accept(m)
+		}
 	}
 	return true
 }
