@@ -43,7 +43,7 @@ func (r *room) repair() {
 			return
 		}
 		if err != nil {
-			r.hub.logger.Warn("repair waits for the engine", "room", r.name, "error", err)
+			r.hub.warn("repair waits for the engine", "room", r.name, "error", err)
 			r.hub.sleep(repairDelay)
 			continue
 		}

@@ -173,7 +173,7 @@ func (r *room) stepThroughLatest(m *Member, s step) step {
 // tail will have it soon.
 func (r *room) waitForEngine(m *Member, err error) step {
 	if err != nil {
-		r.hub.logger.Warn("a member that is behind waits for the engine", "room", r.name, "error", err)
+		r.hub.warn("a member that is behind waits for the engine", "room", r.name, "error", err)
 	}
 	m.lag.busy = false
 	r.hub.retryLater(m)

@@ -66,6 +66,7 @@ type Hub struct {
 	events    events
 	heads     heads
 	parts     parts
+	outage    outage
 	work      work
 	ctx       context.Context // ends with Close: background work belongs to the hub, not to a caller
 	cancel    context.CancelCauseFunc

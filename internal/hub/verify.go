@@ -68,7 +68,7 @@ func (h *Hub) Interrupted() {
 	h.background(func() {
 		for seen := h.heads.interruptions.Load(); h.ctx.Err() == nil; seen = h.heads.interruptions.Load() {
 			if err := h.compareAll(); err != nil {
-				h.logger.Warn("rooms wait to be compared with the engine", "error", err)
+				h.warn("rooms wait to be compared with the engine", "error", err)
 				h.sleep(repairDelay)
 			} else if h.heads.interruptions.CompareAndSwap(seen, 0) {
 				return
