@@ -38,7 +38,7 @@ func (r *room) repair() {
 	head, held := r.tail.head, len(r.early)
 	r.mu.Unlock()
 	for {
-		page, err := r.hub.engine.Read(r.hub.ctx, r.name, engine.Query{Since: head, Limit: protocol.MaxHistory})
+		page, err := r.readLog(r.hub.ctx, engine.Query{Since: head, Limit: replayMessages, MaxBytes: maxRunBytes})
 		if r.hub.ctx.Err() != nil || errors.Is(err, engine.ErrClosed) {
 			return
 		}

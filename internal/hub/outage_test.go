@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/protocol"
 )
@@ -43,6 +44,58 @@ func TestWhatIsOfALogThatIsNoMoreIsAskedForOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// largest is a lossy engine that notes how much was read of logs at once, and by how many.
+type largest struct {
+	*lossy
+	messages, reading, most int
+}
+
+func (e *largest) Read(ctx context.Context, room string, q engine.Query) (engine.Page, error) {
+	e.lossy.mu.Lock()
+	e.reading++
+	e.most = max(e.most, e.reading)
+	e.lossy.mu.Unlock()
+	page, err := e.lossy.Read(ctx, room, q)
+	e.lossy.mu.Lock()
+	defer e.lossy.mu.Unlock()
+	e.reading--
+	e.messages = max(e.messages, len(page.Messages))
+	return page, err
+}
+
+// TestHolesAreFilledWithinTheBudget has many rooms miss much at once.
+func TestHolesAreFilledWithinTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rooms, missed = 2 * maxReads, 600
+		e := &largest{lossy: newLossy(1, 0, 0)}
+		h := newHubOn(t, e, nil)
+		sockets := make([]*socket, rooms)
+		for i := range sockets {
+			sockets[i] = newSocket(h, new(lines), "a")
+			sockets[i].join(t, JoinRequest{Room: fmt.Sprint("r", i)})
+		}
+		e.lose(1)
+		for i := range rooms {
+			for n := range missed {
+				m := &protocol.Message{Room: fmt.Sprint("r", i), Data: fmt.Append(nil, n)}
+				h.Publish(t.Context(), &engine.Publication{Message: m}, func(engine.Receipt, error) {})
+			}
+		}
+		e.lose(0)
+		e.most = 0
+		e.feed.Interrupted()
+		time.Sleep(time.Minute)
+		for i, s := range sockets {
+			if got := s.take(t); len(got) != missed || string(got[missed-1].Data) != fmt.Sprint(missed-1) {
+				t.Fatalf("room %d: %d messages, want %d", i, len(got), missed)
+			}
+		}
+		if e.messages > replayMessages || e.most > maxReads {
+			t.Errorf("%d messages were read at once, by up to %d; want at most %d by %d", e.messages, e.most, replayMessages, maxReads)
+		}
+	})
 }
 
 // readsSoFar returns how often logs were read.
