@@ -94,9 +94,6 @@ func (r *room) start(ctx context.Context, q JoinRequest) (start, error) {
 		return s, nil
 	}
 	query := engine.Query{Since: q.Since, Last: min(q.Last, protocol.MaxRecover), Limit: 1}
-	if query.Last > 0 {
-		query.Limit = query.Last
-	}
 	if latest {
 		query = engine.Query{Latest: true, Since: q.Since, Limit: engine.MaxLatest}
 	}
@@ -114,7 +111,10 @@ func (r *room) start(ctx context.Context, q JoinRequest) (start, error) {
 // startPage reads what a join begins with: with a position the part of the log that the replay begins with too, so that
 // those who come back together read it once.
 func (r *room) startPage(ctx context.Context, q engine.Query) (engine.Page, error) {
-	if q.Latest || q.Since.IsZero() {
+	switch {
+	case q.Last > 0 && !q.Latest:
+		return r.findNewest(ctx, q.Last)
+	case q.Latest || q.Since.IsZero():
 		return r.readLog(ctx, q)
 	}
 	p, err := r.part(ctx, q.Since)
@@ -122,6 +122,25 @@ func (r *room) startPage(ctx context.Context, q engine.Query) (engine.Page, erro
 		return engine.Page{}, err
 	}
 	return p.page, nil
+}
+
+// findNewest finds where the newest n messages of the log begin, and counts them. It reads them in parts and keeps none: they
+// are replayed as any others.
+func (r *room) findNewest(ctx context.Context, n int) (engine.Page, error) {
+	part := engine.Query{Last: n, Limit: min(n, replayMessages), MaxBytes: maxRunBytes}
+	page, err := r.readLog(ctx, part)
+	page.Count = len(page.Messages)
+	for err == nil && page.More && page.Count < n {
+		var older engine.Page
+		part = engine.Query{Before: page.Messages[0].Position, Limit: min(n-page.Count, replayMessages), MaxBytes: maxRunBytes}
+		older, err = r.readLog(ctx, part)
+		if len(older.Messages) == 0 { // they have left the log meanwhile
+			break
+		}
+		page.Start, page.Messages, page.More = older.Start, older.Messages, older.More
+		page.Count += len(older.Messages)
+	}
+	return page, err
 }
 
 // startInTail starts behind a position that the tail proves, so that those who come back together do not read the
@@ -164,8 +183,6 @@ func (r *room) startAt(page engine.Page, latest bool, s *start) {
 		return
 	case j.WithSince:
 		j.Recovered = true
-	default:
-		j.Count = len(page.Messages)
 	}
 	s.replay = j.Count > 0
 }

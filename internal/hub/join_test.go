@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -202,4 +203,44 @@ func TestTellsOfTheFirstAndTheLastMember(t *testing.T) {
 		synctest.Wait()
 		expect(t, "told", fmt.Sprint(told), "[rtrue rfalse]")
 	})
+}
+
+// pages is an engine that notes how much was read of logs at once.
+type pages struct {
+	*memory.Engine
+	messages, bytes int // of the largest page
+}
+
+func (e *pages) Read(ctx context.Context, room string, q engine.Query) (engine.Page, error) {
+	page, err := e.Engine.Read(ctx, room, q)
+	size := 0
+	for _, m := range page.Messages {
+		size += m.Size()
+	}
+	e.messages, e.bytes = max(e.messages, len(page.Messages)), max(e.bytes, size)
+	return page, err
+}
+
+func TestTheNewestMessagesAreReadInParts(t *testing.T) {
+	e := &pages{Engine: memory.New(memory.Options{})}
+	h := newHubOn(t, e, nil, rule.Rule{Pattern: "**", History: engine.Retention{Messages: 5000}})
+	var at []protocol.Position
+	for i := range 3000 {
+		at = append(at, publish(t, h, "r", fmt.Sprintf("%d%0*d", i%9+1, i%500, 0)))
+	}
+	for _, n := range []int{2500, 3000, 9999} {
+		s := newSocket(h, new(lines), "a")
+		j := s.join(t, JoinRequest{Room: "r", Last: n})
+		n = min(n, len(at))
+		if len(at) > n && j.Position != at[len(at)-n-1] || len(at) == n && j.Position.Offset != 0 || j.Count != n {
+			t.Fatalf("the newest %d of %d: %+v", n, len(at), j)
+		}
+		got := s.take(t)
+		if len(got) != n || got[0].Pos != at[len(at)-n].String() || got[n-1].Pos != at[len(at)-1].String() {
+			t.Fatalf("%d messages were replayed, want the newest %d", len(got), n)
+		}
+	}
+	if e.messages > replayMessages || e.bytes > maxRunBytes {
+		t.Errorf("%d messages with %d bytes were read at once", e.messages, e.bytes)
+	}
 }
