@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -36,10 +35,11 @@ type partKey struct {
 
 // part is a part of a room's log, or what the engine said instead.
 type part struct {
-	ready  chan struct{} // closed when the rest is set
-	page   engine.Page
-	err    error
-	frames atomic.Pointer[framed]
+	ready    chan struct{} // closed when the rest is set
+	page     engine.Page
+	err      error
+	deserted bool // err is only that the member that read has gone
+	frames   atomic.Pointer[framed]
 }
 
 func (p *parts) init() {
@@ -89,6 +89,7 @@ func (r *room) part(ctx context.Context, since protocol.Position) (*part, error)
 		p, mine := h.parts.claim(key)
 		if mine {
 			p.page, p.err = r.readLog(ctx, engine.Query{Since: since, Limit: replayMessages, MaxBytes: maxRunBytes})
+			p.deserted = p.err != nil && ctx.Err() != nil
 			if p.err != nil || p.page.Refused != "" || p.page.Head == since {
 				h.parts.drop(key, p) // for those who come later it may be otherwise
 			}
@@ -100,9 +101,9 @@ func (r *room) part(ctx context.Context, since protocol.Position) (*part, error)
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		if !errors.Is(p.err, context.Canceled) || h.ctx.Err() != nil {
+		if !p.deserted || h.ctx.Err() != nil {
 			return p, p.err
-		} // otherwise it is only that the member that read has gone
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -101,6 +103,35 @@ func TestReadsOfLogsAreBounded(t *testing.T) {
 		}
 		for range positions[:members-1] {
 			<-done
+		}
+	})
+}
+
+func TestAJoinSurvivesThatWhoReadsForItGoesAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newLossy(1, 0, 0)
+		h := newHubOn(t, e, nil)
+		first := publish(t, h, "r", "1")
+		publish(t, h, "r", "2")
+		newSocket(h, new(lines), "keeper").join(t, JoinRequest{Room: "r"})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		gone, stays := newSocket(h, new(lines), "a"), newSocket(h, new(lines), "b")
+		joined := make(chan error, 2)
+		join := func(ctx context.Context, s *socket) {
+			q := JoinRequest{Room: "r", Client: &s.client, Since: first}
+			joined <- h.Join(ctx, q, s, func(*Member, *protocol.Joined) {})
+		}
+		go join(ctx, gone)
+		synctest.Wait()
+		go join(t.Context(), stays)
+		synctest.Wait()
+		cause := errors.New("gone")
+		cancel(cause)
+		if err := <-joined; !errors.Is(err, cause) {
+			t.Fatalf("the first: %v", err)
+		}
+		if err := <-joined; err != nil {
+			t.Fatalf("the second: %v", err)
 		}
 	})
 }
