@@ -68,10 +68,20 @@ func (s *Session) decide(ctx context.Context, verb auth.Verb, room string) (rule
 	return s.node.Hub.Rule(room).May(verb, room, user, identity), nil
 }
 
-// permitJoin returns an error unless the session may become a member as q says.
+// permitJoin returns an error unless the session may become a member as q says. The position before the first message is
+// no proof of having been in the room, since its check is known to all: who must not read history is not let back to it.
 func (s *Session) permitJoin(ctx context.Context, q *hub.JoinRequest) *protocol.Error {
 	if err := s.permit(ctx, auth.Join, q.Room, nil); err != nil {
 		return err
+	}
+	if !q.Since.IsZero() && q.Since.Offset == 0 {
+		answer, err := s.decide(ctx, auth.History, q.Room)
+		if err != nil {
+			return err
+		}
+		if answer == rule.No {
+			q.Since, q.Invalid = protocol.Position{}, true
+		}
 	}
 	for _, besides := range []struct {
 		wanted bool

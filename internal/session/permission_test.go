@@ -63,6 +63,30 @@ func TestRulesSayWhoMay(t *testing.T) {
 	}
 }
 
+// The position before the first message can be made up by whoever has seen a later one.
+func TestAPositionThatAnybodyKnowsIsNoWayToHistory(t *testing.T) {
+	node := newNode(t, Options{Tokens: people}, closedRoom, rule.Rule{Pattern: "hall", History: rule.Default.History})
+	for room, want := range map[string]string{
+		"team/a": `"pos":"%[2]s","head":"%[2]s","count":0,"recovered":false,"reason":"epoch"`,
+		"hall":   `"pos":"%[1]s","head":"%[2]s","count":2,"recovered":true`,
+	} {
+		p, spy := connect(t, node, Credentials{Token: "guest"}), connect(t, node, Credentials{Token: "guest"})
+		p.send(fmt.Sprintf(`{"type":"join","room":%q}`, room))
+		p.send(fmt.Sprintf(`[{"type":"publish","room":%[1]q,"data":1},{"type":"publish","room":%[1]q,"data":2}]`, room))
+		var seen struct{ Head protocol.Position }
+		said := spy.send(fmt.Sprintf(`{"type":"join","room":%q,"id":1}`, room))
+		if err := json.Unmarshal([]byte(said[0]), &seen); err != nil {
+			t.Fatal(err)
+		}
+		spy.send(fmt.Sprintf(`{"type":"leave","room":%q}`, room))
+		first := protocol.Position{Epoch: seen.Head.Epoch}
+		said = spy.send(fmt.Sprintf(`{"type":"join","room":%q,"since":%q,"id":2}`, room, first))
+		if want := fmt.Sprintf(want, first, seen.Head); len(said) == 0 || !strings.Contains(said[0], want) {
+			t.Errorf("%s since %s: %s, want %s", room, first, said, want)
+		}
+	}
+}
+
 func TestMembersOnlyPublishWhileTheyAreMembers(t *testing.T) {
 	node := newNode(t, Options{Tokens: people}, closedRoom)
 	p, elsewhere := connect(t, node, Credentials{Token: "guest"}), connect(t, node, Credentials{Token: "guest"})
