@@ -15,8 +15,8 @@ type Revocation struct {
 }
 
 // Revoke makes tokens void: sessions that were let in with them end within a second, with protocol.CloseUnauthorized, and
-// do nothing more meanwhile. It is a record of the engine where the engine has records: other nodes take it within 30
-// seconds. With an error it holds on this node, for the time being.
+// do nothing more meanwhile. It is a record of the engine where the engine has records, and every node hears of it at
+// once, or within 30 seconds at the latest. With an error it holds on this node, for the time being.
 func (s *Server) Revoke(ctx context.Context, r Revocation) error {
 	switch {
 	case r.TokenID == "" && r.User == "":

@@ -1,7 +1,6 @@
 package wireroom
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -57,7 +56,7 @@ type Options struct {
 	// Anonymous allows clients without a token beside Auth.
 	Anonymous bool
 	// Secret signs the tokens with which anonymous users return; with the same one they do so after a restart and on
-	// every node. Nil is a random one. At least 16 bytes.
+	// every node. Nil is the one that the engine keeps for all nodes, if it does, or a random one. At least 16 bytes.
 	Secret []byte
 	// Hooks decide or inform.
 	Hooks Hooks
@@ -115,10 +114,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Engine == nil {
 		o.Engine = memory.New(memory.Options{})
 	}
-	if o.Secret == nil {
-		o.Secret = []byte(rand.Text())
-	}
-	if len(o.Secret) < minSecretLen {
+	if o.Secret != nil && len(o.Secret) < minSecretLen {
 		return o, fmt.Errorf("Options.Secret: %d bytes, want at least %d", len(o.Secret), minSecretLen)
 	}
 	if err := o.setPaths(); err != nil {

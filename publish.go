@@ -98,5 +98,9 @@ func (s *Server) History(ctx context.Context, room string, q engine.Query) (engi
 	return s.hub.History(ctx, room, q)
 }
 
+// Users returns how many users are connected to all nodes of the engine, each of them once: of other nodes as of a moment
+// ago.
+func (s *Server) Users() int { return s.node.Users() }
+
 // Counts returns how many sessions and how many users are connected to this node.
 func (s *Server) Counts() (sessions, users int) { return s.node.Counts() }

@@ -2,6 +2,7 @@ package wireroom
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,6 +60,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wireroom: open the engine: %w", err)
 	}
+	if s.options.Secret, err = secret(ctx, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("wireroom: %w", err), s.hub.Close(ctx))
+	}
 	s.poller, err = conn.New(conn.Options{
 		Portable: o.Portable, TurnEnd: s.hub.Flush, MaxKept: o.Limits.PendingBytes, Logger: o.Logger,
 	})
@@ -69,8 +73,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err := s.node.Start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("wireroom: %w", err), s.poller.Close(ctx), s.hub.Close(ctx))
 	}
+	vault, _ := o.Engine.(engine.Vault)
 	s.gate = gate.New(gate.Options{
-		Node: s.node, Logger: o.Logger, Metrics: &s.metrics, Connect: s.onConnect(), Policy: policy,
+		Node: s.node, Logger: o.Logger, Metrics: &s.metrics, Connect: s.onConnect(), Policy: policy, Vault: vault,
 	})
 	s.websocket = websocket.New(websocket.Options{
 		Node: s.node, Gate: s.gate, Poller: s.poller, Logger: o.Logger, Metrics: &s.metrics, Dialect: o.Dialect,
@@ -79,6 +84,18 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.others = s.newOthers()
 	s.route()
 	return s, nil
+}
+
+// secret returns what the tokens of anonymous users are signed with: what the options say, or the nodes share, or a random
+// one.
+func secret(ctx context.Context, o Options) ([]byte, error) {
+	if o.Secret != nil {
+		return o.Secret, nil
+	}
+	if shared, ok := o.Engine.(engine.Secrets); ok {
+		return shared.Secret(ctx)
+	}
+	return []byte(rand.Text()), nil
 }
 
 // durability says how an engine keeps messages.
@@ -98,9 +115,8 @@ func (s *Server) sessionOptions() session.Options {
 		Metrics: &s.metrics, Hooks: s.sessionHooks(),
 	}
 	options.Records, _ = o.Engine.(engine.Records)
-	if h, ok := o.Engine.(engine.Health); ok {
-		options.Health = h.Health
-	}
+	options.Census, _ = o.Engine.(engine.Census)
+	options.Health = s.health
 	if o.Auth == nil || o.Anonymous {
 		options.Anonymous = auth.NewAnonymous(o.Secret)
 	}
@@ -194,8 +210,28 @@ func (s *Server) route() {
 			say(w, http.StatusServiceUnavailable, why)
 			return
 		}
-		say(w, http.StatusOK, "ok")
+		say(w, http.StatusOK, s.readiness())
 	})
+}
+
+// readiness is what is said of a server that is ready, with what an operator should know of its engine.
+func (s *Server) readiness() string {
+	if e, ok := s.options.Engine.(engine.Caution); ok {
+		if caution := e.Caution(); caution != "" {
+			return "ok\nwarning: " + caution
+		}
+	}
+	return "ok"
+}
+
+// health returns nil, or why the engine stores nothing.
+func (s *Server) health() error {
+	if h, ok := s.options.Engine.(engine.Health); ok {
+		if err := h.Health(); err != nil {
+			return err
+		}
+	}
+	return s.hub.Reachable()
 }
 
 // notReady returns why clients should be sent elsewhere, or "".
@@ -207,6 +243,9 @@ func (s *Server) notReady() string {
 		if err := h.Health(); err != nil {
 			return err.Error()
 		}
+	}
+	if err := s.hub.Ready(); err != nil {
+		return err.Error()
 	}
 	return ""
 }

@@ -127,6 +127,15 @@ type Inline interface{ Inline() }
 // Durability is the trait of an engine that says how it keeps messages: memory (the default), disk or engine.
 type Durability interface{ Durability() string }
 
+// Secrets is the trait of an engine that keeps a secret for all of its nodes.
+type Secrets interface {
+	// Secret returns the secret that all nodes share: random, and made by the first of them.
+	Secret(ctx context.Context) ([]byte, error)
+}
+
+// Caution is the trait of an engine that keeps messages less well than an operator may think: Caution says how, or nothing.
+type Caution interface{ Caution() string }
+
 // Health is the trait of an engine that can fail for good: Health returns nil, or why nothing is stored any more until
 // the engine is opened anew.
 type Health interface{ Health() error }

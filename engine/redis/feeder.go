@@ -149,10 +149,23 @@ func (f *feeder) deliver(m fed) {
 	if f.engine.ctx.Err() != nil || f.current(m.room) != m.to {
 		return
 	}
-	message, err := decodeMessage(m.room, m.text)
+	if err := f.read(m.room, m.text); err != nil {
+		f.engine.options.Logger.Warn("what another node published cannot be read", "room", m.room, "error", err)
+	}
+}
+
+// read hands over what was published in a room.
+func (f *feeder) read(room, text string) error {
+	switch {
+	case room == recordsRoom:
+		return f.readRecord(text)
+	case isNote(text):
+		return f.readNote(room, text)
+	}
+	message, err := decodeMessage(room, text)
 	if err != nil {
-		f.engine.options.Logger.Warn("a message of another node cannot be read", "room", m.room, "error", err)
-		return
+		return err
 	}
 	f.feed.Deliver(message)
+	return nil
 }

@@ -38,5 +38,27 @@ func (n names) roomOf(channel string) (room string, ok bool) {
 
 // records returns the keys of the records, which are on one server of a cluster.
 func (n names) records() []string {
-	return []string{n.prefix + "{$records}", n.prefix + "{$records}:expiry"}
+	of := n.room(recordsRoom)
+	return []string{of, of + ":expiry"}
 }
+
+// secret returns the key of what all nodes share and nobody else knows.
+func (n names) secret() string { return n.prefix + "{$secret}" }
+
+// nodes returns the key of the nodes that live.
+func (n names) nodes() string { return n.prefix + "{$nodes}" }
+
+// present returns the key of the versions of what nodes say of who is in a room.
+func (n names) present(room string) string { return n.room(room) + ":present" }
+
+// presentOn returns the key of what one node says of it.
+func (n names) presentOn(room, node string) string { return n.present(room) + ":" + node }
+
+// users returns the keys of the users of all nodes, of those of one node, and of the nodes that have any.
+func (n names) users(node string) []string {
+	of := n.prefix + "{$users}"
+	return []string{of, of + ":on:" + node, of + ":nodes"}
+}
+
+// vault returns the key of a value that is kept until it is taken.
+func (n names) vault(name string) string { return n.prefix + "vault:" + name }

@@ -10,8 +10,10 @@ import (
 	"github.com/wireroom/wireroom/engine"
 )
 
-// maxRecords bounds the records.
-const maxRecords = 1_000_000
+const (
+	maxRecords  = 1_000_000
+	recordsRoom = "$records" // in which they are told of
+)
 
 // PutRecord implements engine.Records. At most 1,000,000 records are kept; a further one is refused with
 // engine.ErrStorageFull.
@@ -34,7 +36,8 @@ func (e *Engine) putRecord(ctx context.Context, r engine.Record) error {
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
 	stored, err := e.do(ctx, e.scripts.put, e.names.records(), recordName(r), string(value),
-		unixMilli(r.Expires), unixMilli(time.Now()), strconv.Itoa(maxRecords)).ToInt64()
+		unixMilli(r.Expires), unixMilli(time.Now()), strconv.Itoa(maxRecords),
+		e.names.channel(recordsRoom), e.publishCommand()).ToInt64()
 	switch {
 	case err != nil:
 		return failure(err, engine.ErrTimeout)
@@ -76,6 +79,16 @@ func (e *Engine) listRecords(ctx context.Context) ([]engine.Record, error) {
 		}
 	}
 	return list, nil
+}
+
+// readRecord hands over a record that was put.
+func (f *feeder) readRecord(text string) error {
+	var r engine.Record
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		return err
+	}
+	f.engine.lease.feed.Recorded(r)
+	return nil
 }
 
 // recordName is what a record is kept under.

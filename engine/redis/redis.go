@@ -64,7 +64,8 @@ type Engine struct {
 	quota   quota
 	feeder  feeder
 	links   links
-	lasting atomic.Bool // the server keeps what it is given
+	lease   lease
+	caution atomic.Pointer[string] // nil while the server has said nothing
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	work    sync.WaitGroup
@@ -92,22 +93,37 @@ func New(o Options) *Engine {
 	return e
 }
 
-// Open implements engine.Engine. It fails when the server cannot be reached.
+// Open implements engine.Engine. It fails with engine.ErrUnavailable when the server cannot be reached, or refuses this
+// client.
 func (e *Engine) Open(ctx context.Context, feed engine.Feed) error {
 	if err := e.connect(); err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
 	if err := e.scripts.load(ctx, e.client); err != nil {
 		e.client.Close()
-		return fmt.Errorf("redis: load the scripts: %w", err)
+		return fmt.Errorf("redis: load the scripts: %w", failure(err, engine.ErrUnavailable))
+	}
+	e.lease.init(e, feed)
+	if _, _, err := e.lease.renew(ctx, engine.PresenceLease); err != nil {
+		e.client.Close()
+		return fmt.Errorf("redis: %w", err)
 	}
 	e.look(ctx)
 	e.feeder.init(e, feed)
 	e.links.init(e)
 	e.work.Go(e.feeder.run)
+	e.work.Go(e.lease.run)
+	e.work.Go(e.watch)
+	e.work.Go(e.reapAll)
 	for i := range e.lanes {
 		e.lanes[i].init(e)
 		e.work.Go(e.lanes[i].run)
+	}
+	if e.lease.feed == nil {
+		return nil
+	}
+	if err := e.Subscribe(ctx, recordsRoom); err != nil {
+		return errors.Join(err, e.Close(ctx))
 	}
 	return nil
 }
@@ -118,8 +134,11 @@ func (e *Engine) connect() error {
 	if err != nil {
 		return errors.New("the URL cannot be read: want redis://user:password@host:6379/0") // it has a password
 	}
-	if e.options.TLS != nil {
+	switch {
+	case e.options.TLS != nil:
 		o.TLSConfig = e.options.TLS
+	case o.TLSConfig != nil:
+		o.TLSConfig.ServerName = "" // each server has its own
 	}
 	if o.ClientName == "" {
 		o.ClientName = "wireroom"
@@ -135,7 +154,7 @@ func (e *Engine) connect() error {
 	}
 	e.client, err = rueidis.NewClient(o)
 	if err != nil {
-		return err
+		return failure(err, engine.ErrUnavailable)
 	}
 	e.cluster = e.client.Mode() == rueidis.ClientModeCluster
 	return nil
@@ -190,14 +209,6 @@ func (e *Engine) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("redis: close: %w", context.Cause(ctx))
 	}
-}
-
-// Durability implements the trait engine.Durability: memory, when the server keeps nothing on disk.
-func (e *Engine) Durability() string {
-	if e.lasting.Load() {
-		return "engine"
-	}
-	return "memory"
 }
 
 // bounded returns a context for one request to the server.

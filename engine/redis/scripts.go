@@ -21,16 +21,30 @@ var readSource string
 //go:embed script/put.lua
 var putSource string
 
+//go:embed script/present.lua
+var presentSource string
+
+//go:embed script/lease.lua
+var leaseSource string
+
+//go:embed script/census.lua
+var censusSource string
+
+//go:embed script/reap.lua
+var reapSource string
+
 // script is one that the server has been given.
 type script struct{ source, sum string }
 
 // scripts are those that the engine runs.
-type scripts struct{ publish, pass, read, put script }
+type scripts struct{ publish, pass, read, put, present, lease, census, reap script }
 
 func newScripts() scripts {
 	return scripts{
 		publish: newScript(publishSource), pass: newScript(passSource),
 		read: newScript(readSource), put: newScript(putSource),
+		present: newScript(presentSource), lease: newScript(leaseSource),
+		census: newScript(censusSource), reap: newScript(reapSource),
 	}
 }
 
@@ -45,7 +59,7 @@ func (s *scripts) load(ctx context.Context, client rueidis.Client) error {
 	loaded := false
 	for _, node := range client.Nodes() {
 		var commands []rueidis.Completed
-		for _, one := range []script{s.publish, s.pass, s.read, s.put} {
+		for _, one := range []script{s.publish, s.pass, s.read, s.put, s.present, s.lease, s.census, s.reap} {
 			commands = append(commands, node.B().ScriptLoad().Script(one.source).Build())
 		}
 		err := firstError(node.DoMulti(ctx, commands...))

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/internal/session"
@@ -42,7 +41,10 @@ func (g *Gate) authenticate(r *http.Request, presented credentials) (*auth.Ident
 	if presented.ticket == "" {
 		return g.node.Identify(r.Context(), presented.Credentials)
 	}
-	identity := g.tickets.take(presented.ticket, time.Now())
+	identity, failure := g.takeTicket(r.Context(), presented.ticket)
+	if failure != nil {
+		return nil, "", failure
+	}
 	if identity == nil {
 		return nil, "", &protocol.Error{Code: protocol.CodeUnauthorized, Message: "the ticket is unknown, used or too old"}
 	}

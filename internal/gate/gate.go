@@ -28,6 +28,7 @@ type Options struct {
 	Metrics *metrics.Set  // nil counts nothing
 	Connect Connect       // nil is no hook
 	Policy  *Policy       // required
+	Vault   Vault         // keeps tickets for every node; nil: they are good on this one
 }
 
 // Gate lets requests in. Its methods may be called at once.
@@ -40,6 +41,7 @@ type Gate struct {
 	birth   time.Time
 
 	tickets     tickets
+	vault       Vault
 	connections atomic.Int64
 	addresses   limit.Table[addressKey]
 	warned      sync.Once // of a proxy that is not trusted
@@ -47,7 +49,7 @@ type Gate struct {
 
 // New returns a gate.
 func New(o Options) *Gate {
-	g := &Gate{node: o.Node, logger: o.Logger, metrics: o.Metrics, connect: o.Connect, birth: time.Now()}
+	g := &Gate{node: o.Node, logger: o.Logger, metrics: o.Metrics, connect: o.Connect, vault: o.Vault, birth: time.Now()}
 	g.addresses.Idle = maxIdleAddresses
 	g.policy.Store(o.Policy)
 	return g

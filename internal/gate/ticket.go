@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
@@ -18,8 +19,17 @@ const (
 	maxUserTickets = 16     // of a user
 )
 
-// tickets are what stands for a token once, where a token must not stand: in a URL. They are of this node, and of
-// this process.
+// Vault keeps values for every node, until one takes them.
+type Vault interface {
+	Keep(ctx context.Context, name, value string, life time.Duration) error
+	Take(ctx context.Context, name string) (string, error)
+}
+
+// vaultTicket is in front of the name of a ticket in a Vault.
+const vaultTicket = "ticket/"
+
+// tickets are what stands for a token once, where a token must not stand: in a URL. They are of this node, and of this
+// process; with a Vault, which says whose they are, they are counted here.
 type tickets struct {
 	mu     sync.Mutex
 	all    map[string]ticket
@@ -86,6 +96,46 @@ func (t *tickets) remove(name string, found ticket) {
 	}
 }
 
+// ticket returns a new ticket, or "" if there are too many.
+func (g *Gate) ticket(ctx context.Context, identity *auth.Identity) (string, *protocol.Error) {
+	name := g.tickets.issue(identity, time.Now())
+	if name == "" || g.vault == nil {
+		return name, nil
+	}
+	text, err := json.Marshal(identity)
+	if err == nil {
+		err = g.vault.Keep(ctx, vaultTicket+name, string(text), ticketLifetime)
+	}
+	if err != nil {
+		g.logger.Warn("a ticket could not be kept", "error", err)
+		return "", errVault
+	}
+	return name, nil
+}
+
+// takeTicket returns whom a ticket is for, and makes it void; nil for one that is unknown, used or too old.
+func (g *Gate) takeTicket(ctx context.Context, name string) (*auth.Identity, *protocol.Error) {
+	identity := g.tickets.take(name, time.Now())
+	if g.vault == nil {
+		return identity, nil
+	}
+	text, err := g.vault.Take(ctx, vaultTicket+name)
+	if err == nil && text == "" {
+		return nil, nil
+	}
+	identity = new(auth.Identity)
+	if err == nil {
+		err = json.Unmarshal([]byte(text), identity)
+	}
+	if err != nil {
+		g.logger.Warn("a ticket could not be taken", "error", err)
+		return nil, errVault
+	}
+	return identity, nil
+}
+
+var errVault = &protocol.Error{Code: protocol.CodeEngineUnavailable, Message: "the engine cannot be reached"}
+
 // ServeTicket answers a request for a ticket: POST, with a token in any way but a ticket.
 func (g *Gate) ServeTicket(w http.ResponseWriter, r *http.Request) {
 	if g.CORS(w, r) {
@@ -109,7 +159,11 @@ func (g *Gate) ServeTicket(w http.ResponseWriter, r *http.Request) {
 		}}).ServeHTTP(w, r)
 		return
 	}
-	name := g.tickets.issue(pass.Identity, time.Now())
+	name, failure := g.ticket(r.Context(), pass.Identity)
+	if failure != nil {
+		(&Refusal{Status: http.StatusServiceUnavailable, Err: failure}).ServeHTTP(w, r)
+		return
+	}
 	if name == "" {
 		(&Refusal{Status: http.StatusTooManyRequests, Err: &protocol.Error{
 			Code: protocol.CodeRateLimited, Message: "too many tickets that were not used", RetryAfter: ticketLifetime.Seconds(),

@@ -67,9 +67,10 @@ type Hub struct {
 	heads     heads
 	parts     parts
 	outage    outage
-	work      work
-	ctx       context.Context // ends with Close: background work belongs to the hub, not to a caller
-	cancel    context.CancelCauseFunc
+	cluster
+	work   work
+	ctx    context.Context // ends with Close: background work belongs to the hub, not to a caller
+	cancel context.CancelCauseFunc
 }
 
 // shard is a part of the rooms.
@@ -93,6 +94,8 @@ func New(ctx context.Context, o Options) (*Hub, error) {
 		h.shards[i].rooms = make(map[string]*room)
 	}
 	h.parts.init()
+	h.presence, _ = o.Engine.(engine.Presence)
+	h.herald.init(h)
 	h.kicks.until = make(map[kickKey]time.Time)
 	h.ctx, h.cancel = context.WithCancelCause(context.Background())
 	h.events.start(o.Occupied)
@@ -102,7 +105,13 @@ func New(ctx context.Context, o Options) (*Hub, error) {
 	if err := h.loadKicks(ctx); err != nil {
 		return nil, errors.Join(err, h.events.stop(ctx), o.Engine.Close(ctx))
 	}
+	if err := h.startProbe(ctx); err != nil {
+		return nil, errors.Join(err, h.Close(ctx))
+	}
 	h.background(h.tickLoop)
+	if h.presence != nil {
+		h.background(h.herald.run)
+	}
 	return h, nil
 }
 
@@ -168,11 +177,14 @@ func newest(page *engine.Page, q engine.Query) {
 
 // Deliver implements engine.Feed: it appends m to the tail of its room.
 func (h *Hub) Deliver(m *protocol.Message) {
-	if r := h.lookup(m.Room); r != nil {
-		r.mu.Lock()
-		r.accept(m)
-		r.mu.Unlock()
+	r := h.lookup(m.Room)
+	if r == nil {
+		h.probe.hear(m)
+		return
 	}
+	r.mu.Lock()
+	r.accept(m)
+	r.mu.Unlock()
 }
 
 // Flush implements engine.Feed: it delivers whatever was appended since the last Flush. Whoever publishes calls it

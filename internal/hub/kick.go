@@ -36,6 +36,17 @@ func (k *kicks) set(room, user string, until time.Time) {
 	k.until[kickKey{room, user}] = until
 }
 
+// extend takes a kick of another node, and reports whether it is longer than what is known.
+func (k *kicks) extend(room, user string, until time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if key := (kickKey{room, user}); until.After(k.until[key]) {
+		k.until[key] = until
+		return true
+	}
+	return false
+}
+
 func (k *kicks) expire(now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -46,10 +57,10 @@ func (k *kicks) expire(now time.Time) {
 	}
 }
 
-// Kick puts a user out of a room on this node and forbids joining it for some time. It is kept as a record of the
-// engine where the engine has records.
+// Kick puts a user out of a room and forbids joining it for some time. It is kept as a record of the engine where the
+// engine has records, and every node hears of it.
 func (h *Hub) Kick(ctx context.Context, room, user, reason string, duration time.Duration) error {
-	until := time.Now().Add(duration)
+	until := time.Now().Add(duration).Round(0)
 	if records, ok := h.engine.(engine.Records); ok {
 		record := engine.Record{Kind: kickRecord, Key: room + kickSeparator + user, Value: reason, Expires: until}
 		if err := records.PutRecord(ctx, record); err != nil {
@@ -104,10 +115,9 @@ func (h *Hub) loadKicks(ctx context.Context) error {
 func (h *Hub) SetKicks(list []engine.Record) {
 	for _, r := range list {
 		room, user, found := strings.Cut(r.Key, kickSeparator)
-		if r.Kind != kickRecord || !found || h.kicks.forbidden(room, user) {
+		if r.Kind != kickRecord || !found || !h.kicks.extend(room, user, r.Expires.Round(0)) {
 			continue
 		}
-		h.kicks.set(room, user, r.Expires)
 		h.putOut(room, user, r.Value, time.Until(r.Expires))
 	}
 	h.Flush()

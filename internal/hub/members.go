@@ -15,7 +15,11 @@ func (h *Hub) Members(room, next string, limit int) (*protocol.Presence, error) 
 	result := &protocol.Presence{Room: room}
 	r := h.lookup(room)
 	if r == nil {
-		return result, nil
+		away, err := h.elsewhere(room)
+		if err != nil {
+			return nil, err
+		}
+		r = away
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -27,6 +31,15 @@ func (h *Hub) Members(room, next string, limit int) (*protocol.Presence, error) 
 	return result, nil
 }
 
+// elsewhere returns a room that this node does not have, with those who are in it on others.
+func (h *Hub) elsewhere(name string) (*room, error) {
+	r := &room{hub: h, name: name}
+	r.ruled.Store(h.rules.Load().For(name))
+	rolls, err := r.openPresence(h.ctx)
+	r.takeRolls(rolls, nil)
+	return r, err
+}
+
 // SetState replaces the own data of m's user in m's room, which the hub owns from then on. It reports whether there
 // is such a user; the next Flush tells the members.
 func (h *Hub) SetState(m *Member, state json.RawMessage) bool {
@@ -35,7 +48,7 @@ func (h *Hub) SetState(m *Member, state json.RawMessage) bool {
 	return !m.gone.Load() && m.room.presence.setState(m.room, m.client.User, state)
 }
 
-// IsMember reports whether a user is in a room by any connection to this node.
+// IsMember reports whether a user is in a room by any connection; without presence, by any to this node.
 func (h *Hub) IsMember(room, user string) bool {
 	r := h.lookup(room)
 	if r == nil {
@@ -47,5 +60,5 @@ func (h *Hub) IsMember(room, user string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	u := r.presence.users[user]
-	return u != nil && u.conns > 0
+	return u != nil && (u.conns > 0 || u.elsewhere())
 }

@@ -13,16 +13,19 @@ import (
 const summaryFrom = 200
 
 // presence is who is in a room; the room's lock guards it. A user is in it from its first connection until its last
-// one left, or broke and did not come back in time.
+// one left, or broke and did not come back in time, on whatever node.
 type presence struct {
 	users   map[string]*present // nil while empty
 	changed bool                // a summary is due
+	nodes   nodes
 }
 
 // present is one user in a room.
 type present struct {
 	protocol.Member
-	conns   int
+	conns   int32     // to this node
+	here    bool      // as this node says: it has connections to it, or had them until a moment ago
+	away    *away     // nil while other nodes have nothing to say, nor this one to them
 	leaveAt time.Time // when conns is 0
 }
 
@@ -31,22 +34,32 @@ func (p *presence) join(r *room, q JoinRequest) {
 	if r.rule().NoPresence {
 		return
 	}
+	u := p.users[q.Client.User]
+	if u == nil {
+		u = p.add(r, protocol.Member{User: q.Client.User, Name: q.Client.Name, State: q.State})
+	}
+	if !u.here {
+		u.here = true
+		r.tell(u.User)
+	}
+	u.conns++
+}
+
+// add notes a user who was not there; it is an event.
+func (p *presence) add(r *room, m protocol.Member) *present {
 	if p.users == nil {
 		p.users = make(map[string]*present)
 	}
-	u := p.users[q.Client.User]
-	if u == nil {
-		u = &present{Member: protocol.Member{User: q.Client.User, Name: q.Client.Name, State: q.State}}
-		p.users[u.User] = u
-		p.event(r, u, false)
-	}
-	u.conns++
+	u := &present{Member: m}
+	p.users[u.User] = u
+	p.event(r, u, false)
+	return u
 }
 
 // leave notes the end of a connection of a user.
 func (p *presence) leave(r *room, user string, d Departure) {
 	u := p.users[user]
-	if u == nil {
+	if u == nil || !u.here {
 		return
 	}
 	if u.conns--; u.conns > 0 {
@@ -66,12 +79,23 @@ func (p *presence) leave(r *room, user string, d Departure) {
 
 // expire ends the grace of a user who has not come back.
 func (p *presence) expire(r *room, user string, now time.Time) {
-	if u := p.users[user]; u != nil && u.conns == 0 && !u.leaveAt.After(now) {
+	if u := p.users[user]; u != nil && u.here && u.conns == 0 && !u.leaveAt.After(now) {
 		p.gone(r, u)
 	}
 }
 
+// gone notes that a user is not on this node any more.
 func (p *presence) gone(r *room, u *present) {
+	u.here = false
+	r.tell(u.User)
+	p.drop(r, u)
+}
+
+// drop ends the presence of a user who is on no node.
+func (p *presence) drop(r *room, u *present) {
+	if u.here || u.elsewhere() {
+		return
+	}
 	delete(p.users, u.User)
 	p.event(r, u, true)
 }
@@ -104,6 +128,10 @@ func (p *presence) setState(r *room, user string, state json.RawMessage) bool {
 	}
 	u.State = state
 	r.push(&protocol.State{Room: r.name, User: user, State: state}, true)
+	if r.shared() {
+		u.stamp()
+		r.tell(user)
+	}
 	return true
 }
 

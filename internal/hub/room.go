@@ -88,7 +88,7 @@ func (h *Hub) acquire(ctx context.Context, name string) (*room, error) {
 // open subscribes the room and reads its head. When that fails the room is gone, for those who wait for it too; but
 // when it failed because ctx ended, they try themselves.
 func (r *room) open(ctx context.Context) error {
-	page, err := r.subscribe(ctx)
+	page, rolls, err := r.subscribe(ctx)
 	if err != nil {
 		s := r.hub.shard(r.name)
 		s.mu.Lock()
@@ -107,20 +107,25 @@ func (r *room) open(ctx context.Context) error {
 	for _, m := range early {
 		r.accept(m)
 	}
+	r.takeRolls(rolls, nil)
 	r.mu.Unlock()
 	close(r.opened)
 	return nil
 }
 
-func (r *room) subscribe(ctx context.Context) (engine.Page, error) {
+func (r *room) subscribe(ctx context.Context) (engine.Page, []engine.Roll, error) {
 	if err := r.hub.engine.Subscribe(ctx, r.name); err != nil {
-		return engine.Page{}, err
+		return engine.Page{}, nil, err
 	}
 	page, err := r.hub.engine.Read(ctx, r.name, engine.Query{})
+	var rolls []engine.Roll
+	if err == nil {
+		rolls, err = r.openPresence(ctx)
+	}
 	if err != nil {
 		r.hub.engine.Unsubscribe(r.name)
 	}
-	return page, err
+	return page, rolls, err
 }
 
 // release takes one pin off.

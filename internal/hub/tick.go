@@ -15,7 +15,11 @@ func (h *Hub) tickLoop() {
 		case <-h.ctx.Done():
 			return
 		case now := <-ticker.C:
-			h.tick(now, n%int(time.Second/tickInterval) == 0)
+			second := n%int(time.Second/tickInterval) == 0
+			h.tick(now, second)
+			if second {
+				h.comparePresence(n / int(time.Second/tickInterval))
+			}
 		}
 	}
 }

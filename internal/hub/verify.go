@@ -62,6 +62,9 @@ func (h *Hub) compareHeads() {
 
 // Interrupted implements engine.Feed: it compares every room's head with the engine's, until the engine has answered.
 func (h *Hub) Interrupted() {
+	if l := h.listener.Load(); l != nil {
+		(*l).Interrupted()
+	}
 	if h.heads.interruptions.Add(1) > 1 {
 		return // the comparison under way begins anew
 	}
@@ -96,7 +99,7 @@ func (h *Hub) compareAll() error {
 			return h.ctx.Err()
 		}
 	}
-	return errors.Join(err, h.compare(opening, true))
+	return errors.Join(err, h.compare(opening, true), h.compareVersions(append(opened, opening...)))
 }
 
 // compare compares the heads of rooms with the engine's and repairs the rooms of which messages are missing: with all,
@@ -138,10 +141,12 @@ func (h *Hub) readHeads(names []string) ([]protocol.Position, error) {
 	return heads, failed
 }
 
-// compareHead repairs the room if messages up to the engine's head are missing.
+// compareHead repairs the room if messages up to the engine's head are missing, or if the engine has lost some that the
+// room had before it was asked.
 func (r *room) compareHead(head, before protocol.Position, all bool) {
 	r.mu.Lock()
 	_, there := r.tail.after(head)
+	there = there && (head.Epoch != before.Epoch || head.Offset >= before.Offset)
 	lost := r.early == nil && !r.dead && !head.IsZero() && !there && (all || r.tail.head == before)
 	if lost {
 		r.early = []*protocol.Message{}

@@ -129,3 +129,24 @@ func (t *Table[K]) Len() (held, all int) {
 	defer t.mu.Unlock()
 	return t.held, len(t.entries)
 }
+
+// Holds reports whether somebody holds the account of a party.
+func (t *Table[K]) Holds(key K) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entries[key]
+	return e != nil && e.uses > 0
+}
+
+// Held returns the parties whose account somebody holds, in no order.
+func (t *Table[K]) Held() []K {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	keys := make([]K, 0, t.held)
+	for key, e := range t.entries {
+		if e.uses > 0 {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}

@@ -212,8 +212,8 @@ func (n *Node) Reread(ctx context.Context) error {
 	return nil
 }
 
-// rereadLoop reads the engine's records now and then, until the node is stopped. What other nodes have put is known
-// here after that at the latest.
+// rereadLoop reads the engine's records now and then, and when words of other nodes may have been lost, until the node is
+// stopped. What other nodes have put is known here after that at the latest.
 func (n *Node) rereadLoop() {
 	timer := time.NewTimer(rereadInterval)
 	defer timer.Stop()
@@ -222,6 +222,7 @@ func (n *Node) rereadLoop() {
 		select {
 		case <-n.ctx.Done():
 			return
+		case <-n.stale:
 		case <-timer.C:
 		}
 		err := n.Reread(n.ctx)
@@ -234,6 +235,22 @@ func (n *Node) rereadLoop() {
 			next = retryInterval
 		}
 		timer.Reset(next)
+	}
+}
+
+// Recorded implements hub.Listener: it takes a record that any node has put.
+func (n *Node) Recorded(r engine.Record) {
+	switch r.Kind {
+	case blockRecord, tokenRecord, userRevokingRecord:
+		n.bans.set(r)
+	}
+}
+
+// Interrupted implements hub.Listener: records that were put meanwhile may not be known here.
+func (n *Node) Interrupted() {
+	select {
+	case n.stale <- struct{}{}:
+	default: // they will be read
 	}
 }
 

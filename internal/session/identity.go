@@ -68,8 +68,7 @@ func (s *Session) rename(r *protocol.Request, name string) *protocol.Error {
 			s.node.Logger.Error("an anonymous user's token could not be renewed", "error", err)
 		}
 	}
-	_, users := s.node.Counts()
-	s.welcome(token, users)
+	s.welcome(token, s.node.Users())
 	return nil
 }
 

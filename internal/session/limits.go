@@ -110,14 +110,15 @@ func (n *Node) enter(user string) (*limit.Entry, int, *protocol.Error) {
 	}
 	account.Connects.Take(now, 1, limits.Connects)
 	n.sessions.Add(1)
-	users, _ := n.users.Len()
-	return account, users, nil
+	n.census.note(n, user)
+	return account, n.Users(), nil
 }
 
 // leave takes back what enter counted.
 func (n *Node) leave(user string, account *limit.Entry) {
 	n.sessions.Add(-1)
 	n.users.Release(user, account, n.clock())
+	n.census.note(n, user)
 }
 
 // charge takes what a request costs from the session's limits and its user's, or says after how long it can be had.

@@ -51,6 +51,7 @@ type Options struct {
 	Tokens    auth.Authenticator // nil: only anonymous users
 	Anonymous *auth.Anonymous    // nil: every client must have a token
 	Records   engine.Records     // where it is kept who is kept out; nil: on this node alone
+	Census    engine.Census      // counts the users of all nodes; nil: there is this node alone
 	Health    func() error       // of the engine; nil: it is never unwell
 	// AuthTimeout is how long a client without a token may take to send one.
 	AuthTimeout  time.Duration
@@ -68,8 +69,10 @@ type Node struct {
 	limits     atomic.Pointer[Limits]
 	bans       bans
 	users      limit.Table[string] // whoever is connected, or was lately
+	census     census
 	sessions   atomic.Int64
 	work       workers
+	stale      chan struct{} // the engine's records are to be read again, now
 	birth      time.Time
 	ctx        context.Context // of what sessions have under way; ends with Stop
 	cancel     context.CancelCauseFunc
@@ -77,7 +80,7 @@ type Node struct {
 
 // NewNode returns a node for sessions whose rooms are in o.Hub, which keeps messages as durability says.
 func NewNode(o Options, durability string) *Node {
-	n := &Node{Options: o, inline: o.Hub.Inline(), durability: durability, birth: time.Now()}
+	n := &Node{Options: o, inline: o.Hub.Inline(), durability: durability, birth: time.Now(), stale: make(chan struct{}, 1)}
 	n.users.Idle = maxIdleUsers
 	n.SetLimits(o.Limits)
 	n.ctx, n.cancel = context.WithCancelCause(context.Background())
@@ -90,7 +93,12 @@ func (n *Node) Start(ctx context.Context) error {
 		return err
 	}
 	if n.Records != nil {
+		n.Hub.Listen(n)
 		n.work.start(n.rereadLoop)
+	}
+	if n.Census != nil {
+		n.Hub.Listen(n)
+		n.work.start(n.countLoop)
 	}
 	return nil
 }

@@ -49,10 +49,8 @@ func (s *Session) waits(r *protocol.Request) bool {
 		return !s.node.inline || s.node.Hooks.Join != nil || s.node.Hooks.Permit != nil
 	case protocol.KindPublish:
 		return s.node.Hooks.Publish != nil || s.node.Hooks.Permit != nil || s.node.Hub.Validates() && s.validates(r.Room)
-	case protocol.KindHistory:
+	case protocol.KindHistory, protocol.KindPresence:
 		return !s.node.inline || s.node.Hooks.Permit != nil
-	case protocol.KindPresence:
-		return s.node.Hooks.Permit != nil
 	}
 	return false
 }

@@ -11,18 +11,27 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 )
 
 // patience is how long a server may take to answer for the first time.
 const patience = 20 * time.Second
 
+// T is what is needed of a test: a *testing.T is one.
+type T interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	TempDir() string
+	Cleanup(f func())
+}
+
 // Server is a redis-server that ends with its test.
 type Server struct {
-	Address string // host:port on loopback
+	Address  string // host:port on loopback
+	Password string // that Do presents; the test's own, where it has set one
 
-	t         testing.TB
+	t         T
 	binary    string
 	arguments []string
 	output    syncBuffer
@@ -32,7 +41,7 @@ type Server struct {
 
 // Start starts a server on a port of its own that keeps nothing on disk unless arguments, settings such as
 // "--appendonly yes" in words, say so.
-func Start(t testing.TB, arguments ...string) *Server {
+func Start(t T, arguments ...string) *Server {
 	t.Helper()
 	s := &Server{t: t, Address: freeAddress(t), binary: find(t, "redis-server")}
 	_, port, _ := net.SplitHostPort(s.Address)
@@ -72,7 +81,8 @@ func (s *Server) await() {
 			s.t.Fatalf("redis-server ended:\n%s", s.output.String())
 		default:
 		}
-		if reply, err := s.Do("PING"); err == nil && strings.HasPrefix(reply, "+PONG") {
+		reply, err := s.Do("PING")
+		if err == nil && (strings.HasPrefix(reply, "+PONG") || strings.HasPrefix(reply, "-NOAUTH")) {
 			return
 		}
 	}
@@ -87,6 +97,16 @@ func (s *Server) Do(words ...string) (string, error) {
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(patience)) // it fails with the connection
+	if s.Password != "" {
+		if reply, err := ask(c, "AUTH", s.Password); err != nil || reply != "+OK\r\n" {
+			return reply, err
+		}
+	}
+	return ask(c, words...)
+}
+
+// ask sends one command over a connection and returns the reply.
+func ask(c net.Conn, words ...string) (string, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "*%d\r\n", len(words))
 	for _, w := range words {
@@ -131,7 +151,7 @@ func (s *Server) URL() string { return "redis://" + s.Address + "/0" }
 func (s *Server) Output() string { return s.output.String() }
 
 // Cluster starts a cluster of n servers, each with a part of the slots, and returns when all agree on it.
-func Cluster(t testing.TB, n int) []*Server {
+func Cluster(t T, n int) []*Server {
 	t.Helper()
 	servers := make([]*Server, n)
 	words := []string{"--cluster", "create"}
@@ -155,7 +175,7 @@ func Cluster(t testing.TB, n int) []*Server {
 }
 
 // Sentinel starts a Sentinel that watches a primary under the name "wireroom" and needs nobody else's word.
-func Sentinel(t testing.TB, primary *Server) *Server {
+func Sentinel(t T, primary *Server) *Server {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(primary.Address)
 	s := &Server{t: t, Address: freeAddress(t), binary: find(t, "redis-server")}
@@ -173,7 +193,7 @@ func Sentinel(t testing.TB, primary *Server) *Server {
 }
 
 // find returns where a program is, or fails saying how to get it.
-func find(t testing.TB, name string) string {
+func find(t T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -183,7 +203,7 @@ func find(t testing.TB, name string) string {
 }
 
 // freeAddress returns an address on loopback that nobody listens on, with room for a cluster's second port.
-func freeAddress(t testing.TB) string {
+func freeAddress(t T) string {
 	t.Helper()
 	for range 100 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -224,7 +244,7 @@ func (s *syncBuffer) String() string {
 }
 
 // Await asks a server until its answer contains a text.
-func Await(t testing.TB, s *Server, text string, words ...string) {
+func Await(t T, s *Server, text string, words ...string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		reply, err := s.Do(words...)

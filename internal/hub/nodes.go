@@ -1,0 +1,130 @@
+package hub
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// nodes is what has been said of a room, by node; the room's lock guards it.
+type nodes struct {
+	versions map[string]uint64 // of what another node has said, as far as it was heard here
+	said     uint64            // the version of what this node has said; 0 for nothing
+	reading  bool              // all of it is being read
+	again    bool              // something came meanwhile that is not in it
+}
+
+// away is what is known of a user beyond this node.
+type away struct {
+	nodes []string // on which the user is, too
+	stamp int64    // of the user's own data
+}
+
+// elsewhere reports whether the user is on another node.
+func (u *present) elsewhere() bool { return u.away != nil && len(u.away.nodes) > 0 }
+
+// beyond returns what is known of the user beyond this node, to be changed.
+func (u *present) beyond() *away {
+	if u.away == nil {
+		u.away = new(away)
+	}
+	return u.away
+}
+
+// stamp marks the user's own data as newer than any that was heard of.
+func (u *present) stamp() {
+	a := u.beyond()
+	a.stamp = max(a.stamp+1, time.Now().UnixMilli())
+}
+
+// sighting is what this node says of a user.
+func (p *presence) sighting(user string) engine.Sighting {
+	u := p.users[user]
+	if u == nil || !u.here {
+		return engine.Sighting{Member: protocol.Member{User: user}, Left: true}
+	}
+	s := engine.Sighting{Member: u.Member}
+	if u.away != nil {
+		s.Stamp = u.away.stamp
+	}
+	return s
+}
+
+// local returns who is in the room as this node says.
+func (p *presence) local() []engine.Sighting {
+	var all []engine.Sighting
+	for user, u := range p.users {
+		if u.here {
+			all = append(all, p.sighting(user))
+		}
+	}
+	return all
+}
+
+// hear takes note of what another node says of a user.
+func (p *presence) hear(r *room, node string, s engine.Sighting) {
+	u := p.users[s.User]
+	switch {
+	case s.Left && u == nil:
+		return
+	case s.Left:
+		p.leaves(r, u, node)
+		return
+	case u == nil:
+		u = p.add(r, s.Member)
+		u.beyond().stamp = s.Stamp
+	}
+	a := u.beyond()
+	if !slices.Contains(a.nodes, node) {
+		a.nodes = append(a.nodes, node)
+	}
+	if s.Stamp > a.stamp {
+		a.stamp, u.State = s.Stamp, s.State
+		if r.occupants() > 0 {
+			r.push(&protocol.State{Room: r.name, User: u.User, State: u.State}, true)
+		}
+		if u.here { // whoever asks this node is to hear of it, too
+			r.tell(u.User)
+		}
+	}
+}
+
+// leaves takes note that a user is not on another node any more.
+func (p *presence) leaves(r *room, u *present, node string) {
+	if u.away == nil {
+		return
+	}
+	if i := slices.Index(u.away.nodes, node); i >= 0 {
+		u.away.nodes = slices.Delete(u.away.nodes, i, i+1)
+		p.drop(r, u)
+	}
+}
+
+// forget takes note that nobody is on a node any more, or nobody but some.
+func (p *presence) forget(r *room, node string, but map[string]bool) {
+	for user, u := range p.users {
+		if !but[user] {
+			p.leaves(r, u, node)
+		}
+	}
+}
+
+// take replaces what a node has said by all that it says now.
+func (p *presence) take(r *room, roll engine.Roll) {
+	there := make(map[string]bool, len(roll.Users))
+	for _, s := range roll.Users {
+		there[s.User] = true
+		p.hear(r, roll.Node, s)
+	}
+	p.forget(r, roll.Node, there)
+	p.nodes.hear(roll.Node, roll.Version)
+}
+
+func (n *nodes) hear(node string, version uint64) {
+	if n.versions == nil {
+		n.versions = make(map[string]uint64)
+	}
+	n.versions[node] = version
+}
