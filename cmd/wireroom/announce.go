@@ -17,7 +17,7 @@ func (p *program) announce(loaded *config.Loaded, listening net.Addr, logger *sl
 	urls := urlsOf(c, listening)
 	notes := notesOn(c, listening)
 	if c.Log.Format == "json" {
-		logger.Info("serving", "version", versionName(), "url", urls.page, "websocket", urls.sockets, "config", loaded.File)
+		logger.Info("serving", "version", versionName(), "url", urls.page, "websocket", urls.sockets, "config", loaded.File, "engine", c.Engine)
 		for _, note := range notes {
 			logger.Warn(note)
 		}
@@ -31,7 +31,10 @@ func (p *program) announce(loaded *config.Loaded, listening net.Addr, logger *sl
 	for _, url := range urls.sockets {
 		fmt.Fprintf(&b, "  WebSocket  %s\n", url)
 	}
-	if c.Data != "" {
+	switch {
+	case c.Engine != "":
+		fmt.Fprintf(&b, "  engine     %s\n", c.Engine)
+	case c.Data != "":
 		fmt.Fprintf(&b, "  messages   %s\n", c.Data)
 	}
 	if loaded.File != "" {
@@ -104,7 +107,7 @@ func notesOn(c *config.Config, listening net.Addr) []string {
 	default:
 		notes = append(notes, "no TLS: messages can be read on their way, and tokens are taken from this machine and trusted proxies with TLS only. Set tls, or put a proxy with TLS in front and name it in trusted_proxies.")
 	}
-	if c.Data == "" {
+	if c.Data == "" && c.Engine == "" {
 		notes = append(notes, "messages are kept in memory: they are gone when the server ends. --data DIR keeps them.")
 	}
 	return notes

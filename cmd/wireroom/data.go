@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/cmd/wireroom/internal/config"
 	"github.com/wireroom/wireroom/engine/disk"
 )
 
@@ -18,9 +19,13 @@ const (
 	secretName   = "secret"   // signs the tokens of anonymous users, where no secret is configured
 )
 
-// keep has a server keep its messages in a directory, and the secret with which anonymous users return after a
-// restart. Without a directory it changes nothing.
-func keep(o *wireroom.Options, dir string) error {
+// keep has a server keep its messages on the engine's server, or in a directory, and the secret with which anonymous
+// users return after a restart. With neither it changes nothing.
+func keep(o *wireroom.Options, c *config.Config) error {
+	if c.Engine != "" {
+		return share(o, c)
+	}
+	dir := c.Data
 	if dir == "" {
 		return nil
 	}

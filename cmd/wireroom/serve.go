@@ -57,12 +57,12 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 		defer verifier.Close()
 		options.Auth = verifier
 	}
-	if err := keep(&options, c.Data); err != nil {
+	if err := keep(&options, c); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
 	server, err := wireroom.New(ctx, options)
 	if err != nil {
-		return fmt.Errorf("serve: %w", err)
+		return engineFailure(c, fmt.Errorf("serve: %w", err))
 	}
 	front, err := newFrontend(c, server, logger)
 	if err != nil {

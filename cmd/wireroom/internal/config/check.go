@@ -42,6 +42,9 @@ func (l *Loaded) check(found Problems) Problems {
 		report(other.key, checkOtherPaths(other.paths, taken))
 		taken = append(taken, other.paths...)
 	}
+	report("engine", c.checkEngine())
+	report("redis.authorities", c.checkAuthorities())
+	report("redis.timeout", checkPositive(c.Redis.Timeout))
 	report("origins", checkGate(gate.Settings{Origins: c.Origins}))
 	report("trusted_proxies", checkGate(gate.Settings{Proxies: c.TrustedProxies}))
 	report("access", checkAccess(c.Access))

@@ -17,6 +17,8 @@ type Config struct {
 	PollPaths   []string `default:"/poll" group:"Server" placeholder:"PATH" help:"Paths of long polls, for clients that cannot use streams either. With an empty one there are none."`
 	SendPaths   []string `default:"/send" group:"Server" placeholder:"PATH" help:"Paths to which those clients post what they send. With an empty one there are none."`
 	Data        string   `group:"Server" placeholder:"DIR" help:"Directory to keep messages in: they outlive the server, and are acknowledged when they are safe. Made where it is missing. Left out, messages are kept in memory."`
+	Engine      URL      `group:"Server" placeholder:"URL" help:"Server that carries and keeps messages for many nodes at once: redis://HOST:6379, or rediss:// for TLS. With ?addr=HOST:PORT, again and again, it names more of them: the nodes of a cluster or, with &master_set=NAME besides, Sentinels. Left out, this node is alone."`
+	Redis       Redis    `embed:"" prefix:"redis-" group:"Server" help:"What else there is to say of a Redis server."`
 	Chat        bool     `default:"true" negatable:"" group:"Server" help:"Serve the chat page at /. It connects to /ws, and is left out when that is not among the paths."`
 	TLS         TLS      `embed:"" prefix:"tls-" group:"Server" help:"Serve TLS: https:// and wss://."`
 
@@ -59,6 +61,16 @@ type Tokens struct {
 	NameClaim   string `default:"name" placeholder:"NAME" help:"Claim with the display name."`
 	RolesClaim  string `default:"roles" placeholder:"NAME" help:"Claim with the roles, which rules name: a list, or words with spaces between them."`
 	GrantsClaim string `default:"grants" placeholder:"NAME" help:"Claim with the grants, a list such as [\"join,publish chat/*\", \"history **\"]."`
+}
+
+// Redis is what there is to say of a Redis server besides its URL.
+type Redis struct {
+	Password     Secret `kong:"-" help:"Password of the server, instead of one in the URL. There is no flag for it, which everybody on the machine could see."`
+	PasswordFile string `placeholder:"FILE" help:"File with the password, instead of the password itself. A line end at its end does not count."`
+	Prefix       string `default:"wireroom:" placeholder:"TEXT" help:"What the names of all keys and channels begin with. Nodes with the same one share their rooms."`
+	Authorities  string `placeholder:"FILE" help:"File with the certificates of the authorities that may vouch for the server, in PEM form. Left out, it is the system's."`
+
+	Timeout time.Duration `default:"3s" placeholder:"DURATION" help:"How long a publish or a read may take until the client is told to try again."`
 }
 
 // Limits are what clients may do. 0 is no limit.

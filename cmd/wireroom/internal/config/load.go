@@ -53,7 +53,9 @@ func Load(layers Layers) (*Loaded, error) {
 	if layers.Flags != nil {
 		l.fromFlags(layers.Flags, layers.Given)
 	}
-	problems = append(problems, l.readSecret()...)
+	problems = append(problems, l.readSecret("secret", &l.Config.Secret, "secret_file", l.Config.SecretFile)...)
+	r := &l.Config.Redis
+	problems = append(problems, l.readSecret("redis.password", &r.Password, "redis.password_file", r.PasswordFile)...)
 	problems = append(problems, l.check(problems)...)
 	if err := problems.err(); err != nil {
 		return nil, err
@@ -139,24 +141,24 @@ func (l *Loaded) fromFlags(from *Config, given []string) {
 	}
 }
 
-// readSecret reads the file that has the secret.
-func (l *Loaded) readSecret() Problems {
-	c := &l.Config
-	if c.SecretFile == "" {
+// readSecret reads the file that has a secret.
+func (l *Loaded) readSecret(key string, secret *Secret, fileKey, file string) Problems {
+	if file == "" {
 		return nil
 	}
-	if c.Secret != "" {
-		return Problems{l.wrong("secret_file", fmt.Sprintf("there is a secret already, from %s; only one of the two can be set", l.Source("secret")))}
+	if *secret != "" {
+		name := key[strings.LastIndexByte(key, '.')+1:]
+		return Problems{l.wrong(fileKey, fmt.Sprintf("there is a %s already, from %s; only one of the two can be set", name, l.Source(key)))}
 	}
-	content, err := os.ReadFile(c.SecretFile)
+	content, err := os.ReadFile(file)
 	if err != nil {
-		return Problems{l.wrong("secret_file", err.Error())}
+		return Problems{l.wrong(fileKey, err.Error())}
 	}
-	c.Secret = Secret(strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"))
-	if c.Secret == "" {
-		return Problems{l.wrong("secret_file", fmt.Sprintf("%s is empty", c.SecretFile))}
+	*secret = Secret(strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"))
+	if *secret == "" {
+		return Problems{l.wrong(fileKey, fmt.Sprintf("%s is empty", file))}
 	}
-	l.sources["secret"] = c.SecretFile
+	l.sources[key] = file
 	return nil
 }
 

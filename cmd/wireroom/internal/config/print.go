@@ -143,7 +143,7 @@ func (p printer) node(f field) *yaml.Node {
 func scalar(f field, text string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Value: text}
 	switch f.value.Interface().(type) {
-	case string, []string, Secret:
+	case string, []string, Secret, URL:
 		n.Tag = "!!str"
 	}
 	return n

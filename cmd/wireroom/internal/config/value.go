@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -83,6 +84,35 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // LogValue returns what String does.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
+// URL is a URL that may have a password, which is not shown: its text is string(u).
+type URL string
+
+// String returns the URL with "(hidden)" in the place of its password.
+func (u URL) String() string {
+	parsed, err := url.Parse(string(u))
+	switch {
+	case u == "":
+		return ""
+	case err != nil:
+		return hidden
+	}
+	if _, has := parsed.User.Password(); !has {
+		return string(u)
+	}
+	user := parsed.User.Username()
+	parsed.User = nil
+	return strings.Replace(parsed.String(), "://", "://"+url.PathEscape(user)+":"+hidden+"@", 1)
+}
+
+// GoString returns what String does.
+func (u URL) GoString() string { return u.String() }
+
+// MarshalText returns what String does.
+func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+// LogValue returns what String does.
+func (u URL) LogValue() slog.Value { return slog.StringValue(u.String()) }
+
 // set parses text into the field of a setting, which is none of a struct and no slice of structs.
 func (f field) set(text string) error {
 	switch target := f.value.Addr().Interface().(type) {
@@ -91,6 +121,9 @@ func (f field) set(text string) error {
 		return f.choose(text)
 	case *Secret:
 		*target = Secret(text)
+		return nil
+	case *URL:
+		*target = URL(text)
 		return nil
 	case *Size:
 		return target.UnmarshalText([]byte(text))
