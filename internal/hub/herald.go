@@ -115,8 +115,9 @@ func (a *herald) run() {
 				all.Go(func() {
 					if err := a.tell(e); err != nil {
 						a.back(e)
-						if !failed.Swap(true) && a.hub.ctx.Err() == nil {
-							a.hub.logger.Warn("other nodes wait to be told who is here", "room", e.room, "error", err)
+						failed.Store(true)
+						if a.hub.ctx.Err() == nil {
+							a.hub.warn("other nodes wait to be told who is here", "room", e.room, "error", err)
 						}
 					}
 				})

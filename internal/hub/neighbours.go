@@ -96,7 +96,7 @@ func (r *room) refreshPresence() bool {
 	case r.dead:
 		return true
 	case err != nil:
-		r.hub.logger.Warn("presence waits for the engine", "room", r.name, "error", err)
+		r.hub.warn("presence waits for the engine", "room", r.name, "error", err)
 		return false
 	}
 	r.takeRolls(rolls, before)
