@@ -2,19 +2,25 @@
 // starts the server needs nothing to build them.
 package web
 
-import (
-	"embed"
-	"io/fs"
-)
+import "embed"
 
-//go:embed chat
+//go:embed chat dashboard shared
 var files embed.FS
 
-// Chat returns the files of the chat page; index.html is the page itself.
-func Chat() fs.FS {
-	chat, err := fs.Sub(files, "chat")
-	if err != nil {
-		panic(err) // the folder is embedded above
+// Page is a page, with its files in a folder of that name.
+type Page string
+
+// The pages. All of them use the files of the folder shared.
+const (
+	Chat      Page = "chat"
+	Dashboard Page = "dashboard"
+	shared    Page = "shared"
+)
+
+// Path returns where the page is: "/" for the chat, "/" and its name for any other. Its files are under its name.
+func (p Page) Path() string {
+	if p == Chat {
+		return "/"
 	}
-	return chat
+	return "/" + string(p)
 }

@@ -25,52 +25,55 @@ var contentTypes = map[string]string{
 	".js":   "text/javascript; charset=utf-8",
 	".svg":  "image/svg+xml",
 	".png":  "image/png",
+	".txt":  "text/plain; charset=utf-8", // licences
 }
 
-// page is one file with the headers that go with it.
-type page struct {
+// file is one file with the headers that go with it.
+type file struct {
 	body   []byte
 	header http.Header
 }
 
-// Handler returns a handler that serves files, with index.html at "/". It reads them once, now; it lists no folders,
+// Handler returns a handler that serves pages, each at its Path. It reads their files once, now; it lists no folders,
 // and what is not among the files is 404. A browser asks again each time and is told in a few bytes that nothing has
 // changed, so a new version of the server is never mixed with an old page.
 //
 // It fails when a file cannot be read or is of a type that no page uses.
-func Handler(files fs.FS) (http.Handler, error) {
-	pages := make(map[string]*page)
-	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+func Handler(pages ...Page) (http.Handler, error) { return serve(files, pages) }
+
+// serve is Handler, for other files.
+func serve(from fs.FS, pages []Page) (http.Handler, error) {
+	served := make(map[string]*file)
+	for _, page := range append([]Page{shared}, pages...) {
+		err := fs.WalkDir(from, string(page), func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			address := "/" + name
+			if name == string(page)+"/index.html" {
+				address = page.Path() // what it links to is relative to that
+			}
+			served[address], err = load(from, name)
 			return err
-		}
-		p, err := load(files, name)
+		})
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("web: %w", err)
 		}
-		pages["/"+name] = p
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("web: %w", err)
 	}
-	if index, ok := pages["/index.html"]; ok {
-		pages["/"] = index
-	}
-	return handler(pages), nil
+	return handler(served), nil
 }
 
-func load(files fs.FS, name string) (*page, error) {
+func load(from fs.FS, name string) (*file, error) {
 	contentType, ok := contentTypes[path.Ext(name)]
 	if !ok {
 		return nil, fmt.Errorf("%s: no page uses files of this type", name)
 	}
-	body, err := fs.ReadFile(files, name)
+	body, err := fs.ReadFile(from, name)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(body)
-	return &page{body: body, header: http.Header{
+	return &file{body: body, header: http.Header{
 		"Content-Type":                 {contentType},
 		"Etag":                         {`"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`},
 		"Cache-Control":                {"no-cache"},
@@ -82,9 +85,9 @@ func load(files fs.FS, name string) (*page, error) {
 	}}, nil
 }
 
-func handler(pages map[string]*page) http.HandlerFunc {
+func handler(served map[string]*file) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		page, ok := pages[r.URL.Path]
+		file, ok := served[r.URL.Path]
 		if !ok {
 			http.NotFound(w, r)
 			return
@@ -94,7 +97,7 @@ func handler(pages map[string]*page) http.HandlerFunc {
 			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 			return
 		}
-		maps.Copy(w.Header(), page.header)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(page.body))
+		maps.Copy(w.Header(), file.header)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(file.body))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/wireroom/wireroom/cmd/wireroom/internal/config"
+	"github.com/wireroom/wireroom/web"
 )
 
 // announce says where the server is, and aloud what about its configuration is not for production. People read it on
@@ -27,6 +28,9 @@ func (p *program) announce(loaded *config.Loaded, listening net.Addr, logger *sl
 	fmt.Fprintf(&b, "Wireroom %s\n", versionName())
 	if servesChat(c) {
 		fmt.Fprintf(&b, "  chat       %s\n", urls.page)
+	}
+	if servesDashboard(c) {
+		fmt.Fprintf(&b, "  dashboard  %s%s\n", strings.TrimSuffix(urls.page, "/"), web.Dashboard.Path())
 	}
 	for _, url := range urls.sockets {
 		fmt.Fprintf(&b, "  WebSocket  %s\n", url)

@@ -87,7 +87,7 @@ func (r *reloader) reload(ctx context.Context) {
 func changes(c *config.Config) (wireroom.Changes, error) {
 	rules, err := c.RoomRules()
 	return wireroom.Changes{
-		Rules: rules, Access: wireroom.Access(c.Access),
+		Rules: withDashboard(c, rules), Access: wireroom.Access(c.Access),
 		Origins: c.Origins, TrustedProxies: c.TrustedProxies, ForwardedHeader: c.ForwardedHeader,
 		Cookie: c.Tokens.Cookie, Limits: serverLimits(c.ActiveLimits()),
 	}, err

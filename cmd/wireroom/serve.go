@@ -60,6 +60,7 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	if err := keep(&options, c); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
+	board := newDashboard(c, &options, logger)
 	server, err := wireroom.New(ctx, options)
 	if err != nil {
 		return engineFailure(c, fmt.Errorf("serve: %w", err))
@@ -77,9 +78,10 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 		server: server, verifier: verifier, logger: logger, began: *c, secure: front.security,
 		load: func() (*config.Loaded, error) { return s.load(p, line) },
 	}
-	var reloading sync.WaitGroup
-	defer reloading.Wait()
-	reloading.Go(func() { again.run(ctx, hung) })
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { again.run(ctx, hung) })
+	beside.Go(func() { board.run(ctx, server) })
 	p.announce(loaded, front.listener.Addr(), logger)
 	select {
 	case err := <-failed:
@@ -165,12 +167,19 @@ func (f *frontend) serve() error {
 	return f.http.Serve(f.security.secured(f.listener))
 }
 
-// routes returns the handler for everything: the server's paths, and the chat page for the rest.
+// routes returns the handler for everything: the server's paths, and the pages for the rest.
 func routes(c *config.Config, server *wireroom.Server) (http.Handler, error) {
-	if !servesChat(c) {
+	var pages []web.Page
+	if servesChat(c) {
+		pages = append(pages, web.Chat)
+	}
+	if servesDashboard(c) {
+		pages = append(pages, web.Dashboard)
+	}
+	if len(pages) == 0 {
 		return server, nil
 	}
-	chat, err := web.Handler(web.Chat())
+	rest, err := web.Handler(pages...)
 	if err != nil {
 		return nil, err
 	}
@@ -179,11 +188,14 @@ func routes(c *config.Config, server *wireroom.Server) (http.Handler, error) {
 	for _, path := range append(paths, "/healthz", "/readyz", "/api/") {
 		mux.Handle(path, server)
 	}
-	mux.Handle("/", chat)
+	mux.Handle("/", rest)
 	return mux, nil
 }
 
 // servesChat reports whether there is a chat page: it connects to the default path.
-func servesChat(c *config.Config) bool {
-	return c.Chat && slices.Contains(c.Paths, wireroom.DefaultPath)
-}
+func servesChat(c *config.Config) bool { return c.Chat && hasDefaultPath(c) }
+
+// servesDashboard reports whether there is a dashboard: it does so, too.
+func servesDashboard(c *config.Config) bool { return c.Dashboard && hasDefaultPath(c) }
+
+func hasDefaultPath(c *config.Config) bool { return slices.Contains(c.Paths, wireroom.DefaultPath) }

@@ -21,6 +21,7 @@ func layers() []archtest.Layer {
 			Imports:  []string{"engine", "auth", "internal/gate", "internal/rule", "cmd/wireroom/internal/schema"},
 			Outside:  []string{"github.com/alecthomas/kong", "go.yaml.in/yaml/v3"},
 		},
+		{Packages: []string{"cmd/wireroom/internal/host"}, Outside: []string{"github.com/shirou/gopsutil/v4"}},
 		{Packages: []string{"cmd/wireroom/internal/certificate"}, Outside: []string{"golang.org/x"}},
 		{
 			Packages: []string{"cmd/wireroom/internal/schema"},

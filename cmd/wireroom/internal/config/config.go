@@ -20,6 +20,7 @@ type Config struct {
 	Engine      URL      `group:"Server" placeholder:"URL" help:"Server that carries and keeps messages for many nodes at once: redis://HOST:6379, or rediss:// for TLS. With ?addr=HOST:PORT, again and again, it names more of them: the nodes of a cluster or, with &master_set=NAME besides, Sentinels. Left out, this node is alone."`
 	Redis       Redis    `embed:"" prefix:"redis-" group:"Server" help:"What else there is to say of a Redis server."`
 	Chat        bool     `default:"true" negatable:"" group:"Server" help:"Serve the chat page at /. It connects to /ws, and is left out when that is not among the paths."`
+	Dashboard   bool     `default:"true" negatable:"" group:"Server" help:"Serve a dashboard at /dashboard that shows how this machine fares, read while somebody looks and published in the rooms host/*, to whoever may join them. It is left out when /ws is not among the paths."`
 	TLS         TLS      `embed:"" prefix:"tls-" group:"Server" help:"Serve TLS: https:// and wss://."`
 
 	PingInterval time.Duration `default:"25s" group:"Server" placeholder:"DURATION" help:"Time between two pings of an open connection. A client that does not answer within 10 s is gone."`

@@ -1,0 +1,113 @@
+// Where the readings come from: the published client, in the rooms of readings of the node that it is connected to.
+
+import { connect } from "../shared/client/wireroom.js";
+import { Series } from "./series.js";
+
+const PAGE = 500; // as many messages as one request may ask for
+const EVENT = 64; // bytes of a message's name
+
+/**
+ * Phases: connecting; live; offline, with `retryAt` (Unix milliseconds, 0 while an attempt is under way); stopped, with
+ * the `code` of the error. Options: rooms; token(); onChange().
+ */
+export class Feed {
+  phase = "connecting";
+  retryAt = 0;
+  code = "";
+  node = "";
+  /** By room: the series, and why one may not be in the room. */
+  series = new Map();
+  refused = new Map();
+  /** How many users look. */
+  watching = 0;
+  #options;
+  #client = null;
+
+  constructor(options) {
+    this.#options = options;
+    for (const room of options.rooms) this.series.set(room, new Series());
+  }
+
+  /** The time of the newest reading, in Unix milliseconds; 0 while there is none. */
+  get newest() {
+    return Math.max(0, ...[...this.series.values()].map(({ last }) => last?.ts ?? 0));
+  }
+
+  /** Connects, also anew after it was stopped. */
+  start() {
+    this.#client?.close();
+    this.phase = "connecting";
+    this.refused.clear();
+    const client = connect("ws", { token: () => this.#options.token(), inbox: false });
+    this.#client = client;
+    client.on("state", (status) => client === this.#client && this.#changed(status));
+    this.#options.rooms.forEach((name, n) => this.#follow(client.room(name, { presence: n === 0 })));
+  }
+
+  /** Looks at once whether the connection is there. */
+  wake() {
+    this.#client?.wake();
+  }
+
+  #changed({ state, failures, retryMs, error }) {
+    if (state === "open") {
+      this.phase = "live";
+      this.#moved(this.#client.welcome.node);
+    } else if (state === "closed") {
+      this.phase = "stopped";
+      this.code = error?.code ?? "";
+    } else if (failures > 0 || retryMs !== undefined) {
+      this.phase = "offline";
+      this.retryAt = retryMs === undefined ? 0 : Date.now() + retryMs;
+    }
+    this.#options.onChange();
+  }
+
+  // Every node tells of its own machine.
+  #moved(node) {
+    if (this.node !== node) for (const series of this.series.values()) series.clear();
+    this.node = node;
+  }
+
+  #follow(room) {
+    const series = this.series.get(room.name);
+    room.on("message", (message) => {
+      if (this.#take(series, message)) this.#options.onChange();
+    });
+    room.on("joined", () => this.#fill(room, series));
+    room.on("presence", ({ count }) => {
+      this.watching = count;
+      this.#options.onChange();
+    });
+    room.on("left", (error) => {
+      if (error) this.refused.set(room.name, error.code);
+      this.#options.onChange();
+    });
+  }
+
+  #take(series, message) {
+    return message.event === eventOf(this.node) && series.add(message);
+  }
+
+  // What the room's log has of the time before, or of the time that was missed.
+  async #fill(room, series) {
+    try {
+      const newest = await room.history({ limit: PAGE });
+      this.#all(series, newest.messages);
+      if (newest.more) this.#all(series, (await room.history({ limit: PAGE, before: newest.messages[0].pos })).messages);
+    } catch {
+      // The chart then begins now; the next time in the room tries again.
+    }
+    this.#options.onChange();
+  }
+
+  #all(series, messages) {
+    for (const message of messages) this.#take(series, message);
+  }
+}
+
+// A node's name as the name of a message has it.
+function eventOf(node) {
+  const encoded = new TextEncoder().encode(node);
+  return encoded.length <= EVENT ? node : new TextDecoder().decode(encoded.slice(0, EVENT)).replace(/\uFFFD+$/, "");
+}

@@ -1,0 +1,14 @@
+package web
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func TestRefusesFilesThatNoPageUses(t *testing.T) {
+	_, err := serve(fstest.MapFS{"shared/notes.md": {}}, nil)
+	if err == nil || !strings.Contains(err.Error(), "notes.md") {
+		t.Errorf("got %v, want an error that names notes.md", err)
+	}
+}
