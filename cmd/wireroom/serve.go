@@ -72,16 +72,11 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	defer front.security.close()
 	failed := make(chan error, 1)
 	go func() { failed <- front.serve() }()
-	hung, unhang := hangups()
-	defer unhang()
 	again := &reloader{
 		server: server, verifier: verifier, logger: logger, began: *c, secure: front.security,
 		load: func() (*config.Loaded, error) { return s.load(p, line) },
 	}
-	var beside sync.WaitGroup
-	defer beside.Wait()
-	beside.Go(func() { again.run(ctx, hung) })
-	beside.Go(func() { board.run(ctx, server) })
+	defer beside(ctx, again, func() { board.run(ctx, server) })()
 	p.announce(loaded, front.listener.Addr(), logger)
 	select {
 	case err := <-failed:
@@ -93,6 +88,18 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	err = drain(server, front, c.DrainTimeout, logger)
 	<-failed // that it was shut down
 	return err
+}
+
+// beside reloads when the process is told to, and runs board, both until ctx ends; what it returns waits for them.
+func beside(ctx context.Context, again *reloader, board func()) (wait func()) {
+	hung, unhang := hangups()
+	var running sync.WaitGroup
+	running.Go(func() { again.run(ctx, hung) })
+	running.Go(board)
+	return func() {
+		running.Wait()
+		unhang()
+	}
 }
 
 // drain ends the server gently, in the order that a load balancer needs: first it is not ready, then clients are sent
