@@ -4,17 +4,17 @@ package web
 
 import "embed"
 
-//go:embed chat dashboard shared
+//go:embed chat dashboard parts
 var files embed.FS
 
 // Page is a page, with its files in a folder of that name.
 type Page string
 
-// The pages. All of them use the files of the folder shared.
+// The pages. All of them use the files of the folder parts.
 const (
 	Chat      Page = "chat"
 	Dashboard Page = "dashboard"
-	shared    Page = "shared"
+	parts     Page = "parts"
 )
 
 // Path returns where the page is: "/" for the chat, "/" and its name for any other. Its files are under its name.

@@ -44,7 +44,7 @@ func Handler(pages ...Page) (http.Handler, error) { return serve(files, pages) }
 // serve is Handler, for other files.
 func serve(from fs.FS, pages []Page) (http.Handler, error) {
 	served := make(map[string]*file)
-	for _, page := range append([]Page{shared}, pages...) {
+	for _, page := range append([]Page{parts}, pages...) {
 		err := fs.WalkDir(from, string(page), func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err

@@ -63,7 +63,7 @@ func TestServesEachPageAtItsPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]int{"/dashboard": 200, "/shared/theme.css": 200, "/": 404, "/chat/chat.js": 404} {
+	for path, want := range map[string]int{"/dashboard": 200, "/parts/theme.css": 200, "/": 404, "/chat/chat.js": 404} {
 		if got := ask(alone, http.MethodGet, path).StatusCode; got != want {
 			t.Errorf("with the dashboard alone, %s is %d, want %d", path, got, want)
 		}
@@ -136,7 +136,7 @@ func checkSafety(t *testing.T, name string, header http.Header) {
 func TestAnswersThatNothingHasChanged(t *testing.T) {
 	h := all(t)
 	tag := ask(h, http.MethodGet, "/chat/chat.js").Header.Get("Etag")
-	if tag == "" || tag == ask(h, http.MethodGet, "/shared/theme.css").Header.Get("Etag") {
+	if tag == "" || tag == ask(h, http.MethodGet, "/parts/theme.css").Header.Get("Etag") {
 		t.Fatalf("the tag %q does not tell one file from another", tag)
 	}
 	if got := ask(h, http.MethodGet, "/chat/chat.js", "If-None-Match", tag).StatusCode; got != http.StatusNotModified {
@@ -149,7 +149,7 @@ func TestAnswersThatNothingHasChanged(t *testing.T) {
 
 func TestRefusesWhatIsNoFile(t *testing.T) {
 	h := all(t)
-	for _, path := range []string{"/nothing.js", "/chat/index.html", "/index.html", "/index.html/", "/dashboard/", "/shared/", "/../handler.go", "/%2e%2e/handler.go"} {
+	for _, path := range []string{"/nothing.js", "/chat/index.html", "/index.html", "/index.html/", "/dashboard/", "/parts/", "/../handler.go", "/%2e%2e/handler.go"} {
 		if got := ask(h, http.MethodGet, path).StatusCode; got != http.StatusNotFound {
 			t.Errorf("%s: got %d, want 404", path, got)
 		}

@@ -7,7 +7,7 @@ import (
 )
 
 func TestRefusesFilesThatNoPageUses(t *testing.T) {
-	_, err := serve(fstest.MapFS{"shared/notes.md": {}}, nil)
+	_, err := serve(fstest.MapFS{"parts/notes.md": {}}, nil)
 	if err == nil || !strings.Contains(err.Error(), "notes.md") {
 		t.Errorf("got %v, want an error that names notes.md", err)
 	}

@@ -3,7 +3,7 @@
 import { Connection } from "./connection.js";
 import { Membership } from "./membership.js";
 import { Outbox } from "./outbox.js";
-import { browserStorage } from "../shared/saved.js";
+import { browserStorage } from "../parts/saved.js";
 import { Store } from "./store.js";
 import { roomProblem, subprotocols } from "./protocol.js";
 import { ComposerView } from "./view-composer.js";
@@ -12,7 +12,7 @@ import { LogView } from "./view-log.js";
 import { PeopleView } from "./view-people.js";
 import { RoomsView } from "./view-rooms.js";
 import { askName, askToken } from "./view-dialogs.js";
-import { byID } from "../shared/dom.js";
+import { byID } from "../parts/dom.js";
 
 const store = new Store(browserStorage());
 const connection = new Connection({

@@ -1,6 +1,6 @@
 // Where one writes: grows with the text, counts what is left, sends with Enter.
 
-import { byID, setText } from "../shared/dom.js";
+import { byID, setText } from "../parts/dom.js";
 import { MAX_TEXT, textLength } from "./protocol.js";
 
 const HINT_FROM = 400; // characters; before that nobody needs to think about the limit

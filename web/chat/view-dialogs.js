@@ -1,6 +1,6 @@
 // The two questions that the page may have to ask: a name, and where the server wants one, a token.
 
-import { byID } from "../shared/dom.js";
+import { byID } from "../parts/dom.js";
 
 const FIRST = ["Amber", "Bright", "Calm", "Clever", "Early", "Gentle", "Little", "Lucky", "Quiet", "Silver", "Sunny", "Swift"];
 const SECOND = ["Badger", "Finch", "Fox", "Hare", "Heron", "Lynx", "Marten", "Otter", "Owl", "Robin", "Seal", "Swan"];

@@ -1,6 +1,6 @@
 // What is around the conversation: its title, the state of the connection, the drawers of a narrow window.
 
-import { byID, setText } from "../shared/dom.js";
+import { byID, setText } from "../parts/dom.js";
 import { badge, hueOf, initials, plural } from "./format.js";
 
 const REASONS = {

@@ -1,6 +1,6 @@
 // The conversation itself: lines grouped by who said them and when, and where the reader stands in them.
 
-import { List, byID, el, setText } from "../shared/dom.js";
+import { List, byID, el, setText } from "../parts/dom.js";
 import { dayName, dayOf, people, plural } from "./format.js";
 import { MessageView } from "./view-message.js";
 

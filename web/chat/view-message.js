@@ -1,6 +1,6 @@
 // One message: who, what, when, and how far it got.
 
-import { el, icon, setText } from "../shared/dom.js";
+import { el, icon, setText } from "../parts/dom.js";
 import { clockTime, fullTime, hueOf, initials, isJumbo, linked } from "./format.js";
 import { sentence } from "./protocol.js";
 

@@ -1,6 +1,6 @@
 // The right column: who is in the room, or who the other person of a private conversation is.
 
-import { List, byID, el, setText } from "../shared/dom.js";
+import { List, byID, el, setText } from "../parts/dom.js";
 import { hueOf, initials, plural } from "./format.js";
 import { inboxOf } from "./protocol.js";
 

@@ -1,6 +1,6 @@
 // The left column: rooms, direct messages, and who we are.
 
-import { List, byID, el, icon, setText } from "../shared/dom.js";
+import { List, byID, el, icon, setText } from "../parts/dom.js";
 import { badge, hueOf, initials } from "./format.js";
 import { roomName, roomProblem } from "./protocol.js";
 

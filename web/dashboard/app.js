@@ -1,7 +1,7 @@
 // The dashboard: how the machine fares that this page is connected to.
 
-import { byID, setText } from "../shared/dom.js";
-import { browserStorage } from "../shared/saved.js";
+import { byID, setText } from "../parts/dom.js";
+import { browserStorage } from "../parts/saved.js";
 import { Card } from "./card.js";
 import { Feed } from "./feed.js";
 import { KINDS } from "./reading.js";

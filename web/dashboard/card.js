@@ -1,6 +1,6 @@
 // One kind of reading on the page: its figures, how they changed, and its chart.
 
-import { el, setText } from "../shared/dom.js";
+import { el, setText } from "../parts/dom.js";
 import { Chart } from "./chart.js";
 import { changeText, valueText } from "./reading.js";
 

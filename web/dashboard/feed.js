@@ -1,6 +1,6 @@
 // Where the readings come from: the published client, in the rooms of readings of the node that it is connected to.
 
-import { connect } from "../shared/client/wireroom.js";
+import { connect } from "../parts/client/wireroom.js";
 import { Series } from "./series.js";
 
 const PAGE = 500; // as many messages as one request may ask for

@@ -2,7 +2,7 @@
 // starts the server needs no Node. A test holds the two equal.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
-const folder = new URL("../../../web/shared/client/", import.meta.url);
+const folder = new URL("../../../web/parts/client/", import.meta.url);
 const modules = { "index.js": "wireroom.js", "fallback.js": "fallback.js" };
 
 /** What the pages are given: [name, text] of each file. */
