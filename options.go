@@ -12,6 +12,7 @@ import (
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/engine/memory"
+	"github.com/wireroom/wireroom/internal/api"
 	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/rule"
 )
@@ -58,6 +59,8 @@ type Options struct {
 	// Secret signs the tokens with which anonymous users return; with the same one they do so after a restart and on
 	// every node. Nil is the one that the engine keeps for all nodes, if it does, or a random one. At least 16 bytes.
 	Secret []byte
+	// APIKeys let programs use the HTTP API, under /api/. Without any, nobody can.
+	APIKeys []APIKey
 	// Hooks decide or inform.
 	Hooks Hooks
 	// Dialect is what clients speak. Nil is Native.
@@ -89,6 +92,8 @@ type Options struct {
 	Compress bool
 	// Node is this node's name. Empty is the host's.
 	Node string
+	// Metrics are counted into. Nil is a set of the server's own, which Server.Metrics returns, too.
+	Metrics *Metrics
 	// Logger for what operators need to know. Nil is slog.Default.
 	Logger *slog.Logger
 	// Portable serves every connection by a goroutine of its own, as on systems without the event loop.
@@ -129,6 +134,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Node == "" {
 		o.Node, _ = os.Hostname() // an empty name is only less telling
 	}
+	if o.Metrics == nil {
+		o.Metrics = new(Metrics)
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -152,7 +160,7 @@ func (o *Options) access() Access {
 
 // setPaths sets the paths that were left to their defaults, and returns an error for those that could not be served.
 func (o *Options) setPaths() error {
-	taken := []string{healthPath, readyPath, ticketsPath}
+	taken := []string{healthPath, readyPath}
 	for _, p := range []struct {
 		field    string
 		paths    *[]string
@@ -183,7 +191,7 @@ func checkPath(path string, taken []string) error {
 		return fmt.Errorf("%q does not begin with /", path)
 	case strings.ContainsAny(path, "{} "):
 		return fmt.Errorf("%q is a pattern, want a path", path)
-	case slices.Contains(taken, path):
+	case slices.Contains(taken, path), strings.HasPrefix(path, api.Prefix):
 		return fmt.Errorf("%q is served already", path)
 	}
 	return nil
@@ -194,5 +202,6 @@ func (o Options) policy() (*gate.Policy, error) {
 	return gate.NewPolicy(gate.Settings{
 		Origins: o.Origins, Proxies: o.TrustedProxies, Forwarded: o.ForwardedHeader, Cookie: o.Cookie, Limits: o.Limits.gate(),
 		SecureTokens: o.Auth != nil && !o.Insecure, // the tokens of anonymous users are worth no more than their names
+		SecureKeys:   !o.Insecure,
 	})
 }

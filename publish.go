@@ -40,7 +40,11 @@ func (s *Server) Publish(ctx context.Context, room string, data any, options ...
 	}
 	done := make(chan outcome, 1)
 	p := &engine.Publication{Message: m, Ephemeral: o.Ephemeral, Owner: o.From.User}
-	s.hub.Publish(ctx, p, func(r engine.Receipt, err error) { done <- outcome{r, err} })
+	begun, size := s.node.Begun(), len(m.Data)+len(m.Bytes)
+	s.hub.Publish(ctx, p, func(r engine.Receipt, err error) {
+		s.node.Count(begun, size, r, err)
+		done <- outcome{r, err}
+	})
 	s.hub.Flush()
 	select {
 	case got := <-done:

@@ -14,6 +14,7 @@ type Changes struct {
 	TrustedProxies  []string
 	ForwardedHeader string
 	Cookie          string
+	APIKeys         []APIKey
 	Limits          Limits // but for PendingBytes and AuthTimeout, which stay
 }
 
@@ -35,6 +36,10 @@ func (s *Server) Reload(c Changes) error {
 	if err != nil {
 		return fmt.Errorf("wireroom: reload: %w", err)
 	}
+	if err := s.api.SetKeys(c.APIKeys); err != nil {
+		return fmt.Errorf("wireroom: reload: APIKeys: %w", err)
+	}
+	s.api.SetMaxMessage(o.Limits.MaxMessage)
 	s.hub.SetRules(rules)
 	s.gate.Reload(policy)
 	s.node.SetLimits(o.Limits.session())

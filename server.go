@@ -12,6 +12,7 @@ import (
 
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/internal/api"
 	"github.com/wireroom/wireroom/internal/conn"
 	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/hub"
@@ -32,9 +33,10 @@ type Server struct {
 	poller    *conn.Poller
 	node      *session.Node
 	gate      *gate.Gate
-	metrics   metrics.Set
+	metrics   *metrics.Set
 	websocket *websocket.Transport
 	others    others
+	api       *api.API
 	draining  atomic.Bool
 	reloading sync.Mutex // held while settings are replaced
 	closing   sync.Once
@@ -55,8 +57,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wireroom: %w", err)
 	}
-	s := &Server{options: o}
-	s.hub, err = hub.New(ctx, hub.Options{Engine: o.Engine, Rules: rules, Logger: o.Logger, Occupied: s.occupied()})
+	s := &Server{options: o, metrics: o.Metrics}
+	s.hub, err = hub.New(ctx, hub.Options{Engine: o.Engine, Rules: rules, Logger: o.Logger, Metrics: s.metrics, Occupied: s.occupied()})
 	if err != nil {
 		return nil, fmt.Errorf("wireroom: open the engine: %w", err)
 	}
@@ -75,13 +77,16 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	vault, _ := o.Engine.(engine.Vault)
 	s.gate = gate.New(gate.Options{
-		Node: s.node, Logger: o.Logger, Metrics: &s.metrics, Connect: s.onConnect(), Policy: policy, Vault: vault,
+		Node: s.node, Logger: o.Logger, Metrics: s.metrics, Connect: s.onConnect(), Policy: policy, Vault: vault,
 	})
 	s.websocket = websocket.New(websocket.Options{
-		Node: s.node, Gate: s.gate, Poller: s.poller, Logger: o.Logger, Metrics: &s.metrics, Dialect: o.Dialect,
+		Node: s.node, Gate: s.gate, Poller: s.poller, Logger: o.Logger, Metrics: s.metrics, Dialect: o.Dialect,
 		PingInterval: o.PingInterval, MaxMessage: o.Limits.MaxMessage, MaxParts: o.Limits.MaxParts, Compress: o.Compress,
 	})
 	s.others = s.newOthers()
+	if s.api, err = s.newAPI(); err != nil {
+		return nil, errors.Join(fmt.Errorf("wireroom: Options.APIKeys: %w", err), s.Close())
+	}
 	s.route()
 	return s, nil
 }
@@ -112,7 +117,7 @@ func (s *Server) sessionOptions() session.Options {
 	options := session.Options{
 		Hub: s.hub, Logger: o.Logger, Name: o.Node, Tokens: o.Auth,
 		AuthTimeout: o.Limits.AuthTimeout, PingInterval: o.PingInterval, Limits: o.Limits.session(),
-		Metrics: &s.metrics, Hooks: s.sessionHooks(),
+		Metrics: s.metrics, Hooks: s.sessionHooks(),
 	}
 	options.Records, _ = o.Engine.(engine.Records)
 	options.Census, _ = o.Engine.(engine.Census)
@@ -204,6 +209,7 @@ func (s *Server) route() {
 	}
 	s.others.route(s.mux, &s.options)
 	s.mux.HandleFunc(ticketsPath, s.gate.ServeTicket)
+	s.mux.Handle(api.Prefix, s.api.Handler(false))
 	s.mux.HandleFunc("GET "+healthPath, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	s.mux.HandleFunc("GET "+readyPath, func(w http.ResponseWriter, _ *http.Request) {
 		if why := s.notReady(); why != "" {

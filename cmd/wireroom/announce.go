@@ -13,12 +13,12 @@ import (
 
 // announce says where the server is, and aloud what about its configuration is not for production. People read it on
 // standard output; with JSON logs, programs read it there instead.
-func (p *program) announce(loaded *config.Loaded, listening net.Addr, logger *slog.Logger) {
-	c := &loaded.Config
+func (p *program) announce(loaded *config.Loaded, front *frontend, madeUp string, logger *slog.Logger) {
+	c, listening := &loaded.Config, front.listener.Addr()
 	urls := urlsOf(c, listening)
 	notes := notesOn(c, listening)
 	if c.Log.Format == "json" {
-		logger.Info("serving", "version", versionName(), "url", urls.page, "websocket", urls.sockets, "config", loaded.File, "engine", c.Engine)
+		logger.Info("serving", "version", versionName(), "url", urls.page, "websocket", urls.sockets, "admin", front.admin.url(), "config", loaded.File, "engine", c.Engine)
 		for _, note := range notes {
 			logger.Warn(note)
 		}
@@ -34,6 +34,12 @@ func (p *program) announce(loaded *config.Loaded, listening net.Addr, logger *sl
 	}
 	for _, url := range urls.sockets {
 		fmt.Fprintf(&b, "  WebSocket  %s\n", url)
+	}
+	if c.Admin.Enabled() {
+		fmt.Fprintf(&b, "  admin      %s\n", front.admin.url())
+	}
+	if c.Admin.Enabled() && c.Admin.Key == "" {
+		fmt.Fprintf(&b, "  admin key  %s\n", madeUp)
 	}
 	switch {
 	case c.Engine != "":
@@ -110,6 +116,9 @@ func notesOn(c *config.Config, listening net.Addr) []string {
 		notes = append(notes, "no TLS, and insecure: tokens and messages can be read on their way.")
 	default:
 		notes = append(notes, "no TLS: messages can be read on their way, and tokens are taken from this machine and trusted proxies with TLS only. Set tls, or put a proxy with TLS in front and name it in trusted_proxies.")
+	}
+	if c.Admin.Enabled() && c.Admin.Key == "" && c.Log.Format == "json" {
+		notes = append(notes, "a key for administrators was made up, and is not logged: set admin.key.")
 	}
 	if c.Data == "" && c.Engine == "" {
 		notes = append(notes, "messages are kept in memory: they are gone when the server ends. --data DIR keeps them.")

@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// blocksOf returns the blocks of a language in the page about authentication.
-func blocksOf(t *testing.T, language string) []string {
+// blocksOf returns the blocks of a language in a page of the documents.
+func blocksOf(t *testing.T, name, language string) []string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "auth.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestTheCommandsAboutTokensWork(t *testing.T) {
 	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
-	blocks := blocksOf(t, "sh")
+	blocks := blocksOf(t, "auth.md", "sh")
 	if len(blocks) < 5 {
 		t.Fatalf("%d blocks", len(blocks))
 	}
@@ -70,7 +70,7 @@ func TestTheCommandsAboutTokensWork(t *testing.T) {
 }
 
 func TestTheSettingsAboutTokensAreRight(t *testing.T) {
-	blocks := blocksOf(t, "yaml")
+	blocks := blocksOf(t, "auth.md", "yaml")
 	if len(blocks) < 3 {
 		t.Fatalf("%d blocks", len(blocks))
 	}
@@ -85,7 +85,7 @@ func TestTheSettingsAboutTokensAreRight(t *testing.T) {
 }
 
 func TestTheProgramsAboutTokensBuild(t *testing.T) {
-	programs := blocksOf(t, "go")
+	programs := blocksOf(t, "auth.md", "go")
 	if len(programs) != 2 {
 		t.Fatalf("%d programs", len(programs))
 	}

@@ -23,6 +23,9 @@ type pubCommand struct {
 	Text  string `arg:"" help:"What to publish. With -, each line of standard input is a message."`
 	Event string `placeholder:"NAME" help:"The application's name for the message."`
 	JSON  bool   `name:"json" help:"The text is JSON, and published as it is, not as a string."`
+
+	API        string `name:"api" placeholder:"URL" help:"Publish by requests to the HTTP API of this server, such as http://127.0.0.1:8080, instead of connecting to --server. The environment variable WIREROOM_API_KEY has the key."`
+	APIKeyFile string `name:"api-key-file" placeholder:"FILE" help:"File with the key, instead."`
 }
 
 // Run publishes, and prints one line for each message that the server has stored.
@@ -39,18 +42,18 @@ func (c *pubCommand) Run(ctx context.Context, p *program) error {
 	return c.publish(ctx, p, func(yield func(any) bool) error { return c.lines(p.in, yield) })
 }
 
-// publish connects and publishes what each calls its argument with.
+// publish publishes what each calls its argument with.
 func (c *pubCommand) publish(ctx context.Context, p *program, each func(yield func(any) bool) error) error {
-	connected, err := c.dial(ctx, p, client.Options{})
+	send, done, err := c.way(ctx, p)
 	if err != nil {
 		return err
 	}
-	defer connected.Close()
+	defer done()
 	printed := json.NewEncoder(p.out)
 	var failed error
 	read := each(func(data any) bool {
-		var published protocol.Published
-		if published, failed = connected.Publish(ctx, c.Room, data, client.PublishOptions{Event: c.Event}); failed != nil {
+		var published *protocol.Published
+		if published, failed = send(data); failed != nil {
 			return false
 		}
 		failed = printed.Encode(published)
@@ -60,6 +63,28 @@ func (c *pubCommand) publish(ctx context.Context, p *program, each func(yield fu
 		return explain(failed)
 	}
 	return read
+}
+
+// way returns how a message is published, and what ends it: by the API, or over a connection.
+func (c *pubCommand) way(ctx context.Context, p *program) (send func(data any) (*protocol.Published, error), done func(), err error) {
+	if c.API != "" {
+		a, err := c.api(p)
+		return func(data any) (*protocol.Published, error) {
+			message := map[string]any{"room": c.Room, "data": data}
+			if c.Event != "" {
+				message["event"] = c.Event
+			}
+			return a.publish(ctx, message)
+		}, func() {}, err
+	}
+	connected, err := c.dial(ctx, p, client.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(data any) (*protocol.Published, error) {
+		published, err := connected.Publish(ctx, c.Room, data, client.PublishOptions{Event: c.Event})
+		return &published, err
+	}, func() { connected.Close() }, nil
 }
 
 // data returns what a text is published as.

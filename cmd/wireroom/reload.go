@@ -22,6 +22,7 @@ type reloader struct {
 	load     func() (*config.Loaded, error)
 	began    config.Config // what everything else keeps until the server is started anew
 	secure   *security     // nil without TLS
+	madeUp   string        // the key of administrators, where none is configured
 }
 
 // run reloads at each signal until ctx ends.
@@ -57,6 +58,7 @@ func (r *reloader) reload(ctx context.Context) {
 	}
 	c := &loaded.Config
 	changed, err := changes(c)
+	changed.APIKeys = c.APIKeys(r.madeUp)
 	if err == nil {
 		err = r.server.Reload(changed)
 	}
@@ -100,5 +102,5 @@ func reloads(key string) bool {
 		return false
 	}
 	return strings.HasPrefix(key, "limits.") ||
-		slices.Contains([]string{"rules", "access", "origins", "trusted_proxies", "forwarded_header", "no_limits", "tokens.cookie"}, key)
+		slices.Contains([]string{"rules", "access", "origins", "trusted_proxies", "forwarded_header", "no_limits", "tokens.cookie", "api.keys", "admin.key", "admin.key_file"}, key)
 }

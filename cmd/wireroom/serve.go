@@ -45,39 +45,26 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	// A signal ends the server; a second one ends the process at once, whatever it does.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	options, err := serverOptions(c, logger)
+	made, err := newService(ctx, c, logger)
+	defer made.close()
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
-	verifier, err := newVerifier(ctx, c, logger)
-	if err != nil {
-		return fmt.Errorf("serve: %w", err)
-	}
-	if verifier != nil {
-		defer verifier.Close()
-		options.Auth = verifier
-	}
-	if err := keep(&options, c); err != nil {
-		return fmt.Errorf("serve: %w", err)
-	}
-	board := newDashboard(c, &options, logger)
-	server, err := wireroom.New(ctx, options)
-	if err != nil {
-		return engineFailure(c, fmt.Errorf("serve: %w", err))
-	}
-	front, err := newFrontend(c, server, logger)
+	server := made.server
+	front, err := newFrontend(loaded, server, logger)
 	if err != nil {
 		return errors.Join(err, server.Close())
 	}
-	defer front.security.close()
+	defer front.close()
 	failed := make(chan error, 1)
 	go func() { failed <- front.serve() }()
 	again := &reloader{
-		server: server, verifier: verifier, logger: logger, began: *c, secure: front.security,
+		server: server, verifier: made.verifier, logger: logger, began: *c, secure: front.security, madeUp: made.adminKey,
 		load: func() (*config.Loaded, error) { return s.load(p, line) },
 	}
-	defer beside(ctx, again, func() { board.run(ctx, server) })()
-	p.announce(loaded, front.listener.Addr(), logger)
+	defer beside(ctx, again, func() { made.board.run(ctx, server) })()
+	front.admin.start(logger)
+	p.announce(loaded, front, made.adminKey, logger)
 	select {
 	case err := <-failed:
 		stop()
@@ -125,11 +112,13 @@ func drain(server *wireroom.Server, front *frontend, timeout time.Duration, logg
 type frontend struct {
 	http     *http.Server
 	listener net.Listener
-	security *security // nil without TLS
+	security *security  // nil without TLS
+	admin    *backstage // nil without administrators
 }
 
 // newFrontend listens, so that whoever is told the address can connect to it.
-func newFrontend(c *config.Config, server *wireroom.Server, logger *slog.Logger) (*frontend, error) {
+func newFrontend(loaded *config.Loaded, server *wireroom.Server, logger *slog.Logger) (*frontend, error) {
+	c := &loaded.Config
 	handler, err := routes(c, server)
 	if err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
@@ -150,10 +139,21 @@ func newFrontend(c *config.Config, server *wireroom.Server, logger *slog.Logger)
 		f.security.close()
 		return nil, &failure{exitFailed, fmt.Errorf("serve: %w", err), listenAdvice(err)}
 	}
+	if f.admin, err = newBackstage(loaded, server, f.security, logger); err != nil {
+		_ = f.listener.Close() // nobody has connected
+		f.security.close()
+		return nil, fmt.Errorf("serve: %w", err)
+	}
 	if f.security != nil {
 		f.security.start(c.TLS.HTTPSPort(f.listener.Addr()), c.ActiveLimits(), logger)
 	}
 	return f, nil
+}
+
+// close ends what stands beside the server for clients, which has been shut down.
+func (f *frontend) close() {
+	f.admin.close()
+	f.security.close()
 }
 
 // listenAdvice says what helps when one cannot listen.

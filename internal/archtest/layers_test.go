@@ -12,16 +12,18 @@ func layers() []archtest.Layer {
 		{
 			Packages: []string{"cmd/wireroom"},
 			Imports: []string{
-				"cmd/wireroom/internal/...", ".", "client", "web", "auth", "protocol", "engine/...", "internal/metrics", "internal/bench",
+				"cmd/wireroom/internal/...", ".", "client", "web", "auth", "protocol", "engine/...", "internal/metrics", "internal/webhook",
+				"internal/bench",
 			},
 			Outside: []string{"github.com/alecthomas/kong", "github.com/prometheus/client_golang", "golang.org/x"},
 		},
 		{
 			Packages: []string{"cmd/wireroom/internal/config"},
-			Imports:  []string{"engine", "auth", "internal/gate", "internal/rule", "cmd/wireroom/internal/schema"},
+			Imports:  []string{"engine", "auth", "internal/api", "internal/gate", "internal/rule", "internal/webhook", "cmd/wireroom/internal/schema"},
 			Outside:  []string{"github.com/alecthomas/kong", "go.yaml.in/yaml/v3"},
 		},
 		{Packages: []string{"cmd/wireroom/internal/host"}, Outside: []string{"github.com/shirou/gopsutil/v4"}},
+		{Packages: []string{"cmd/wireroom/internal/exporter"}, Imports: []string{"internal/metrics"}, Outside: []string{"github.com/prometheus/client_golang"}},
 		{Packages: []string{"cmd/wireroom/internal/certificate"}, Outside: []string{"golang.org/x"}},
 		{
 			Packages: []string{"cmd/wireroom/internal/schema"},
@@ -48,17 +50,27 @@ func layers() []archtest.Layer {
 			Packages: []string{"."},
 			Imports: []string{
 				"internal/transport/...", "internal/dialect/...", "internal/gate", "internal/session", "internal/hub", "internal/rule",
-				"internal/conn", "internal/limit", "internal/metrics", "engine", "engine/memory", "auth", "protocol",
+				"internal/conn", "internal/limit", "internal/metrics", "internal/api", "engine", "engine/memory", "auth", "protocol",
 			},
 			Outside: library,
 		},
 
 		// The layers of a node.
 		{
-			Packages: []string{"internal/admin", "internal/webhook"},
+			Packages: []string{"internal/api"},
+			Imports: []string{
+				"internal/transport/stateless", "internal/gate", "internal/session", "internal/hub", "internal/rule",
+				"internal/metrics", "engine", "protocol", "docs",
+			},
+			Outside: library,
+		},
+		{Packages: []string{"docs"}},
+		{
+			Packages: []string{"internal/admin"},
 			Imports:  []string{"internal/session", "internal/hub", "internal/limit", "internal/metrics", "engine", "auth", "protocol"},
 			Outside:  library,
 		},
+		{Packages: []string{"internal/webhook"}, Imports: []string{"internal/metrics", "protocol"}, Outside: library},
 		{
 			Packages: []string{"internal/transport/sweep", "internal/transport/stateless"},
 			Imports:  []string{"protocol"},

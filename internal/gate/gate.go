@@ -72,6 +72,8 @@ const (
 	Poll
 	// Request is a request that is answered at once.
 	Request
+	// keyed is one of a program with a key, which may send as many as it likes.
+	keyed
 )
 
 // Pass is what a request was let in with.

@@ -18,6 +18,8 @@ type Settings struct {
 	// SecureTokens takes tokens only from clients on which nobody can listen in: over TLS, by the word of a trusted
 	// proxy too, or from this machine.
 	SecureTokens bool
+	// SecureKeys does the same for what Enter lets in.
+	SecureKeys bool
 	// Cookie is the name of the one in which pages of the server's own origin may present a token; empty is none.
 	Cookie string
 	Limits Limits
@@ -28,6 +30,7 @@ type Policy struct {
 	origins      origins
 	proxies      proxies
 	secureTokens bool
+	secureKeys   bool
 	limits       Limits
 	cookie       string
 }
@@ -47,5 +50,8 @@ func NewPolicy(s Settings) (*Policy, error) {
 			return nil, fmt.Errorf("%q is no name of a cookie", s.Cookie)
 		}
 	}
-	return &Policy{origins: origins, proxies: proxies, secureTokens: s.SecureTokens, limits: s.Limits, cookie: s.Cookie}, nil
+	return &Policy{
+		origins: origins, proxies: proxies, secureTokens: s.SecureTokens, secureKeys: s.SecureKeys,
+		limits: s.Limits, cookie: s.Cookie,
+	}, nil
 }

@@ -82,12 +82,16 @@ func (g *Gate) mayEnter(a *limit.Entry, uses int, kind Kind, l *AddressLimits) *
 	if wait := a.Blocked(now, session.Offences()); wait > 0 {
 		return g.limited(metrics.RefusedBlockedAddress, wait, "blocked for some time")
 	}
-	if kind == Connection {
+	switch kind {
+	case keyed:
+	case Connection:
 		if wait := a.Connects.Take(now, 1, l.Connects); wait > 0 {
 			return g.limited(metrics.RefusedAddressConnects, wait, "too many new connections")
 		}
-	} else if wait := a.Messages.Take(now, 1, l.Requests); wait > 0 {
-		return g.limited(metrics.RefusedAddressRequests, wait, "too many requests")
+	default:
+		if wait := a.Messages.Take(now, 1, l.Requests); wait > 0 {
+			return g.limited(metrics.RefusedAddressRequests, wait, "too many requests")
+		}
 	}
 	if l.Connections > 0 && uses > l.Connections {
 		return g.refuse(metrics.RefusedAddressConnections, http.StatusTooManyRequests, session.ErrPlaces())

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -26,6 +27,7 @@ func (r *room) accept(m *protocol.Message) {
 		r.append(&entry{push: m, upTo: m.Position, stored: true, exclude: m.Exclude, bytes: 2 * m.Size()})
 	case m.Position.Offset <= r.tail.head.Offset && !r.tail.contradicts(m.Position):
 	default:
+		r.hub.metrics.Add(metrics.FeedHoles, 1)
 		r.early = []*protocol.Message{m}
 		r.hub.background(r.repair)
 	}
@@ -68,6 +70,7 @@ func (r *room) splice(page engine.Page, held int) bool {
 		return true
 	}
 	if page.Refused != "" {
+		r.hub.metrics.Add(metrics.GapsFeed, 1)
 		r.reset(page.Head)
 		r.append(&entry{push: &protocol.Gap{Room: r.name, Reason: page.Refused, Position: page.Head}, bytes: 256})
 	}

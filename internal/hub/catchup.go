@@ -3,6 +3,7 @@ package hub
 import (
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/protocol"
 )
@@ -194,6 +195,7 @@ func (r *room) gap(m *Member, page engine.Page) *protocol.Gap {
 	if reason == protocol.ReasonExpired && !m.lag.replay {
 		reason = protocol.ReasonLagged
 	}
+	r.hub.metrics.Add(metrics.GapsLagged, 1)
 	return &protocol.Gap{Room: r.name, Reason: reason, Position: page.Head}
 }
 

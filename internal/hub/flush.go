@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/protocol"
 )
@@ -120,16 +121,18 @@ func (r *room) deliverChunks(b *batch, next *chunkIndex) {
 	defer cache.release()
 	for {
 		n, more := r.takeChunk(b, next, &chunk)
-		blocked := 0
+		blocked, sent := 0, 0
 		for _, m := range chunk[:n] {
 			switch m.receiver.Deliver(cache.frames(b, m), &m.gone) {
 			case conn.Sent, conn.Kept:
 				m.cursor = b.to()
+				sent++
 			case conn.Blocked:
 				chunk[blocked] = m
 				blocked++
 			}
 		}
+		r.hub.metrics.Add(metrics.Deliveries, int64(sent*len(b.entries)))
 		r.fallBehind(b, chunk[:blocked])
 		if !more {
 			return
@@ -160,6 +163,7 @@ func (r *room) fallBehind(b *batch, members []*Member) {
 	if len(members) == 0 {
 		return
 	}
+	r.hub.metrics.Add(metrics.FellBehind, int64(len(members)))
 	r.mu.Lock()
 	for _, m := range members {
 		if !m.gone.Load() {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/protocol"
 )
@@ -43,6 +44,8 @@ type Options struct {
 	Engine engine.Engine // not opened yet; required
 	Rules  *rule.Set     // required
 	Logger *slog.Logger  // required
+	// Metrics, if not nil, is what the hub counts in.
+	Metrics *metrics.Set
 	// TailBytes bounds the memory of all tails, in bytes; 0 = DefaultTailBytes.
 	TailBytes int64
 	// Occupied, if not nil, is told when a room gets its first member on this node and when it loses its last one,
@@ -56,6 +59,7 @@ type Hub struct {
 	inline    bool
 	rules     atomic.Pointer[rule.Set]
 	logger    *slog.Logger
+	metrics   *metrics.Set
 	tailLimit int64
 	tailBytes atomic.Int64
 	seed      maphash.Seed
@@ -83,7 +87,7 @@ type shard struct {
 func New(ctx context.Context, o Options) (*Hub, error) {
 	_, inline := o.Engine.(engine.Inline)
 	h := &Hub{
-		engine: o.Engine, inline: inline, logger: o.Logger,
+		engine: o.Engine, inline: inline, logger: o.Logger, metrics: o.Metrics,
 		tailLimit: o.TailBytes, seed: maphash.MakeSeed(),
 	}
 	h.rules.Store(o.Rules)

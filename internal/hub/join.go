@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/protocol"
 )
@@ -71,11 +72,23 @@ func (h *Hub) Join(ctx context.Context, q JoinRequest, receiver Receiver, joined
 		s.joined.WithPresence = true
 		s.joined.Present, s.joined.Members = r.presence.some()
 	}
+	h.metrics.Add(s.metric(), 1)
 	joined(m, &s.joined)
 	r.add(m)
 	r.mu.Unlock()
 	h.CatchUp(m)
 	return nil
+}
+
+// metric returns where a join that begins so is counted.
+func (s *start) metric() metrics.ID {
+	switch {
+	case !s.joined.WithSince:
+		return metrics.JoinedFresh
+	case s.joined.Recovered:
+		return metrics.JoinedRecovered
+	}
+	return metrics.JoinedUnrecovered
 }
 
 // start finds where the member starts.

@@ -127,3 +127,9 @@ func (p *pattern) read(reached *[maxPatternLen + 1]bool, c byte) bool {
 	}
 	return alive
 }
+
+// CheckPattern returns what is wrong with a text as a pattern.
+func CheckPattern(text string) error {
+	_, err := compile(text)
+	return err
+}

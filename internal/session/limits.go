@@ -110,6 +110,7 @@ func (n *Node) enter(user string) (*limit.Entry, int, *protocol.Error) {
 	}
 	account.Connects.Take(now, 1, limits.Connects)
 	n.sessions.Add(1)
+	n.Metrics.Add(metrics.SessionsOpened, 1)
 	n.census.note(n, user)
 	return account, n.Users(), nil
 }
@@ -123,6 +124,7 @@ func (n *Node) leave(user string, account *limit.Entry) {
 
 // charge takes what a request costs from the session's limits and its user's, or says after how long it can be had.
 func (s *Session) charge(r *protocol.Request) *protocol.Error {
+	s.node.Metrics.Add(requestMetric(r.Kind), 1)
 	now, limits := s.node.clock(), s.node.limits.Load()
 	if err := s.chargeBytes(now, len(r.Raw)+len(r.Bytes), limits); err != nil {
 		return err

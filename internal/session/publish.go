@@ -51,6 +51,8 @@ type publishing struct {
 	session     *Session
 	room        string
 	id          []byte // of the request; borrowed with an inline engine
+	begun       int64  // as Node.Begun says
+	size        int    // of the payload, in bytes
 	publication engine.Publication
 	published   protocol.Published
 	reply       protocol.Reply
@@ -76,7 +78,8 @@ func (s *Session) begun(r *protocol.Request, room string) *publishing {
 
 // send publishes p and answers its request when the outcome is known.
 func (s *Session) send(p *publishing) {
-	p.room = p.publication.Message.Room
+	m := p.publication.Message
+	p.room, p.size, p.begun = m.Room, len(m.Data)+len(m.Bytes), s.node.Begun()
 	if !s.node.inline {
 		p.id = bytes.Clone(p.id)
 		s.begin()
@@ -91,6 +94,7 @@ func (s *Session) send(p *publishing) {
 // finish answers the request of a publish.
 func (p *publishing) finish(receipt engine.Receipt, err error) {
 	s := p.session
+	s.node.Count(p.begun, p.size, receipt, err)
 	p.reply = protocol.Reply{ID: p.id, Of: protocol.TypePublish}
 	switch {
 	case err != nil:

@@ -35,10 +35,11 @@ const (
 	phaseClosed
 )
 
-// rights is what the session's user may do, and whether it may be here at all.
+// rights is what the session's user may do, whether it may be here at all, and since when it is.
 type rights struct {
 	identity *auth.Identity // nil for an anonymous user of whom nothing else is known; Session.mu guards it
 	seen     atomic.Uint32  // the version of the node's bans that the session was checked against
+	since    uint32         // when the user was let in, in seconds of the node's clock; Session.mu guards it
 }
 
 // Session is one client's stay on one connection. It is embedded in the transport's connection; Open begins it.
@@ -122,6 +123,7 @@ func (s *Session) enter(identity *auth.Identity, token string) {
 		s.node.leave(s.client.User, old)
 	}
 	s.phase = phaseOpen
+	s.since = uint32(time.Duration(s.node.clock()) / time.Second)
 	s.follow(identity)
 	s.client.User, s.client.Name = identity.User, identity.Name
 	s.authed = !identity.Anonymous
@@ -220,6 +222,7 @@ func (s *Session) Close(e Ended) {
 	if !opened { // there may be no node either: the client was refused
 		return
 	}
+	s.node.Metrics.Add(e.metric(), 1)
 	if hook := s.node.Hooks.Disconnect; hook != nil {
 		s.later(func() { hook(s, e.Code, e.Reason) })
 	}

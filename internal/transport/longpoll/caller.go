@@ -1,6 +1,7 @@
 package longpoll
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,7 +43,8 @@ type caller struct {
 	vector   stateless.Vector
 	doubtful bool // an answer was lost: the client may not have what it was given
 	pushed   envelopes
-	idle     time.Time // since when there is no poll
+	idle     time.Time    // since when there is no poll
+	network  netip.Prefix // where the last poll came from
 }
 
 // ending is how a session is ended from this side.

@@ -113,7 +113,7 @@ func (c *caller) align(r *http.Request, p *poll, pass *gate.Pass) bool {
 	}
 	joins := c.leaveOthers(p.ask)
 	c.mu.Lock()
-	c.vector = p.ask.Vector.Clone()
+	c.vector, c.network = p.ask.Vector.Clone(), pass.Seat.Network()
 	ended := c.ending != nil // there was no place for another session
 	if !ended {
 		p.waiting, p.rooms = len(joins), len(p.ask.Rooms())-len(joins)

@@ -5,6 +5,7 @@ package longpoll
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -146,6 +147,20 @@ func (t *Transport) Recheck() {
 
 // Len returns the number of clients that poll, or have so lately.
 func (t *Transport) Len() int { return t.table.Len() }
+
+// Sessions calls yield with each session and where its last poll came from, until it returns false; it reports whether
+// yield never did.
+func (t *Transport) Sessions(yield func(*session.Session, netip.Prefix) bool) bool {
+	for _, c := range t.table.All() {
+		c.mu.Lock()
+		network := c.network
+		c.mu.Unlock()
+		if !yield(&c.session, network) {
+			return false
+		}
+	}
+	return true
+}
 
 // attach returns the caller that a poll is of, with its turn locked. A client without a name of its own is whichever
 // of its user's nameless ones is free, best the one that stands where it says.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -165,3 +166,14 @@ func (t *Transport) Recheck() {
 
 // Len returns the number of streams.
 func (t *Transport) Len() int { return t.table.Len() }
+
+// Sessions calls yield with each session and where it comes from, until it returns false; it reports whether yield
+// never did.
+func (t *Transport) Sessions(yield func(*session.Session, netip.Prefix) bool) bool {
+	for _, s := range t.table.All() {
+		if !yield(&s.session, s.seat.Network()) {
+			return false
+		}
+	}
+	return true
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -132,3 +133,14 @@ func (t *Transport) Recheck() {
 
 // Len returns the number of connections.
 func (t *Transport) Len() int { return t.table.Len() }
+
+// Sessions calls yield with each session and where it comes from, until it returns false; it reports whether yield
+// never did.
+func (t *Transport) Sessions(yield func(*session.Session, netip.Prefix) bool) bool {
+	for _, c := range t.table.All() {
+		if !yield(&c.session, c.seat.Network()) {
+			return false
+		}
+	}
+	return true
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/internal/api"
 	"github.com/wireroom/wireroom/internal/gate"
 )
 
@@ -53,6 +54,10 @@ func (l *Loaded) check(found Problems) Problems {
 	report("tokens.keys", checkKeys(c.Tokens))
 	report("tokens.algorithm", checkAlgorithm(c.Tokens.Algorithm))
 	report("tokens.refresh", checkRefresh(c.Tokens.Refresh))
+	report("admin.listen", checkAdmin(c.Admin))
+	report("admin.key", checkAdminKey(c.Admin.Key))
+	problems = append(problems, l.checkAPIKeys()...)
+	problems = append(problems, l.checkWebhooks()...)
 	report("ping_interval", checkPositive(c.PingInterval))
 	report("drain_timeout", checkNotNegative(float64(c.DrainTimeout)))
 	report("tls.cert_file", checkTLS(c.TLS))
@@ -87,7 +92,7 @@ func checkListen(address string) error {
 }
 
 // reserved are the paths that the server answers itself.
-var reserved = []string{"/", "/healthz", "/readyz", "/api/tickets"}
+var reserved = []string{"/", "/healthz", "/readyz"}
 
 // checkPaths reports paths that cannot be served.
 func checkPaths(paths []string) error {
@@ -109,7 +114,7 @@ func checkOtherPaths(paths, taken []string) error {
 			return fmt.Errorf("%q does not begin with /", path)
 		case err != nil || u.EscapedPath() != path: // also { and }, which mean something to http.ServeMux
 			return fmt.Errorf("%q is no path of a URL", path)
-		case slices.Contains(reserved, path):
+		case slices.Contains(reserved, path), strings.HasPrefix(path, api.Prefix):
 			return fmt.Errorf("%q has another purpose: take one such as /ws", path)
 		case slices.Contains(paths[:i], path), slices.Contains(taken, path):
 			return fmt.Errorf("%q is there twice", path)

@@ -40,12 +40,43 @@ type Config struct {
 
 	Access string `group:"Who may do what" placeholder:"WORDS" help:"Who may do anything in rooms whose rule does not say who: words, with commas between them, of which one is enough: anyone, signed-in (with a token), role:NAME, grant (what the token grants), nobody. Left out, it is grant; but anyone while there is neither a secret nor a rule that says who may do what."`
 
+	API      API       `embed:"" prefix:"api-" group:"Programs and administrators" help:"The HTTP API, under /api/: for programs, which show a key."`
+	Webhooks []Webhook `kong:"-" env:"-" help:"A back end that decides events and is informed of them: a list of URLs, each with url, events, secret or secret_file, and, where it differs, timeout (3s), on_failure (deny), rooms, types and headers."`
+	Admin    Admin     `embed:"" prefix:"admin-" group:"Programs and administrators" help:"The listener of administrators: the API with every scope, and metrics at /metrics."`
+
 	Limits   Limits `embed:"" prefix:"limits-" group:"Limits" help:"What clients may do. 0 is no limit."`
 	NoLimits bool   `default:"false" group:"Limits" help:"Switch every limit off. For measuring only: any client can then use up the server."`
 
 	Log   Log    `embed:"" prefix:"log-" group:"Log" help:"What is logged, to standard error."`
 	Rules []Rule `kong:"-" env:"-" help:"What holds for rooms, by their name. The first rule whose pattern matches holds. What a rule leaves out is as in the example, and so is what holds for rooms that no rule matches."`
 }
+
+// API is who may use the HTTP API.
+type API struct {
+	Keys []APIKey `kong:"-" env:"-" help:"Who may use it: a list of keys, each with name, key or key_file, scopes, and, if it is not for every room, rooms, a list of patterns. Scopes are publish, history, presence, rooms; and, on the listener of administrators only, connections, kick, block, revoke."`
+}
+
+// APIKey is a key of the HTTP API.
+type APIKey struct {
+	Name    string   `help:"Whose it is."`
+	Key     Secret   `help:"The key, at least 16 bytes."`
+	KeyFile string   `help:"File with the key, instead of the key itself."`
+	Scopes  []string `help:"What it allows."`
+	Rooms   []string `help:"Patterns of the rooms that it is for. Left out, it is for all of them."`
+}
+
+// Admin is the listener of administrators.
+type Admin struct {
+	Listen  string `default:"127.0.0.1:8090" placeholder:"ADDRESS" help:"Address and port that only administrators should reach; 'off' is none. It speaks TLS where the server does and this is no address of the machine itself. When the default one is taken, any free port is."`
+	Key     Secret `kong:"-" help:"Key of administrators, at least 16 bytes, with every scope. Left out, one is made up at every start and printed. There is no flag for it, which everybody on the machine could see."`
+	KeyFile string `placeholder:"FILE" help:"File with the key of administrators, instead of the key itself."`
+}
+
+// noListener is what switches Admin.Listen off.
+const noListener = "off"
+
+// Enabled reports whether there is such a listener.
+func (a Admin) Enabled() bool { return a.Listen != noListener }
 
 // Tokens is which tokens are taken, besides those that the secret signs.
 type Tokens struct {

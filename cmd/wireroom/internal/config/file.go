@@ -138,6 +138,10 @@ func (d *document) series(f field, n *yaml.Node) {
 		d.problem(f.key, n.Line, "this is a list: begin each item with a dash, as `- pattern: ...`")
 		return
 	}
+	if len(n.Content) == 0 { // an empty list is none at all
+		f.value.SetZero()
+		return
+	}
 	items := reflect.MakeSlice(f.value.Type(), len(n.Content), len(n.Content))
 	for i, item := range n.Content {
 		target := items.Index(i).Addr().Interface()

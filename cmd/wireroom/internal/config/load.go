@@ -53,9 +53,9 @@ func Load(layers Layers) (*Loaded, error) {
 	if layers.Flags != nil {
 		l.fromFlags(layers.Flags, layers.Given)
 	}
-	problems = append(problems, l.readSecret("secret", &l.Config.Secret, "secret_file", l.Config.SecretFile)...)
-	r := &l.Config.Redis
-	problems = append(problems, l.readSecret("redis.password", &r.Password, "redis.password_file", r.PasswordFile)...)
+	for _, s := range l.secrets() {
+		problems = append(problems, l.readSecret(s)...)
+	}
 	problems = append(problems, l.check(problems)...)
 	if err := problems.err(); err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (l *Loaded) fromEnviron(environ []string) Problems {
 }
 
 // otherEnv are variables that begin like ours and are no settings: of the client's commands, and what names the file.
-var otherEnv = []string{EnvPrefix + "CONFIG", EnvPrefix + "SERVER", EnvPrefix + "TOKEN", EnvPrefix + "NAME"}
+var otherEnv = []string{EnvPrefix + "CONFIG", EnvPrefix + "SERVER", EnvPrefix + "TOKEN", EnvPrefix + "NAME", EnvPrefix + "API_KEY"}
 
 // warnEnv warns of a variable that begins like ours and is none. It is no error: Kubernetes gives every container
 // variables such as WIREROOM_SERVICE_HOST and WIREROOM_PORT_8080_TCP when a service is called wireroom.
@@ -141,24 +141,51 @@ func (l *Loaded) fromFlags(from *Config, given []string) {
 	}
 }
 
+// secretSetting is a secret that may stand in a file.
+type secretSetting struct {
+	secret  *Secret
+	file    string
+	key     string // of the setting with the secret
+	fileKey string // of the setting with the file's name
+	what    string
+}
+
+// secrets returns the settings whose value may stand in a file.
+func (l *Loaded) secrets() []secretSetting {
+	c := &l.Config
+	all := []secretSetting{
+		{&c.Secret, c.SecretFile, "secret", "secret_file", "secret"},
+		{&c.Admin.Key, c.Admin.KeyFile, "admin.key", "admin.key_file", "key"},
+		{&c.Redis.Password, c.Redis.PasswordFile, "redis.password", "redis.password_file", "password"},
+	}
+	for i := range c.API.Keys {
+		k, key := &c.API.Keys[i], fmt.Sprintf("api.keys[%d]", i+1)
+		all = append(all, secretSetting{&k.Key, k.KeyFile, key + ".key", key + ".key_file", "key"})
+	}
+	for i := range c.Webhooks {
+		w, key := &c.Webhooks[i], fmt.Sprintf("webhooks[%d]", i+1)
+		all = append(all, secretSetting{&w.Secret, w.SecretFile, key + ".secret", key + ".secret_file", "secret"})
+	}
+	return all
+}
+
 // readSecret reads the file that has a secret.
-func (l *Loaded) readSecret(key string, secret *Secret, fileKey, file string) Problems {
-	if file == "" {
+func (l *Loaded) readSecret(s secretSetting) Problems {
+	if s.file == "" {
 		return nil
 	}
-	if *secret != "" {
-		name := key[strings.LastIndexByte(key, '.')+1:]
-		return Problems{l.wrong(fileKey, fmt.Sprintf("there is a %s already, from %s; only one of the two can be set", name, l.Source(key)))}
+	if *s.secret != "" {
+		return Problems{l.wrong(s.fileKey, fmt.Sprintf("there is a %s already, from %s; only one of the two can be set", s.what, l.Source(s.key)))}
 	}
-	content, err := os.ReadFile(file)
+	content, err := os.ReadFile(s.file)
 	if err != nil {
-		return Problems{l.wrong(fileKey, err.Error())}
+		return Problems{l.wrong(s.fileKey, err.Error())}
 	}
-	*secret = Secret(strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"))
-	if *secret == "" {
-		return Problems{l.wrong(fileKey, fmt.Sprintf("%s is empty", file))}
+	*s.secret = Secret(strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"))
+	if *s.secret == "" {
+		return Problems{l.wrong(s.fileKey, fmt.Sprintf("%s is empty", s.file))}
 	}
-	l.sources[key] = file
+	l.sources[s.key] = s.file
 	return nil
 }
 

@@ -1,0 +1,325 @@
+package webhook_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wireroom/wireroom/internal/metrics"
+	"github.com/wireroom/wireroom/internal/webhook"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+const secret = "a-secret-of-16-bytes-or-more"
+
+// backend is a back end whose answers a test decides.
+type backend struct {
+	t      *testing.T
+	server *httptest.Server
+	answer func(n webhook.Notice, w http.ResponseWriter)
+	seen   chan webhook.Notice // what was answered well
+}
+
+func newBackend(t *testing.T, answer func(n webhook.Notice, w http.ResponseWriter)) *backend {
+	t.Helper()
+	b := &backend{t: t, answer: answer, seen: make(chan webhook.Notice, 1000)}
+	b.server = httptest.NewServer(b)
+	t.Cleanup(b.server.Close)
+	return b
+}
+
+func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	sent := r.Header.Get(webhook.TimestampHeader)
+	seconds, bad := strconv.ParseInt(sent, 10, 64)
+	if err != nil || bad != nil || r.Header.Get(webhook.SignatureHeader) != webhook.Sign(secret, sent, body) || time.Since(time.Unix(seconds, 0)).Abs() > time.Minute {
+		b.t.Errorf("not signed: %v", r.Header)
+	}
+	var n webhook.Notice
+	if err := json.Unmarshal(body, &n); err != nil || n.ID != r.Header.Get(webhook.IDHeader) || n.Node != "n1" || n.Time == 0 {
+		b.t.Errorf("%s: %v", body, err)
+	}
+	b.answer(n, w)
+}
+
+// notes has what was told of go to seen.
+func (b *backend) notes(n webhook.Notice, _ http.ResponseWriter) { b.seen <- n }
+
+func (b *backend) next() webhook.Notice {
+	b.t.Helper()
+	select {
+	case n := <-b.seen:
+		return n
+	case <-time.After(30 * time.Second):
+		b.t.Fatal("the back end is told nothing")
+	}
+	return webhook.Notice{}
+}
+
+func newCaller(t *testing.T, change func(o *webhook.Options), hooks ...webhook.Hook) (*webhook.Caller, *metrics.Set) {
+	t.Helper()
+	o := webhook.Options{
+		Hooks: hooks, Node: "n1", Logger: slog.New(slog.DiscardHandler), Metrics: new(metrics.Set), Backoff: time.Millisecond,
+		Matches: func(pattern, room string) bool { return pattern == room },
+	}
+	if change != nil {
+		change(&o)
+	}
+	c, err := webhook.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c, o.Metrics
+}
+
+func decide(t *testing.T, c *webhook.Caller, n webhook.Notice) (verdicts []*webhook.Verdict, err error) {
+	t.Helper()
+	err = c.Decide(t.Context(), n, func(v *webhook.Verdict) error { verdicts = append(verdicts, v); return nil })
+	return verdicts, err
+}
+
+func TestTheBackEndDecides(t *testing.T) {
+	b := newBackend(t, func(n webhook.Notice, w http.ResponseWriter) {
+		switch n.Room {
+		case "no":
+			fmt.Fprint(w, `{"allow":false,"code":"rate_limited","message":"later","retry_after":2}`)
+		case "odd":
+			fmt.Fprint(w, `{"allow":false,"code":"internal"}`)
+		case "changed":
+			fmt.Fprint(w, `{"data":[1],"event":"e"}`)
+		}
+	})
+	c, set := newCaller(t, nil, webhook.Hook{URL: b.server.URL, Secret: secret, Events: []webhook.Event{webhook.Publish}})
+	if v, err := decide(t, c, webhook.Notice{Event: webhook.Publish, Room: "yes"}); err != nil || len(v) != 1 || v[0].Data != nil {
+		t.Errorf("allowed: %v %v", v, err)
+	}
+	if v, err := decide(t, c, webhook.Notice{Event: webhook.Publish, Room: "changed"}); err != nil || string(v[0].Data) != "[1]" || *v[0].Event != "e" {
+		t.Errorf("changed: %v %v", v, err)
+	}
+	var refused *protocol.Error
+	if _, err := decide(t, c, webhook.Notice{Event: webhook.Publish, Room: "no"}); !errors.As(err, &refused) || refused.Code != protocol.CodeRateLimited || refused.Message != "later" || refused.RetryAfter != 2 {
+		t.Errorf("refused: %v", err)
+	}
+	if _, err := decide(t, c, webhook.Notice{Event: webhook.Publish, Room: "odd"}); !errors.As(err, &refused) || refused.Code != protocol.CodeForbidden {
+		t.Errorf("refused with a code that is not the back end's to give: %v", err)
+	}
+	if v, err := decide(t, c, webhook.Notice{Event: webhook.Join, Room: "no"}); err != nil || v != nil {
+		t.Errorf("asked about another event: %v %v", v, err)
+	}
+	if set.Value(metrics.WebhookAllowed) != 2 || set.Value(metrics.WebhookDenied) != 2 || set.Value(metrics.WebhookFailed) != 0 {
+		t.Error("not counted")
+	}
+}
+
+func TestWhatHoldsWithoutAnAnswerIsConfigured(t *testing.T) {
+	release := make(chan struct{})
+	failures := map[string]func(w http.ResponseWriter){
+		"no answer":   func(http.ResponseWriter) { <-release },
+		"an error":    func(w http.ResponseWriter) { w.WriteHeader(500) },
+		"a redirect":  func(w http.ResponseWriter) { w.Header().Set("Location", "http://127.0.0.1:1/"); w.WriteHeader(307) },
+		"nonsense":    func(w http.ResponseWriter) { fmt.Fprint(w, "<html>") },
+		"wrong types": func(w http.ResponseWriter) { fmt.Fprint(w, `{"allow":"yes"}`) },
+		"too much":    func(w http.ResponseWriter) { fmt.Fprintf(w, `{"message":"%s"}`, strings.Repeat("x", 2<<20)) },
+	}
+	b := newBackend(t, func(n webhook.Notice, w http.ResponseWriter) { failures[n.Room](w) })
+	defer close(release)
+	for room := range failures {
+		for _, allow := range []bool{true, false} {
+			h := webhook.Hook{URL: b.server.URL, Secret: secret, Events: []webhook.Event{webhook.Join}, Allow: allow}
+			if room == "no answer" {
+				h.Timeout = 50 * time.Millisecond
+			}
+			c, set := newCaller(t, nil, h)
+			_, err := decide(t, c, webhook.Notice{Event: webhook.Join, Room: room})
+			var refused *protocol.Error
+			if allow != (err == nil) || err != nil && (!errors.As(err, &refused) || refused.Code != protocol.CodeOverloaded) {
+				t.Errorf("%s, allow %v: %v", room, allow, err)
+			}
+			if set.Value(metrics.WebhookFailed) != 1 {
+				t.Errorf("%s is not counted", room)
+			}
+		}
+	}
+}
+
+func TestHooksAreForTheirRoomsAndTypes(t *testing.T) {
+	b := newBackend(t, nil)
+	b.answer = b.notes
+	c, _ := newCaller(
+		t, nil,
+		webhook.Hook{URL: b.server.URL, Secret: secret, Events: []webhook.Event{webhook.Join}, Rooms: []string{"mine"}},
+		webhook.Hook{URL: b.server.URL, Secret: secret, Events: []webhook.Event{webhook.Call}, Types: []string{"sum", "mean"}},
+	)
+	for _, n := range []webhook.Notice{
+		{Event: webhook.Join, Room: "other"},
+		{Event: webhook.Call, Type: "other"},
+		{Event: webhook.Join, Room: "mine"},
+		{Event: webhook.Call, Type: "sum"},
+	} {
+		if _, err := decide(t, c, n); err != nil {
+			t.Error(err)
+		}
+	}
+	if first, second := b.next(), b.next(); first.Room != "mine" || second.Type != "sum" || len(b.seen) > 0 {
+		t.Errorf("told %v, %v and %d more", first, second, len(b.seen))
+	}
+	if got := c.Types(); !slices.Equal(got, []string{"mean", "sum"}) || c.Has(webhook.Publish) || !c.Has(webhook.Call) {
+		t.Errorf("types %v", got)
+	}
+}
+
+func TestRoomsAreToldOfInOrderAlthoughCallsFail(t *testing.T) {
+	var mu sync.Mutex
+	tries := make(map[string]int)
+	b := newBackend(t, nil)
+	b.answer = func(n webhook.Notice, w http.ResponseWriter) {
+		mu.Lock()
+		defer mu.Unlock()
+		if tries[n.ID]++; tries[n.ID] < 3 {
+			w.WriteHeader(503)
+			return
+		}
+		b.seen <- n
+	}
+	c, set := newCaller(t, nil, webhook.Hook{URL: b.server.URL, Secret: secret, Events: []webhook.Event{webhook.FirstMember, webhook.LastMember}})
+	const rooms, each = 20, 6
+	for i := range each {
+		for room := range rooms {
+			event := []webhook.Event{webhook.FirstMember, webhook.LastMember}[i%2]
+			c.Inform(webhook.Notice{Event: event, Room: fmt.Sprint("room", room), Reason: fmt.Sprint(i)})
+		}
+	}
+	got := make(map[string][]string)
+	for range rooms * each {
+		n := b.next()
+		got[n.Room] = append(got[n.Room], n.Reason)
+	}
+	for room, order := range got {
+		if !slices.IsSorted(order) || len(order) != each {
+			t.Errorf("%s: %v", room, order)
+		}
+	}
+	if n := set.Value(metrics.WebhookRetried); n != 2*rooms*each {
+		t.Errorf("%d retries", n)
+	}
+}
+
+func TestWhatWaitsOutlivesTheProcess(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "webhooks")
+	b := newBackend(t, func(_ webhook.Notice, w http.ResponseWriter) { w.WriteHeader(500) })
+	h := webhook.Hook{URL: b.server.URL, Secret: secret, Events: []webhook.Event{webhook.LastMember}}
+	in := func(o *webhook.Options) { o.Dir = dir }
+	c, _ := newCaller(t, in, h)
+	for i := range 3 {
+		c.Inform(webhook.Notice{Event: webhook.LastMember, Room: "a", Reason: fmt.Sprint(i)})
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "webhooks.log")
+	file, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteString(`+{"id":"torn","url":"`); err != nil || file.Close() != nil {
+		t.Fatal(err)
+	}
+	healthy := newBackend(t, nil)
+	healthy.answer = healthy.notes
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := strings.ReplaceAll(string(content), b.server.URL, healthy.server.URL)
+	if err := os.WriteFile(name, []byte(moved), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.URL = healthy.server.URL
+	c, set := newCaller(t, in, h)
+	for i := range 3 {
+		if n := healthy.next(); n.Reason != fmt.Sprint(i) {
+			t.Errorf("%d: %v", i, n)
+		}
+	}
+	for set.Value(metrics.WebhookQueued) > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	newCaller(t, in, h)
+	if left, err := os.ReadFile(name); err != nil || len(left) != 0 {
+		t.Errorf("what was told stays in the file: %s %v", left, err)
+	}
+}
+
+func TestTooManyThatWaitAreDropped(t *testing.T) {
+	b := newBackend(t, func(_ webhook.Notice, w http.ResponseWriter) { w.WriteHeader(500) })
+	h := webhook.Hook{URL: b.server.URL, Secret: secret, Events: []webhook.Event{webhook.Disconnect}}
+	c, set := newCaller(t, func(o *webhook.Options) { o.Waiting = 5 }, h)
+	for i := range 8 {
+		c.Inform(webhook.Notice{Event: webhook.Disconnect, Client: fmt.Sprint(i)})
+	}
+	if queued, dropped := set.Value(metrics.WebhookQueued), set.Value(metrics.WebhookDropped); queued != 5 || dropped != 3 {
+		t.Errorf("%d wait, %d were dropped", queued, dropped)
+	}
+}
+
+func TestManyCallsAtOnceAreBounded(t *testing.T) {
+	arrived, release := make(chan struct{}, 1000), make(chan struct{})
+	b := newBackend(t, func(webhook.Notice, http.ResponseWriter) { arrived <- struct{}{}; <-release })
+	c, _ := newCaller(t, nil, webhook.Hook{URL: b.server.URL, Secret: secret, Events: []webhook.Event{webhook.Join}, Timeout: time.Minute})
+	var calls sync.WaitGroup
+	for range 256 {
+		calls.Go(func() {
+			_ = c.Decide(context.Background(), webhook.Notice{Event: webhook.Join, Room: "a"}, func(*webhook.Verdict) error { return nil })
+		})
+	}
+	for range 256 {
+		<-arrived
+	}
+	_, err := decide(t, c, webhook.Notice{Event: webhook.Join, Room: "a"})
+	var refused *protocol.Error
+	if !errors.As(err, &refused) || refused.Code != protocol.CodeOverloaded {
+		t.Errorf("one more call: %v", err)
+	}
+	close(release)
+	calls.Wait()
+}
+
+func TestHooksThatAreWrongAreRefused(t *testing.T) {
+	good := webhook.Hook{URL: "https://example.com/hook", Secret: secret, Events: []webhook.Event{webhook.Join}}
+	if err := good.Check(); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(h *webhook.Hook){
+		"no URL":       func(h *webhook.Hook) { h.URL = "example.com" },
+		"a file":       func(h *webhook.Hook) { h.URL = "file:///etc/passwd" },
+		"a password":   func(h *webhook.Hook) { h.URL = "https://me:secret@example.com" },
+		"no events":    func(h *webhook.Hook) { h.Events = nil },
+		"an odd event": func(h *webhook.Hook) { h.Events = []webhook.Event{"everything"} },
+		"a short one":  func(h *webhook.Hook) { h.Secret = "short" },
+		"no types":     func(h *webhook.Hook) { h.Events = []webhook.Event{webhook.Call} },
+		"odd types":    func(h *webhook.Hook) { h.Events, h.Types = []webhook.Event{webhook.Call}, []string{"publish"} },
+	} {
+		bad := good
+		change(&bad)
+		if bad.Check() == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
