@@ -78,6 +78,9 @@ func (f *figures) table() string {
 	if i := f.Idle; i != nil {
 		t.line("| idle joined connection, %d in one process | %.0f bytes | 1,000 bytes | 476 | %s |", i.Connections, i.Live, holds(i.Live, 1000))
 	}
+	if c := f.Collector; c != nil {
+		t.line("| the collector's part of the CPU, %d connections in rooms of 10 | %.2f %% | 2 %% | | %s |", c.Connections, 100*c.Share, holds(c.Share, 0.02))
+	}
 	for _, r := range f.Rows {
 		bar, verdict := "reported", ""
 		if r.Bar > 0 {
@@ -107,7 +110,10 @@ func (f *figures) table() string {
 	}
 	if i := f.Idle; i != nil {
 		t.line("\nMemory of an idle connection that has joined a room, %d of them: %.0f bytes live after a collection, %.0f resident.", i.Connections, i.Live, i.Resident)
-		t.line("The collector had %.2f %% of the CPU until then. Resident, garbage included, with the others:", 100*i.Collecting)
+		if i.Tester > 0 {
+			t.line("The load tester itself needs %.0f for one.", i.Tester)
+		}
+		t.line("Resident, garbage included, with the others:")
 		for _, name := range []string{nameBare, nameWS, nameSocketIO} {
 			if v, ok := i.Others[name]; ok {
 				t.line("%s %.0f bytes;", name, v)

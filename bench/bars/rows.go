@@ -5,13 +5,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/wireroom/wireroom/internal/bench"
@@ -95,17 +93,8 @@ type figures struct {
 	Repeat  int           `json:"repeat"`
 	Rows    []outcome     `json:"rows"`
 	Idle    *idle         `json:"idle,omitempty"`
-}
 
-// idle is what connections cost that do nothing.
-type idle struct {
-	Connections int64 `json:"connections"`
-	// Live is what one needs, in bytes, after a collection; of a server that an application embeds.
-	Live     float64 `json:"live_bytes"`
-	Resident float64 `json:"resident_bytes"`
-	// Collecting is the part of the CPU that the collector took.
-	Collecting float64            `json:"gc_share"`
-	Others     map[string]float64 `json:"others_resident_bytes"`
+	Collector *collector `json:"collector,omitempty"`
 }
 
 // bars measures all rows.
@@ -120,6 +109,13 @@ func (o *options) bars(ctx context.Context) error {
 			return err
 		}
 		f.Idle = i
+	}
+	if o.wanted("collector") {
+		c, err := o.collector(ctx)
+		if err != nil {
+			return err
+		}
+		f.Collector = c
 	}
 	for _, r := range rows() {
 		if !o.wanted(r.name) {
@@ -201,77 +197,6 @@ func runOf(r *bench.Report, before float64) run {
 	}
 }
 
-// idleConnections fit into one process with 20,000 descriptors.
-const idleConnections = "19000"
-
-// idle measures what a connection costs that has joined a room and does nothing.
-func (o *options) idle(ctx context.Context) (*idle, error) {
-	i := &idle{Others: make(map[string]float64)}
-	var live, resident []float64
-	for range o.repeat {
-		if err := o.idleOnce(ctx, i, &live, &resident); err != nil {
-			return nil, fmt.Errorf("idle: %w", err)
-		}
-	}
-	i.Live, i.Resident = median(live), median(resident)
-	for _, c := range o.contestants(nameBare, nameWS, nameSocketIO) {
-		report, err := o.measure(ctx, c, []string{"idle", "-n", idleConnections})
-		if err != nil {
-			return nil, fmt.Errorf("idle: %w", err)
-		}
-		i.Others[c.name] = float64(report.Server.MemoryEach)
-	}
-	fmt.Printf("idle: %.0f bytes live, %.0f resident, %v\n", i.Live, i.Resident, i.Others)
-	return i, nil
-}
-
-// use is what the embedded server says of itself.
-type use struct {
-	Heap       int64   `json:"heap"`
-	Stacks     int64   `json:"stacks"`
-	Collecting float64 `json:"gc_cpu_fraction"`
-}
-
-func (o *options) idleOnce(ctx context.Context, i *idle, live, resident *[]float64) error {
-	c := contestant{name: "embed", args: []string{filepath.Join(o.bin, "embed")}}
-	s, err := c.start(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.stop()
-	if _, err := s.out.ReadString('\n'); err != nil { // where its profiles are
-		return err
-	}
-	before, rssBefore, err := s.use()
-	if err != nil {
-		return err
-	}
-	var after use
-	var rssAfter int64
-	var failed error
-	report, err := o.tester(ctx, s, []string{"idle", "-n", idleConnections, "--presence", "--warmup", "3s"}, func() { after, rssAfter, failed = s.use() })
-	if err = errors.Join(err, failed); err != nil {
-		return err
-	}
-	n := float64(joined(report))
-	i.Connections, i.Collecting = int64(n), after.Collecting
-	*live = append(*live, float64(after.Heap+after.Stacks-before.Heap-before.Stacks)/n)
-	*resident = append(*resident, float64(rssAfter-rssBefore)/n)
-	return nil
-}
-
-// use has the server collect, and asks what is in use.
-func (s *server) use() (u use, resident int64, err error) {
-	if err := s.command.Process.Signal(syscall.SIGUSR1); err != nil {
-		return u, 0, err
-	}
-	line, err := s.out.ReadBytes('\n')
-	if err == nil {
-		err = json.Unmarshal(line, &u)
-	}
-	return u, bench.Resident(s.command.Process.Pid), err
-}
-
 func (o *options) file(name string) string { return filepath.Join(o.results, name+".json") }
 
 func readJSON(path string, v any) error {
@@ -306,14 +231,4 @@ func loadAverage() (one float64) {
 		_, _ = fmt.Sscan(string(content), &one) // 0 where it is something else
 	}
 	return one
-}
-
-// joined returns how many clients were in their rooms when it began to be measured.
-func joined(r *bench.Report) int64 {
-	for _, s := range r.Series {
-		if s.Phase == bench.PhaseMeasure {
-			return max(s.Joined, 1)
-		}
-	}
-	return 1
 }

@@ -127,9 +127,8 @@ func (o *options) measure(ctx context.Context, c contestant, args []string) (*be
 	return o.tester(ctx, s, slices.Concat([]string{"--speak", c.speak}, c.more, args), nil)
 }
 
-// tester runs the load tester against a server. connected, if not nil, is called once all clients are where they are
-// to be.
-func (o *options) tester(ctx context.Context, s *server, args []string, connected func()) (*bench.Report, error) {
+// tester runs the load tester against a server. watch, if not nil, is called once a second with the phase of the test.
+func (o *options) tester(ctx context.Context, s *server, args []string, watch func(phase string)) (*bench.Report, error) {
 	file, err := os.CreateTemp("", "bars-*.json")
 	if err != nil {
 		return nil, err
@@ -151,9 +150,8 @@ func (o *options) tester(ctx context.Context, s *server, args []string, connecte
 	}
 	var said strings.Builder
 	for lines := bufio.NewScanner(progress); lines.Scan(); {
-		if connected != nil && strings.Contains(lines.Text(), " "+bench.PhaseMeasure) {
-			connected()
-			connected = nil
+		if fields := strings.Fields(lines.Text()); watch != nil && len(fields) > 1 {
+			watch(fields[1])
 		}
 		fmt.Fprintln(&said, lines.Text())
 	}

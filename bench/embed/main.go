@@ -1,7 +1,7 @@
 //go:build unix
 
 // Command embed is a server as an application embeds it, with limits raised for measuring. It prints its URL; on SIGUSR1
-// it collects garbage, gives back what is free, and prints what is in use as a line of JSON.
+// it collects garbage, gives back what is free, and prints what is in use as a line of JSON; on SIGUSR2 it only prints.
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"syscall"
 	"time"
 
@@ -46,10 +47,13 @@ func run() error {
 		return err
 	}
 	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGUSR1)
+	signal.Notify(asked, syscall.SIGUSR1, syscall.SIGUSR2)
 	fmt.Printf("ws://%s/ws\nhttp://%s/debug/pprof/\n", listener.Addr(), profiles.Addr())
 	go func() {
-		for range asked {
+		for how := range asked {
+			if how == syscall.SIGUSR1 {
+				collect()
+			}
 			use()
 		}
 	}()
@@ -59,15 +63,24 @@ func run() error {
 	return h.Serve(listener)
 }
 
-// use prints what is in use after a collection.
-func use() {
+// collect collects garbage and gives back what is free.
+func collect() {
 	runtime.GC()
 	runtime.GC() // what a first one only emptied: pools, finalizers
 	debug.FreeOSMemory()
+}
+
+// use prints what is in use.
+func use() {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
+	collecting := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}}
+	metrics.Read(collecting)
+	var used syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &used) // zero if it fails
 	_ = json.NewEncoder(os.Stdout).Encode(map[string]any{
-		"heap": m.HeapAlloc, "stacks": m.StackInuse, "heap_in_use": m.HeapInuse, "collections": m.NumGC,
-		"gc_cpu_fraction": m.GCCPUFraction, "mallocs": m.Mallocs,
+		"heap": m.HeapAlloc, "stacks": m.StackInuse, "heap_in_use": m.HeapInuse, "collections": m.NumGC, "mallocs": m.Mallocs,
+		"gc_cpu_seconds": collecting[0].Value.Float64(),
+		"cpu_seconds":    time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds(),
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"syscall"
 	"time"
 )
@@ -38,6 +39,9 @@ type answer struct {
 
 // obey does what a worker is told to do. It does not wait.
 func (w *worker) obey(c command) answer {
+	if c.Order == orderStart {
+		debug.FreeOSMemory() // what connecting has left, several times what connections need
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var a answer
