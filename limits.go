@@ -25,6 +25,7 @@ type Limits struct {
 	AuthTimeout  time.Duration // for a client to authenticate; 10 s
 	AuthAttempts int           // of a connection that fail, one after the other; 5
 	Refusals     int           // for going beyond a rate, one after the other, until a connection is closed; 1,000
+	PublishWait  time.Duration // that publishes may have to wait on this node, before some are refused (overloaded); 1 s
 	BlockTime    time.Duration // for a user or an address whose connections were closed so again and again; 1 minute
 	Connections  int           // at once; by default as many as there may be open files, but for a reserve
 	User         UserLimits
@@ -68,7 +69,7 @@ func DefaultLimits() Limits {
 		ByteRate: 1 << 20, ByteBurst: 16 << 20,
 		PendingBytes: 64 << 10,
 		AuthTimeout:  10 * time.Second, AuthAttempts: 5,
-		Refusals: 1000, BlockTime: time.Minute,
+		Refusals: 1000, PublishWait: time.Second, BlockTime: time.Minute,
 		Connections: openFiles() - reservedFiles(openFiles()),
 		User:        UserLimits{Factor: 4, Connections: 128, ConnectRate: 10, ConnectBurst: 256},
 		Address: AddressLimits{
@@ -126,6 +127,7 @@ func (l Limits) withDefaults() Limits {
 	settle(&l.Address.RequestRate, d.Address.RequestRate)
 	settle(&l.Address.FailureRate, d.Address.FailureRate)
 	settle(&l.AuthTimeout, d.AuthTimeout)
+	settle(&l.PublishWait, d.PublishWait)
 	settle(&l.BlockTime, d.BlockTime)
 	return l.withBounds()
 }
@@ -159,6 +161,7 @@ func (l Limits) session() session.Limits {
 		Bytes:        rate(l.ByteRate, l.ByteBurst),
 		Refusals:     l.Refusals,
 		AuthAttempts: l.AuthAttempts,
+		PublishWait:  l.PublishWait,
 		User: session.UserLimits{
 			Connections: l.User.Connections,
 			Connects:    rate(l.User.ConnectRate, l.User.ConnectBurst),

@@ -117,7 +117,7 @@ func (s *Server) sessionOptions() session.Options {
 	options := session.Options{
 		Hub: s.hub, Logger: o.Logger, Name: o.Node, Tokens: o.Auth,
 		AuthTimeout: o.Limits.AuthTimeout, PingInterval: o.PingInterval, Limits: o.Limits.session(),
-		Metrics: s.metrics, Hooks: s.sessionHooks(),
+		Metrics: s.metrics, Hooks: s.sessionHooks(), Waited: s.poller.Waited,
 	}
 	options.Records, _ = o.Engine.(engine.Records)
 	options.Census, _ = o.Engine.(engine.Census)

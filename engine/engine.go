@@ -15,6 +15,7 @@ import (
 // Errors of engines. An engine wraps them with what it was doing; callers test with errors.Is.
 var (
 	ErrUnavailable = errors.New("engine unavailable")             // try again; nothing was stored
+	ErrOverloaded  = errors.New("engine overloaded")              // too much waits to be stored; try again; nothing was stored
 	ErrTimeout     = errors.New("engine timeout")                 // the outcome is unknown: send again with the same key or seq
 	ErrStorageFull = errors.New("storage full")                   // nothing was stored
 	ErrOutOfOrder  = errors.New("producer sequence out of order") // nothing was stored

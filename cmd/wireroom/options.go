@@ -73,7 +73,7 @@ func serverLimits(l config.Limits) wireroom.Limits {
 		ByteRate: orNone(float64(l.ByteRate)), ByteBurst: orNone(int(l.ByteBurst)),
 		PendingBytes: orNone(int(l.PendingBytes)),
 		AuthTimeout:  orNone(l.AuthTimeout), AuthAttempts: orNone(l.AuthAttempts),
-		Refusals: orNone(l.Refusals), BlockTime: orNone(l.BlockTime),
+		Refusals: orNone(l.Refusals), BlockTime: orNone(l.BlockTime), PublishWait: orNone(l.PublishWait),
 		Connections: ofSystem(l.Connections),
 		User: wireroom.UserLimits{
 			Factor: orNone(l.User.Factor), Connections: orNone(l.User.Connections),

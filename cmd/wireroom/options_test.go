@@ -21,7 +21,7 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 		}},
 		Limits: config.Limits{
 			MaxMessage: 1, MaxRooms: 2, PublishRate: 3, PublishBurst: 4, JoinRate: 5, JoinBurst: 6, AuthTimeout: 7,
-			MaxParts: 8, ByteRate: 9, ByteBurst: 10, PendingBytes: 11, AuthAttempts: 12, Refusals: 13, BlockTime: 14, Connections: 15,
+			MaxParts: 8, ByteRate: 9, ByteBurst: 10, PendingBytes: 11, AuthAttempts: 12, Refusals: 13, BlockTime: 14, PublishWait: 27, Connections: 15,
 			User: config.UserLimits{Factor: 16, Connections: 17, ConnectRate: 18, ConnectBurst: 19},
 			Address: config.AddressLimits{
 				Connections: 20, ConnectRate: 21, ConnectBurst: 22, RequestRate: 23, RequestBurst: 24, FailureRate: 25, FailureBurst: 26,
@@ -39,7 +39,7 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 		}},
 		Limits: wireroom.Limits{
 			MaxMessage: 1, Rooms: 2, PublishRate: 3, PublishBurst: 4, JoinRate: 5, JoinBurst: 6, AuthTimeout: 7,
-			MaxParts: 8, ByteRate: 9, ByteBurst: 10, PendingBytes: 11, AuthAttempts: 12, Refusals: 13, BlockTime: 14, Connections: 15,
+			MaxParts: 8, ByteRate: 9, ByteBurst: 10, PendingBytes: 11, AuthAttempts: 12, Refusals: 13, BlockTime: 14, PublishWait: 27, Connections: 15,
 			User: wireroom.UserLimits{Factor: 16, Connections: 17, ConnectRate: 18, ConnectBurst: 19},
 			Address: wireroom.AddressLimits{
 				Connections: 20, ConnectRate: 21, ConnectBurst: 22, RequestRate: 23, RequestBurst: 24, FailureRate: 25, FailureBurst: 26,

@@ -42,7 +42,7 @@ type Options struct {
 	// does not suffice, a publish is refused with engine.ErrStorageFull. Default: no bound.
 	MaxBytes int64
 	// MaxQueue bounds the messages that wait to be written, in bytes as protocol.Message.Size counts. Beyond it a
-	// publish is refused with engine.ErrUnavailable. Default: 64 MiB.
+	// publish is refused with engine.ErrOverloaded. Default: 64 MiB.
 	MaxQueue int64
 	// Reserve is how many bytes of the file system are kept free: a publish that would leave less is refused with
 	// engine.ErrStorageFull, until there is more again. A quarter of it is held by a file, which is let go when

@@ -224,7 +224,7 @@ func TestOverloadIsRefusedAtOnce(t *testing.T) {
 			t.Fatal("100 messages wait, of 200 bytes and more, where 10,000 bytes may")
 		}
 	}
-	refusal(t, refused, engine.ErrUnavailable)
+	refusal(t, refused, engine.ErrOverloaded)
 	if len(waiting) < 40 {
 		t.Fatalf("refused with %d messages waiting", len(waiting))
 	}

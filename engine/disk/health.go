@@ -11,9 +11,6 @@ import (
 	"github.com/wireroom/wireroom/engine"
 )
 
-// errOverloaded is what a publication gets when too many wait.
-var errOverloaded = fmt.Errorf("too much waits to be written: %w", engine.ErrUnavailable)
-
 // health remembers the first failure of the store. From then on nothing is written or acknowledged any more: what the
 // files have is known only when they are read again from the beginning.
 type health struct {

@@ -40,7 +40,7 @@ func (q *queue) push(r request) error {
 	case q.closed != nil:
 		return q.closed
 	case q.bytes > 0 && q.bytes+r.size > q.max:
-		return errOverloaded
+		return engine.ErrOverloaded
 	}
 	q.bytes += r.size
 	q.waiting = append(q.waiting, r)

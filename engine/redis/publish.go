@@ -38,7 +38,7 @@ func (e *Engine) Publish(_ context.Context, p *engine.Publication, done func(eng
 		p.Message.ID = protocol.NewMessageID()
 	}
 	if !e.lane(room).add(j) {
-		j.done(engine.Receipt{}, fmt.Errorf("%w: too many messages wait for it", engine.ErrUnavailable))
+		j.done(engine.Receipt{}, fmt.Errorf("%w: too many messages wait for the server", engine.ErrOverloaded))
 	}
 }
 

@@ -51,6 +51,9 @@ func (a *API) publish(c *call) ([]byte, *protocol.Error) {
 	if err := p.check(int(a.maxMessage.Load())); err != nil {
 		return nil, err
 	}
+	if err := a.Node.Admit(); err != nil {
+		return nil, err
+	}
 	if p.Rooms == nil {
 		return a.publishOne(c, &p)
 	}

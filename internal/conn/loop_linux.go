@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -92,6 +93,14 @@ func (s *loops) close() {
 	s.table.each(func(c *Conn) { c.Abort(net.ErrClosed) })
 }
 
+func (s *loops) waited(now int64) time.Duration {
+	longest := time.Duration(0)
+	for _, l := range s.list {
+		longest = max(longest, l.pace.look(now))
+	}
+	return longest
+}
+
 // loop is one event loop: a goroutine that reads and closes the descriptors registered with one epoll descriptor.
 // That one is parked in Go's own poller, because a thread blocked in epoll_wait costs a good part of every wake-up.
 //
@@ -105,6 +114,7 @@ type loop struct {
 	epoll  int
 	bell   int // an eventfd that ends the wait
 	inbox  inbox
+	pace   pace
 
 	// The loop's goroutine's own:
 	events  []unix.EpollEvent

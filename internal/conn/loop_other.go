@@ -5,6 +5,7 @@ package conn
 import (
 	"errors"
 	"net"
+	"time"
 )
 
 // loops is empty here: every connection gets a twin.
@@ -17,3 +18,5 @@ func (s *loops) carries(net.Conn) bool { return false }
 func (s *loops) adopt(*Conn, net.Conn, []byte, Handler) error { return errors.ErrUnsupported }
 
 func (s *loops) close() {}
+
+func (s *loops) waited(int64) time.Duration { return 0 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Options are the settings of a Poller; the zero value works.
@@ -31,6 +32,7 @@ type Poller struct {
 	logger   *slog.Logger
 	pool     pool
 	count    atomic.Int64 // connections not Closed yet
+	birth    time.Time
 	crew     crew
 	loops    loops // empty where there is none
 	twins    twins
@@ -38,7 +40,7 @@ type Poller struct {
 
 // New starts a Poller. Its event loops hold a few descriptors; each has a goroutine from its first connection on.
 func New(o Options) (*Poller, error) {
-	p := &Poller{turnEnd: o.TurnEnd, maxKept: o.MaxKept, portable: o.Portable, logger: o.Logger}
+	p := &Poller{turnEnd: o.TurnEnd, maxKept: o.MaxKept, portable: o.Portable, logger: o.Logger, birth: time.Now()}
 	if p.turnEnd == nil {
 		p.turnEnd = func() {}
 	}

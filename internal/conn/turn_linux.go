@@ -21,7 +21,10 @@ func (l *loop) work() {
 			l.poller.logger.Error("event loop ended", "error", err)
 			return
 		}
-		if !l.turn() {
+		l.pace.begin(l.poller.clock())
+		over := !l.turn()
+		l.pace.end(l.poller.clock())
+		if over {
 			return
 		}
 	}

@@ -45,6 +45,7 @@ const (
 	RefusedBytes
 	RefusedUserBytes
 	RefusedJoins
+	RefusedOverloaded
 	RefusedRooms
 	RefusedNameLength
 	RefusedTokenLength
@@ -173,6 +174,7 @@ var definitions = [count]Definition{
 	RefusedBytes:              refusals("byte_rate"),
 	RefusedUserBytes:          refusals("user_byte_rate"),
 	RefusedJoins:              refusals("join_rate"),
+	RefusedOverloaded:         refusals("overloaded"),
 	RefusedRooms:              refusals("rooms"),
 	RefusedNameLength:         refusals("name_length"),
 	RefusedTokenLength:        refusals("token_length"),

@@ -43,18 +43,22 @@ func (e Ended) metric() metrics.ID {
 	return metrics.ClosedOther
 }
 
-// Begun returns when a publish began, for Count; 0 where nothing has to be waited for.
+// Begun notes that a publish begins and returns when, for Count, which follows; 0 where nothing has to be waited for.
 func (n *Node) Begun() int64 {
 	if n.inline {
 		return 0
 	}
-	return max(n.clock(), 1)
+	now := max(n.clock(), 1)
+	n.admission.engine.begin(now)
+	return now
 }
 
 // Count counts a publish of a message of some bytes that Begun began.
 func (n *Node) Count(begun int64, size int, receipt engine.Receipt, err error) {
 	if begun != 0 {
-		n.Metrics.Observe(metrics.PublishTime, n.clock()-begun)
+		now := n.clock()
+		n.Metrics.Observe(metrics.PublishTime, now-begun)
+		n.admission.engine.end(begun, now)
 	}
 	switch {
 	case err != nil:

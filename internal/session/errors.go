@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine"
@@ -27,6 +28,9 @@ var clientErrors = []struct {
 	{hub.ErrPresenceDisabled, protocol.CodePresenceDisabled, "presence is disabled in this room"},
 }
 
+// overloadRetry is after how long a client may send again what the engine had no room for.
+const overloadRetry = time.Second
+
 // clientError returns what a client sees of err; what it must not see is logged.
 func clientError(logger *slog.Logger, err error) *protocol.Error {
 	var own *protocol.Error
@@ -37,6 +41,9 @@ func clientError(logger *slog.Logger, err error) *protocol.Error {
 		if errors.Is(err, e.is) {
 			return &protocol.Error{Code: e.code, Message: e.message}
 		}
+	}
+	if errors.Is(err, engine.ErrOverloaded) {
+		return overloadedFor(overloadRetry)
 	}
 	logger.Error("a request failed", "error", err)
 	return protocol.ErrInternal

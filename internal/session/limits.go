@@ -10,13 +10,14 @@ import (
 
 // Limits bound what one session may do, and one user with all of its sessions on this node; 0 is no limit.
 type Limits struct {
-	Rooms        int        // memberships
-	MaxMessage   int        // bytes of an incoming frame
-	Messages     limit.Rate // publishes, application messages, reads, auth
-	Joins        limit.Rate // joins and leaves
-	Bytes        limit.Rate // of all that is received, and overhead for each envelope and control frame
-	Refusals     int        // requests refused for a limit, one after the other, before the connection is closed
-	AuthAttempts int        // that fail, before the connection is closed
+	Rooms        int           // memberships
+	MaxMessage   int           // bytes of an incoming frame
+	Messages     limit.Rate    // publishes, application messages, reads, auth
+	Joins        limit.Rate    // joins and leaves
+	Bytes        limit.Rate    // of all that is received, and overhead for each envelope and control frame
+	Refusals     int           // requests refused for a limit, one after the other, before the connection is closed
+	AuthAttempts int           // that fail, before the connection is closed
+	PublishWait  time.Duration // that publishes may have to wait, before some are refused; of the node
 	User         UserLimits
 }
 

@@ -53,6 +53,9 @@ type Options struct {
 	Records   engine.Records     // where it is kept who is kept out; nil: on this node alone
 	Census    engine.Census      // counts the users of all nodes; nil: there is this node alone
 	Health    func() error       // of the engine; nil: it is never unwell
+	// Waited returns how long what clients sent had to wait since its last call, at worst, before it was read; nil: it
+	// does not wait. Engines' waits are known besides.
+	Waited func() time.Duration
 	// AuthTimeout is how long a client without a token may take to send one.
 	AuthTimeout  time.Duration
 	PingInterval time.Duration // told to clients
@@ -72,6 +75,7 @@ type Node struct {
 	census     census
 	sessions   atomic.Int64
 	work       workers
+	admission  admission
 	stale      chan struct{} // the engine's records are to be read again, now
 	birth      time.Time
 	ctx        context.Context // of what sessions have under way; ends with Stop
@@ -82,16 +86,18 @@ type Node struct {
 func NewNode(o Options, durability string) *Node {
 	n := &Node{Options: o, inline: o.Hub.Inline(), durability: durability, birth: time.Now(), stale: make(chan struct{}, 1)}
 	n.users.Idle = maxIdleUsers
+	n.admission.logger = o.Logger
 	n.SetLimits(o.Limits)
 	n.ctx, n.cancel = context.WithCancelCause(context.Background())
 	return n
 }
 
-// Start reads who is kept out, and reads it again now and then, until Stop.
+// Start reads who is kept out, and reads it again now and then, until Stop. So long it is looked how long publishes wait.
 func (n *Node) Start(ctx context.Context) error {
 	if err := n.Reread(ctx); err != nil {
 		return err
 	}
+	n.work.start(n.admitLoop)
 	if n.Records != nil {
 		n.Hub.Listen(n)
 		n.work.start(n.rereadLoop)

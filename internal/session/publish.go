@@ -18,6 +18,9 @@ const (
 
 // publish hands a message to the room's engine.
 func (s *Session) publish(r *protocol.Request) *protocol.Error {
+	if !s.node.admission.admit(&s.turn) {
+		return s.node.overloaded()
+	}
 	if err := s.room(r); err != nil {
 		return err
 	}

@@ -42,6 +42,9 @@ type rights struct {
 	since    uint32         // when the user was let in, in seconds of the node's clock; Session.mu guards it
 }
 
+// buckets are what is left of a session's limits.
+type buckets struct{ messages, bytes, joins, refusals limit.Bucket }
+
 // Session is one client's stay on one connection. It is embedded in the transport's connection; Open begins it.
 //
 // Requests are handled one at a time and in order: on the goroutine that calls Receive, or behind one that had to
@@ -51,12 +54,10 @@ type Session struct {
 	outlet Outlet
 	client hub.Client // changes only before the first join
 	rights
-	account  atomic.Pointer[limit.Entry] // the user's; nil before the session is open
-	messages limit.Bucket
-	bytes    limit.Bucket
-	joins    limit.Bucket
-	refusals limit.Bucket
-	strikes  uint8 // malformed envelopes in a row; the reading goroutine's
+	account atomic.Pointer[limit.Entry] // the user's; nil before the session is open
+	buckets
+	turn    turn  // of those who may publish
+	strikes uint8 // malformed envelopes in a row; the reading goroutine's
 
 	joining sync.Mutex // held while the session becomes a member: there is one membership a room
 

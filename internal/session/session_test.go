@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/engine/memory"
 	"github.com/wireroom/wireroom/internal/conn"
 	"github.com/wireroom/wireroom/internal/hub"
@@ -95,12 +96,17 @@ type peer struct {
 
 func newNode(t testing.TB, o Options, rules ...rule.Rule) *Node {
 	t.Helper()
+	return newNodeOn(t, memory.New(memory.Options{}), o, rules...)
+}
+
+func newNodeOn(t testing.TB, e engine.Engine, o Options, rules ...rule.Rule) *Node {
+	t.Helper()
 	set, err := rule.NewSet(rules, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	logger := slog.New(slog.DiscardHandler)
-	h, err := hub.New(t.Context(), hub.Options{Engine: memory.New(memory.Options{}), Rules: set, Logger: logger})
+	h, err := hub.New(t.Context(), hub.Options{Engine: e, Rules: set, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}

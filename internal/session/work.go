@@ -20,7 +20,9 @@ type work struct {
 }
 
 // full reports whether the connection must not be read.
-func (w *work) full() bool { return w.waiting >= maxWaiting || w.inFlight >= maxInFlight }
+func (w *work) full() bool {
+	return !mutInbound && (w.waiting >= maxWaiting || w.inFlight >= maxInFlight)
+}
 
 // later runs f after what is under way, on a worker.
 func (s *Session) later(f func()) {

@@ -124,6 +124,7 @@ type Limits struct {
 
 	Refusals    int           `default:"1000" placeholder:"N" help:"How often in a row a connection may be told that it is too fast, until it is closed."`
 	BlockTime   time.Duration `default:"1m" placeholder:"DURATION" help:"How long a user or an address is refused whose connections had to be closed for that again and again."`
+	PublishWait time.Duration `default:"1s" placeholder:"DURATION" help:"How long publishes may have to wait on this node. Beyond that some are refused (overloaded), so that the others need not."`
 	Connections int           `default:"-1" placeholder:"N" help:"Connections at once; -1 is as many as the system lets this program have files open, but for a reserve."`
 
 	User    UserLimits    `embed:"" prefix:"user-" help:"What one user may do, with all connections to this node."`

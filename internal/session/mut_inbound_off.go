@@ -1,0 +1,5 @@
+//go:build !mut_inbound
+
+package session
+
+const mutInbound = false
