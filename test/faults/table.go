@@ -27,7 +27,8 @@ func faults() []fault {
 		{Name: "F12", About: "everybody comes back at once", Run: reconnectStorm, Mutants: []string{"mut_nocoalesce", "mut_nojitter"}},
 		{Name: "F14", About: "each publish sent three times", Run: duplicateStorm, Mutants: []string{"mut_keyscope"}},
 		{Name: "F15", About: "the wall clock jumps", Run: clockJumps, Mutants: []string{"mut_wallclock"}},
-		{Name: "F18", About: "everybody has left", Run: leak, Mutants: []string{"mut_forgotten"}},
 		{Name: "F16", About: "a process stands still", Run: paused, Mutants: []string{"mut_cachedhead"}},
+		{Name: "F17", About: "more is published than can be stored", Run: overload, Mutants: []string{"mut_inbound"}},
+		{Name: "F18", About: "everybody has left", Run: leak, Mutants: []string{"mut_forgotten"}},
 	}
 }

@@ -27,6 +27,7 @@ type settings struct {
 	seed         uint64
 	slow         time.Duration
 	failing      int
+	wait, takes  time.Duration
 }
 
 func main() {
@@ -37,6 +38,8 @@ func main() {
 	flags.Uint64Var(&s.seed, "cut-seed", 1, "of what is lost")
 	flags.DurationVar(&s.slow, "sync-time", 0, "up to how long a sync takes")
 	flags.IntVar(&s.failing, "fail", 1, "how many syncs fail after SIGUSR1")
+	flags.DurationVar(&s.wait, "publish-wait", 0, "how long publishes may wait")
+	flags.DurationVar(&s.takes, "store-time", 0, "how long the engine takes for a message")
 	flags.String("config", "", "is not read")
 	flags.Bool("no-limits", true, "is so anyway")
 	err := flags.Parse(os.Args[2:])
@@ -61,7 +64,12 @@ func (s *settings) serve(ctx context.Context) error {
 	if s.data != "" {
 		counted.Engine = disk.New(disk.Options{Dir: filepath.Join(s.data, "messages"), FS: fs})
 	}
-	none := wireroom.Limits{PublishRate: -1, PublishBurst: -1, JoinRate: -1, JoinBurst: -1, Rooms: -1}
+	if s.takes > 0 {
+		counted.Engine = newSlow(counted.Engine, s.takes)
+	}
+	none := wireroom.Limits{
+		PublishRate: -1, PublishBurst: -1, JoinRate: -1, JoinBurst: -1, Rooms: -1, ByteRate: -1, ByteBurst: -1, PublishWait: s.wait,
+	}
 	server, err := wireroom.New(ctx, wireroom.Options{
 		Engine: counted,
 		Rules: []wireroom.Rule{
