@@ -9,13 +9,20 @@ import (
 	"testing"
 )
 
-// freeAddress returns an address of this machine on which nobody listens.
-func freeAddress(t *testing.T) string {
+// listen listens on a free port of this machine.
+func listen(t *testing.T) net.Listener {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return listener
+}
+
+// freeAddress returns an address of this machine on which nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	free := listen(t)
 	defer free.Close()
 	return free.Addr().String()
 }
