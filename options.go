@@ -71,6 +71,9 @@ type Options struct {
 	// and the way to the server of both. Nil is "/sse", "/poll" and "/send", or none where there is a Dialect: whatever
 	// that is, here clients speak the native one. Empty is none.
 	SSEPaths, PollPaths, SendPaths []string
+	// SocketIO is how clients of Socket.IO are served, and EngineIO those that speak the Dialect over Engine.IO.
+	SocketIO SocketIO
+	EngineIO EngineIO
 	// Origins are the values of the Origin header that may connect besides the server's own: "https://example.com",
 	// "https://*.example.com", "http://localhost:*", "null" (what pages without an origin send), or "*" for all.
 	// Requests without the header are no browser's and may connect.
@@ -142,7 +145,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	o.Limits = o.Limits.withDefaults()
 	o.Access = o.access()
-	return o, nil
+	return o, o.setSocketIO()
 }
 
 // access returns who may do what no rule speaks of.
@@ -170,8 +173,10 @@ func (o *Options) setPaths() error {
 		{"SSEPaths", &o.SSEPaths, DefaultSSEPath},
 		{"PollPaths", &o.PollPaths, DefaultPollPath},
 		{"SendPaths", &o.SendPaths, DefaultSendPath},
+		{"SocketIO.Paths", &o.SocketIO.Paths, DefaultSocketIOPath},
+		{"EngineIO.Paths", &o.EngineIO.Paths, ""},
 	} {
-		if *p.paths == nil && (o.Dialect == nil || p.paths == &o.Paths) {
+		if *p.paths == nil && p.standard != "" && (o.Dialect == nil || p.paths == &o.Paths) {
 			*p.paths = []string{p.standard}
 		}
 		for _, path := range *p.paths {

@@ -45,7 +45,9 @@ func (s *Server) Reload(c Changes) error {
 	s.node.SetLimits(o.Limits.session())
 	s.websocket.SetLimits(o.Limits.MaxMessage, o.Limits.MaxParts)
 	s.others.send.SetMaxMessage(o.Limits.MaxMessage)
+	s.engines.setLimits(o.Limits.MaxMessage, o.Limits.MaxParts)
 	s.websocket.Recheck()
 	s.others.recheck()
+	s.engines.recheck()
 	return nil
 }

@@ -37,6 +37,7 @@ type Server struct {
 	websocket *websocket.Transport
 	others    others
 	api       *api.API
+	engines   engines
 	draining  atomic.Bool
 	reloading sync.Mutex // held while settings are replaced
 	closing   sync.Once
@@ -84,6 +85,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		PingInterval: o.PingInterval, MaxMessage: o.Limits.MaxMessage, MaxParts: o.Limits.MaxParts, Compress: o.Compress,
 	})
 	s.others = s.newOthers()
+	s.engines = s.newEngines()
 	if s.api, err = s.newAPI(); err != nil {
 		return nil, errors.Join(fmt.Errorf("wireroom: Options.APIKeys: %w", err), s.Close())
 	}
@@ -132,29 +134,29 @@ func (s *Server) sessionOptions() session.Options {
 func (s *Server) sessionHooks() session.Hooks {
 	hooks, inner := s.options.Hooks, session.Hooks{Handler: s.handlers.find}
 	if hook := hooks.OnOpen; hook != nil {
-		inner.Open = func(ctx context.Context, in *session.Session) error { return hook(ctx, &Session{in}) }
+		inner.Open = func(ctx context.Context, in *session.Session) error { return hook(ctx, s.session(in)) }
 	}
 	if hook := hooks.OnPermit; hook != nil {
 		inner.Permit = func(ctx context.Context, in *session.Session, verb auth.Verb, room string) (Decision, error) {
-			return hook(ctx, &Session{in}, verb, room)
+			return hook(ctx, s.session(in), verb, room)
 		}
 	}
 	if hook := hooks.OnJoin; hook != nil {
 		inner.Join = func(ctx context.Context, in *session.Session, room string) error {
-			return hook(ctx, &Session{in}, room)
+			return hook(ctx, s.session(in), room)
 		}
 	}
 	if hook := hooks.OnPublish; hook != nil {
 		inner.Publish = func(ctx context.Context, in *session.Session, m *protocol.Message) error {
-			return hook(ctx, &Session{in}, m)
+			return hook(ctx, s.session(in), m)
 		}
 	}
 	if hook := hooks.OnLeave; hook != nil {
-		inner.Leave = func(in *session.Session, room string) { hook(&Session{in}, room) }
+		inner.Leave = func(in *session.Session, room string) { hook(s.session(in), room) }
 	}
 	if hook := hooks.OnDisconnect; hook != nil {
 		inner.Disconnect = func(in *session.Session, code protocol.CloseCode, reason string) {
-			hook(&Session{in}, code, reason)
+			hook(s.session(in), code, reason)
 		}
 	}
 	return inner
@@ -208,6 +210,12 @@ func (s *Server) route() {
 		s.mux.Handle(path, s.websocket)
 	}
 	s.others.route(s.mux, &s.options)
+	for _, path := range s.options.SocketIO.Paths {
+		s.mux.Handle(path, s.engines.socketio)
+	}
+	for _, path := range s.options.EngineIO.Paths {
+		s.mux.Handle(path, s.engines.plain)
+	}
 	s.mux.HandleFunc(ticketsPath, s.gate.ServeTicket)
 	s.mux.Handle(api.Prefix, s.api.Handler(false))
 	s.mux.HandleFunc("GET "+healthPath, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
@@ -272,7 +280,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.draining.Store(true)
 	websocket := make(chan error, 1)
 	go func() { websocket <- s.websocket.Drain(ctx) }()
-	return errors.Join(s.others.drain(ctx), <-websocket, s.Close())
+	engines := make(chan error, 1)
+	go func() { engines <- s.engines.drain(ctx) }()
+	return errors.Join(s.others.drain(ctx), <-websocket, <-engines, s.Close())
 }
 
 // Close ends the server at once: its connections, the work that sessions have under way, the engine. The context of
@@ -283,7 +293,8 @@ func (s *Server) Close() error {
 		s.draining.Store(true)
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
-		s.closed = errors.Join(s.websocket.Close(), s.others.close(), s.poller.Close(ctx), s.node.Stop(ctx), s.hub.Close(ctx))
+		s.closed = errors.Join(
+			s.websocket.Close(), s.others.close(), s.engines.close(ctx), s.poller.Close(ctx), s.node.Stop(ctx), s.hub.Close(ctx))
 	})
 	return s.closed
 }

@@ -17,13 +17,13 @@ func TestCustomIsWrittenWithItsDataAsItIs(t *testing.T) {
 }
 
 func TestCheckTypeRefusesTheProtocolsOwnAndWhatNeedsEscapes(t *testing.T) {
-	for _, kind := range []string{"tick", "a", "chat:message", "chat.message-2", "X_9", strings.Repeat("x", MaxEventLen)} {
+	for _, kind := range []string{"tick", "a", "chat:message", "chat.message-2", "X_9", "add user", "ü", strings.Repeat("x", MaxEventLen)} {
 		if !CheckType(kind) {
 			t.Errorf("refused %q", kind)
 		}
 	}
 	for _, kind := range []string{
-		"", "a b", `a"b`, "ü", "a\n", strings.Repeat("x", MaxEventLen+1),
+		"", `a"b`, `a\b`, "a\n", "a\x7f", "a\xff", strings.Repeat("x", MaxEventLen+1),
 		TypeAuth, TypeJoin, TypeLeave, TypePublish, TypePresence, TypeState, TypeHistory, TypePing, TypePong,
 		TypeWelcome, TypeAuthRequired, TypeOK, TypeError, TypeMessage, TypeUserJoined, TypeUserLeft, TypeGap,
 		TypeKicked, TypeTokenExpiring, TypeDraining,

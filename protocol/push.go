@@ -184,5 +184,7 @@ type History struct {
 
 // Answer is the result of an application's own type: raw JSON, written as data.
 type Answer struct {
-	Data json.RawMessage `json:"data"`
+	Data        json.RawMessage   `json:"data"`
+	Args        []json.RawMessage `json:"-"` // as those of Custom
+	Attachments [][]byte          `json:"-"`
 }

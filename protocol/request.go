@@ -50,6 +50,11 @@ type Request struct {
 
 	Bytes []byte // the payload of a binary frame, or of bytes in a text frame; not nil, though perhaps empty, when there is one
 	Raw   []byte // the whole envelope, for an application's own types
+
+	// Args are the arguments of an application's own type, from clients whose events have some: JSON values with commas
+	// between them; nil from others. Attachments are the binary data in them, as those of Custom.
+	Args        []byte
+	Attachments [][]byte
 }
 
 // Fields is a set of the fields of an envelope.

@@ -71,6 +71,15 @@ func layers() []archtest.Layer {
 			Outside:  library,
 		},
 		{Packages: []string{"internal/webhook"}, Imports: []string{"internal/metrics", "protocol"}, Outside: library},
+		// What is spoken over a transport that carries messages and knows no sessions stands above it.
+		{
+			Packages: []string{"internal/dialect/..."},
+			Imports: []string{
+				"internal/transport/engineio", "internal/transport/stateless", "internal/gate", "internal/session", "internal/hub",
+				"internal/conn", "internal/wire/eio", "auth", "protocol",
+			},
+			Outside: library,
+		},
 		{
 			Packages: []string{"internal/transport/sweep", "internal/transport/stateless"},
 			Imports:  []string{"protocol"},
@@ -89,7 +98,6 @@ func layers() []archtest.Layer {
 			Imports:  []string{"internal/session", "internal/limit", "internal/metrics", "auth", "protocol"},
 			Outside:  library,
 		},
-		{Packages: []string{"internal/dialect/..."}, Imports: []string{"internal/wire/...", "protocol"}, Outside: library},
 		{
 			Packages: []string{"internal/session"},
 			Imports:  []string{"internal/hub", "internal/rule", "internal/conn", "internal/limit", "internal/metrics", "engine", "auth", "protocol"},

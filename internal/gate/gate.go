@@ -3,6 +3,7 @@
 package gate
 
 import (
+	"hash/maphash"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -39,6 +40,7 @@ type Gate struct {
 	connect Connect
 	policy  atomic.Pointer[Policy]
 	birth   time.Time
+	seed    maphash.Seed
 
 	tickets     tickets
 	vault       Vault
@@ -49,7 +51,7 @@ type Gate struct {
 
 // New returns a gate.
 func New(o Options) *Gate {
-	g := &Gate{node: o.Node, logger: o.Logger, metrics: o.Metrics, connect: o.Connect, vault: o.Vault, birth: time.Now()}
+	g := &Gate{node: o.Node, logger: o.Logger, metrics: o.Metrics, connect: o.Connect, vault: o.Vault, birth: time.Now(), seed: maphash.MakeSeed()}
 	g.addresses.Idle = maxIdleAddresses
 	g.policy.Store(o.Policy)
 	return g
@@ -89,6 +91,9 @@ type Pass struct {
 	Secure bool
 	// Exposed tells that no token is taken from this client, because others could read it on its way.
 	Exposed bool
+	// Presented stands for the token or the ticket that the request presented; 0 for none. It is the same for the same
+	// one, on this node, and says nothing of it.
+	Presented uint64
 	// Seat is to be kept as long as the connection or request is there, and then released.
 	Seat Seat
 }
@@ -123,6 +128,7 @@ func (g *Gate) examine(r *http.Request, kind Kind, from source, pass *Pass) *Ref
 		return g.refuseOrigin()
 	}
 	presented := g.credentials(r, p)
+	pass.Presented = g.mark(presented)
 	given := presented.Token != "" || presented.ticket != ""
 	late := r.Header.Get("Origin") != ""
 	if given && pass.Exposed {
@@ -148,6 +154,30 @@ func (g *Gate) examine(r *http.Request, kind Kind, from source, pass *Pass) *Ref
 		return &Refusal{Status: session.Status(failure), Err: failure, Late: late}
 	}
 	return nil
+}
+
+// Follow lets in a request of a connection that was let in before and that is known by a secret of its own, or says that
+// there are too many. Of Pass it sets Address, Presented and Seat. Where the request comes from is checked by CORS; who
+// asks was found out when the connection began, and one that presents something else now is somebody else's.
+func (g *Gate) Follow(r *http.Request) (*Pass, *Refusal) {
+	p := g.policy.Load()
+	from := p.proxies.client(r)
+	seat, refusal := g.seat(from.address, Poll, &p.limits)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return &Pass{Address: from.address, Presented: g.mark(g.credentials(r, p)), Seat: seat}, nil
+}
+
+// mark returns what stands for credentials.
+func (g *Gate) mark(c credentials) uint64 {
+	if c.Token == "" && c.ticket == "" {
+		return 0
+	}
+	var h maphash.Hash
+	h.SetSeed(g.seed)
+	_, _ = h.WriteString(c.Token + "\x00" + c.ticket) // never fails
+	return max(h.Sum64(), 1)
 }
 
 // refuseOrigin counts and returns the refusal of a page that may not send requests.

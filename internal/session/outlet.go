@@ -16,6 +16,19 @@ type Stream interface {
 	Ready() bool
 }
 
+// Follower is a trait of an Outlet that keeps where its client stands: it is told of the rooms that an application has the
+// session join and leave, of which there are no replies. Joined is called with the room locked.
+type Follower interface {
+	Joined(j *protocol.Joined)
+	Left(room string)
+}
+
+// Caller is a trait of an Outlet whose client answers what it is sent: answer is called once, with what the client
+// answers or with why it does not, unless cancel is called before. It must not block.
+type Caller interface {
+	Call(c *protocol.Custom, answer func(*protocol.Answer, error)) (cancel func())
+}
+
 // Outlet is what a session calls in its transport. Its methods do not block and may be called at once.
 type Outlet interface {
 	Stream

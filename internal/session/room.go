@@ -50,7 +50,14 @@ func (s *Session) Join(ctx context.Context, q hub.JoinRequest, joined func(*prot
 		return nil
 	}
 	q.Client = &s.client
-	if err := s.enterRoom(ctx, q, joined); err != nil {
+	follower, _ := s.outlet.(Follower)
+	err := s.enterRoom(ctx, q, func(j *protocol.Joined) {
+		if follower != nil {
+			follower.Joined(j)
+		}
+		joined(j)
+	})
+	if err != nil {
 		return err
 	}
 	s.node.Hub.Flush()
@@ -135,6 +142,9 @@ func (s *Session) Leave(room string) bool {
 		return false
 	}
 	s.leaveRoom(m)
+	if follower, ok := s.outlet.(Follower); ok {
+		follower.Left(room)
+	}
 	s.node.Hub.Flush()
 	return true
 }

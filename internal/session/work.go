@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/wireroom/wireroom/protocol"
@@ -174,9 +175,13 @@ func clone(r *protocol.Request) *protocol.Request {
 	c := *r
 	for _, field := range []*[]byte{
 		&c.Type, &c.ID, &c.Room, &c.Data, &c.Event, &c.Key, &c.Producer, &c.Since, &c.Before,
-		&c.Next, &c.State, &c.Token, &c.Name, &c.TS, &c.Bytes, &c.Raw,
+		&c.Next, &c.State, &c.Token, &c.Name, &c.TS, &c.Bytes, &c.Raw, &c.Args,
 	} {
 		*field = bytes.Clone(*field)
+	}
+	c.Attachments = slices.Clone(c.Attachments)
+	for i := range c.Attachments {
+		c.Attachments[i] = bytes.Clone(c.Attachments[i])
 	}
 	return &c
 }

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	slices   = 10  // parts of a table, each of which is swept once a second
+	slices   = 10  // parts of a table, each of which is swept once a period
 	chunkLen = 512 // entries that are looked after in one go
 )
 
@@ -26,7 +26,7 @@ type Entry interface {
 	comparable
 	// Place is where the table notes where the entry stands.
 	Place() *Place
-	// LookAfter does what is due; it is called once a second and must not block. clock is the table's.
+	// LookAfter does what is due; it is called once a period and must not block. clock is the table's.
 	LookAfter(clock uint32, now time.Time)
 	// Drain asks the client to come back, elsewhere, within most.
 	Drain(most time.Duration)
@@ -40,6 +40,8 @@ const gone = -1
 
 // Table is the connections of a transport. Its methods may be called at once.
 type Table[E Entry] struct {
+	Period time.Duration // in which every entry is looked after once; 0 is a second. Set before Start
+
 	clock atomic.Uint32 // seconds since start, as of the last tick
 	birth time.Time
 	quit  chan struct{}
@@ -52,6 +54,9 @@ type Table[E Entry] struct {
 // Start begins to look after the table's entries; after is called each time when a part of them was looked after.
 func (t *Table[E]) Start(after func()) {
 	t.birth = time.Now()
+	if t.Period <= 0 {
+		t.Period = time.Second
+	}
 	t.clock.Store(1) // so that 0 means never
 	t.quit, t.done = make(chan struct{}), make(chan struct{})
 	go t.run(after)
@@ -113,7 +118,7 @@ func (t *Table[E]) All() []E {
 // run sweeps a part of the table with every tick.
 func (t *Table[E]) run(after func()) {
 	defer close(t.done)
-	ticker := time.NewTicker(time.Second / slices)
+	ticker := time.NewTicker(t.Period / slices)
 	defer ticker.Stop()
 	for slice := 0; ; slice = (slice + 1) % slices {
 		select {
@@ -127,7 +132,7 @@ func (t *Table[E]) run(after func()) {
 	}
 }
 
-// sweep looks after one part. An entry that moves within the table meanwhile is looked after a second later.
+// sweep looks after one part. An entry that moves within the table meanwhile is looked after a period later.
 func (t *Table[E]) sweep(slice int, now time.Time) {
 	var chunk [chunkLen]E
 	clock := t.clock.Load()

@@ -1,0 +1,208 @@
+package engineio
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/internal/metrics"
+	"github.com/wireroom/wireroom/internal/wire/eio"
+	"github.com/wireroom/wireroom/internal/wire/ws"
+	"github.com/wireroom/wireroom/protocol"
+)
+
+// phase is how far a WebSocket has come.
+type phase = uint32
+
+const (
+	untried  phase = iota // it was opened for a connection that requests carry
+	tried                 // the client has seen that it works
+	carrying              // it carries the connection
+)
+
+// web is one WebSocket: the bytes of a connection, or of one that it may come to carry. It implements conn.Handler below
+// and ws.Sink for itself.
+type web struct {
+	socket  conn.Conn
+	conn    *Conn
+	decoder *ws.Decoder   // nil while no frame is half received
+	early   *[]byte       // what goes out with the answer to the upgrade; nil afterwards. The connection's lock guards it
+	phase   atomic.Uint32 // a phase; changed with the connection locked
+	peerBye bool          // the peer's close frame has come; the reader's
+	opened  time.Time
+}
+
+// Received implements conn.Handler.
+func (w *web) Received(p []byte) int {
+	c := w.conn
+	if w.phaseNow() == carrying {
+		c.hear()
+	}
+	n, err := c.transport.decode.Load().Decode(&w.decoder, p, w)
+	if err == nil {
+		return n
+	}
+	w.fail(err)
+	return len(p)
+}
+
+func (w *web) phaseNow() phase { return w.phase.Load() }
+
+// fail closes the WebSocket for what the peer sent, after what came before.
+func (w *web) fail(err *ws.CloseError) {
+	c := w.conn
+	switch err.Code {
+	case ws.CloseTooBig:
+		c.transport.Metrics.Add(metrics.ClosedTooBig, 1)
+	case ws.ClosePolicy:
+		c.transport.Metrics.Add(metrics.ClosedParts, 1)
+	}
+	if w.phaseNow() != carrying {
+		w.socket.Abort(err)
+		return
+	}
+	c.talk.Then(func() { c.Close(protocol.CloseCode(err.Code), err.Reason, 0) })
+}
+
+// Writable implements conn.Handler.
+func (w *web) Writable() {
+	if w.phaseNow() == carrying {
+		w.conn.talk.Writable()
+	}
+}
+
+// Closed implements conn.Handler.
+func (w *web) Closed(err error) {
+	c := w.conn
+	if w.decoder != nil {
+		w.decoder.Release()
+		w.decoder = nil
+	}
+	c.mu.Lock()
+	mine := c.web == w
+	if c.poll != nil && c.poll.trial == w {
+		c.poll.trial = nil
+	}
+	c.mu.Unlock()
+	if mine {
+		c.end(c.ended(err))
+	}
+}
+
+// Control implements ws.Sink.
+func (w *web) Control(op ws.Opcode, payload []byte) bool {
+	c := w.conn
+	switch op {
+	case ws.Ping:
+		w.socket.Send(ws.AppendFrame(nil, ws.Pong, payload)) // one that does not fit is not needed
+	case ws.Close:
+		w.peerBye = true
+		answer := ws.AppendFrame(nil, ws.Close, payload[:min(len(payload), 2)])
+		switch {
+		case w.phaseNow() != carrying:
+			w.socket.Finish(answer)
+		case c.ending.CompareAndSwap(nil, peerEnding(payload)):
+			c.talk.Then(func() { w.socket.Finish(answer) })
+		default:
+			w.socket.Abort(io.EOF) // both have said goodbye
+		}
+	}
+	return true
+}
+
+// peerEnding says how a connection ends whose peer sent a close frame. A page that is left says so by one.
+func peerEnding(payload []byte) *ending {
+	code, _ := ws.ParseClose(payload)
+	if code == 0 {
+		code = ws.CloseNoStatus
+	}
+	return &ending{code: protocol.CloseCode(code), reason: "closed by the client", at: time.Now()}
+}
+
+// Message implements ws.Sink.
+func (w *web) Message(op ws.Opcode, payload []byte) bool {
+	c := w.conn
+	switch {
+	case w.peerBye:
+		return true
+	case w.phaseNow() != carrying:
+		w.probe(op, payload)
+		return true
+	case op == ws.Binary:
+		return c.packet(eio.Packet{Type: eio.Message, Binary: true, Data: payload})
+	}
+	packet, err := eio.ParsePacket(payload)
+	if err != nil {
+		if c.ending.Load() == nil {
+			c.Malformed(err.Error())
+		}
+		return true
+	}
+	return c.packet(packet)
+}
+
+// finish sends the close frame as the last one. The connection is locked.
+func (w *web) finish(code ws.CloseCode, reason string) {
+	frame := ws.AppendFrame(nil, ws.Close, ws.AppendClose(nil, code, reason))
+	if w.early != nil {
+		*w.early = append(*w.early, frame...)
+		return
+	}
+	w.socket.Finish(frame)
+}
+
+// takeOver hands the request's connection to the poller, with the answer to the upgrade and what was said first in one
+// write.
+func (t *Transport) takeOver(rw http.ResponseWriter, w *web) bool {
+	nc, early, err := hijack(rw)
+	if err != nil {
+		t.Logger.Warn("an upgrade failed", "error", err)
+		return false
+	}
+	c := w.conn
+	c.mu.Lock()
+	hello := *w.early
+	*w.early = nil
+	c.mu.Unlock()
+	_ = nc.SetDeadline(time.Now().Add(ioTimeout)) // fails with the connection, as the write does
+	if _, err := nc.Write(hello); err != nil {
+		_ = nc.Close()
+		return false
+	}
+	_ = nc.SetDeadline(time.Time{})
+	if err := t.Poller.Adopt(&w.socket, nc, early, w); err != nil {
+		t.Logger.Warn("a connection could not be taken over", "error", err)
+		return false
+	}
+	c.mu.Lock()
+	rest := *w.early
+	w.early = nil
+	if len(rest) > 0 {
+		w.socket.Send(rest) // one that fails is gone, and is told so
+	}
+	if w.phaseNow() == carrying && c.ending.Load() != nil {
+		w.socket.Finish(nil)
+	}
+	c.mu.Unlock()
+	if w.phaseNow() == carrying {
+		c.talk.Writable()
+	}
+	return true
+}
+
+// hijack takes the connection of a request from net/http, with the bytes that it has read already.
+func hijack(w http.ResponseWriter) (nc net.Conn, early []byte, err error) {
+	nc, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if n := buffered.Reader.Buffered(); n > 0 {
+		if early, err = buffered.Reader.Peek(n); err != nil {
+			return nil, nil, err
+		}
+	}
+	return nc, early, nil
+}

@@ -1,0 +1,173 @@
+package wireroom_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/wireroom/wireroom"
+)
+
+// utter publishes in a room.
+func utter(t *testing.T, server *wireroom.Server, room string, data any, o ...wireroom.PublishOptions) {
+	t.Helper()
+	if _, err := server.Publish(t.Context(), room, data, o...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hears expects messages with these data.
+func (e *emitter) hears(data ...any) {
+	e.t.Helper()
+	for _, want := range data {
+		if m := e.envelope("message"); fmt.Sprint(m["data"]) != fmt.Sprint(want) {
+			e.t.Fatalf("heard %v, want %v", m["data"], want)
+		}
+	}
+}
+
+// newcomer connects for the first time and is in a room.
+func newcomer(t *testing.T, url string, rooms ...string) *emitter {
+	t.Helper()
+	e := emit(t, url+socketIO, "")
+	e.envelope("welcome")
+	for _, room := range rooms {
+		e.join(room)
+	}
+	return e
+}
+
+func TestSocketIORecoversWhatWasMissed(t *testing.T) {
+	eachCarrier(t, func(t *testing.T, o wireroom.Options) {
+		server, url := start(t, o)
+		e := newcomer(t, url, "a", "b")
+		utter(t, server, "a", 1)
+		e.hears(1)
+		e.cut()
+		utter(t, server, "a", 2)
+		utter(t, server, "b", 3)
+		e, recovered := e.again(url + socketIO)
+		if !recovered {
+			t.Fatal("not recovered")
+		}
+		e.envelope("welcome")
+		e.hears(2, 3)
+		e.cut() // the second time
+		utter(t, server, "b", 4)
+		if e, recovered = e.again(url + socketIO); !recovered {
+			t.Fatal("not recovered again")
+		}
+		e.envelope("welcome")
+		e.hears(4)
+		e.cut()
+		if e, recovered = e.again(url + socketIO); !recovered { // nothing was missed
+			t.Fatal("not recovered from nothing")
+		}
+		e.envelope("welcome")
+		utter(t, server, "a", 5)
+		e.hears(5)
+	})
+}
+
+func TestSocketIORecoversBeforeTheFirstEventOfARoom(t *testing.T) {
+	server, url := start(t, wireroom.Options{})
+	e := newcomer(t, url, "a")
+	e.cut()
+	utter(t, server, "a", 1)
+	e, recovered := e.again(url + socketIO)
+	if !recovered {
+		t.Fatal("not recovered")
+	}
+	e.envelope("welcome")
+	e.hears(1)
+}
+
+func TestSocketIORecoversFromThePidWhenThereIsNoOffset(t *testing.T) {
+	server, url := start(t, wireroom.Options{})
+	e := newcomer(t, url, "a")
+	e.cut()
+	e.offset = "an argument of some application's event"
+	e.pid += strings.SplitN(e.pid, ";", 2)[1] // as it was given: nowhere
+	utter(t, server, "a", 1)
+	e, recovered := e.again(url + socketIO)
+	if !recovered {
+		t.Fatal("not recovered")
+	}
+	e.envelope("welcome")
+	if answer := e.join("a"); answer["already"] == true {
+		t.Error("it was in no room when it connected, and is in one now")
+	}
+}
+
+func TestSocketIORecoversWithEphemeralMessagesInBetween(t *testing.T) {
+	server, url := start(t, wireroom.Options{})
+	e := newcomer(t, url, "a")
+	utter(t, server, "a", 1)
+	e.hears(1)
+	utter(t, server, "a", "gone", wireroom.PublishOptions{Ephemeral: true})
+	e.hears("gone")
+	e.cut()
+	utter(t, server, "a", "unheard", wireroom.PublishOptions{Ephemeral: true})
+	utter(t, server, "a", 2)
+	e, recovered := e.again(url + socketIO)
+	if !recovered {
+		t.Fatal("not recovered")
+	}
+	e.envelope("welcome")
+	e.hears(2)
+}
+
+func TestSocketIOIsNotRecoveredWhenSomethingIsGone(t *testing.T) {
+	server, url := start(t, wireroom.Options{Rules: []wireroom.Rule{{Pattern: "short", History: wireroom.DefaultRule().History}}})
+	other, elsewhere := start(t, wireroom.Options{})
+	e := newcomer(t, url, "short")
+	utter(t, server, "short", 1)
+	e.hears(1)
+	e.cut()
+	utter(t, other, "short", 1)
+	old := e.pid
+	e, recovered := e.again(elsewhere + socketIO) // another life of the room
+	if recovered {
+		t.Fatal("recovered what another log holds")
+	}
+	e.envelope("welcome")
+	if strings.HasPrefix(e.pid, old[:16]) {
+		t.Error("the pid is the old one")
+	}
+	stale := e.offset
+	if answer := e.join("short"); answer["already"] == true || answer["count"] != 0.0 {
+		t.Errorf("joined anew: %v", answer)
+	}
+	e.offset = stale // an offset of before is ignored
+	e.cut()
+	if e, recovered = e.again(elsewhere + socketIO); !recovered {
+		t.Error("not recovered though nothing was missed")
+	}
+	e.envelope("welcome")
+}
+
+func TestSocketIOForgedOffsetsLeadNowhere(t *testing.T) {
+	_, url := start(t, wireroom.Options{SocketIO: wireroom.SocketIO{Namespaces: []string{"game"}}})
+	const nonce = "ABCDEFGHIJKLMNOP"
+	for _, presented := range []string{
+		`{"pid":"x"}`, `{"pid":"` + nonce + `"}`, `{"pid":"` + nonce + `;a"}`, `{"pid":"` + nonce + `;a=b"}`, `{"pid":"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\";"}`,
+		`{"pid":"` + nonce + `;$internal=aaaaaaab.1.00000000"}`, `{"pid":"` + nonce + `;","offset":"` + nonce + `;@somebody=aaaaaaab.1.00000000"}`,
+		`{"pid":"` + nonce + `;` + strings.Repeat("a=aaaaaaab.1.00000000,", 40) + `"}`, `{"pid":"` + nonce + `;\"","offset":"` + nonce + `;"}`,
+		`{"pid":7,"offset":[]}`,
+	} {
+		e := emit(t, url+socketIO, presented)
+		e.envelope("welcome")
+		if strings.HasPrefix(e.pid, nonce) || strings.Contains(e.pid, `"`) {
+			t.Errorf("%s: recovered as %s", presented, e.pid)
+		}
+		if answer := e.join("a"); answer["already"] == true {
+			t.Errorf("%s: is in a room", presented)
+		}
+		e.cut()
+	}
+	e := openEngine(t, url+socketIO)
+	e.connect("/game,", `{"pid":"`+nonce+`;lobby=aaaaaaab.1.00000000"}`)
+	if strings.HasPrefix(e.pid, nonce) {
+		t.Error("recovered in a room of another namespace")
+	}
+}
