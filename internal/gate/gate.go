@@ -147,8 +147,11 @@ func (g *Gate) examine(r *http.Request, kind Kind, from source, pass *Pass) *Ref
 		refusal.Late = late
 		return refusal
 	}
-	if pass.Identity == nil || kind != Connection {
+	switch {
+	case kind != Connection:
 		return nil // a poll may be of a session that has its place already; where it is not, the session asks
+	case pass.Identity == nil:
+		return pass.Seat.mayTry(&p.limits.Address) // nothing but a token can follow
 	}
 	if failure := g.node.MayConnect(pass.Identity.User); failure != nil {
 		return &Refusal{Status: session.Status(failure), Err: failure, Late: late}

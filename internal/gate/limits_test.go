@@ -173,6 +173,25 @@ func TestBadTokensFromOneAddressAreBounded(t *testing.T) {
 	})
 }
 
+// Those that come in messages count as those of requests do.
+func TestBadTokensOnConnectionsAreBounded(t *testing.T) {
+	g := newGate(t, Settings{Limits: Limits{Address: AddressLimits{Failures: few(6)}}})
+	g.node.Anonymous = nil
+	for range 2 {
+		pass, refusal := enter(g, "192.0.2.1:1")
+		if refusal != nil {
+			t.Fatal(refusal.Err)
+		}
+		pass.Seat.Failed(4)
+		pass.Seat.Release(0)
+	}
+	_, refusal := enter(g, "192.0.2.1:1")
+	wantRefused(t, g, refusal, http.StatusTooManyRequests, metrics.RefusedAddressFailures, 1)
+	if _, refusal := enter(g, "192.0.2.2:1"); refusal != nil {
+		t.Errorf("another address: %v", refusal.Err)
+	}
+}
+
 func TestAnAddressIsBlockedWhoseConnectionsWereClosedAgainAndAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(t, Settings{Limits: Limits{Address: AddressLimits{Block: time.Minute}}})

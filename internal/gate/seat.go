@@ -99,6 +99,17 @@ func (g *Gate) mayEnter(a *limit.Entry, uses int, kind Kind, l *AddressLimits) *
 	return nil
 }
 
+// Failed counts attempts to authenticate on the connection that failed. It is called before Release.
+func (s *Seat) Failed(attempts int) {
+	if s.account == nil {
+		return
+	}
+	now, l := s.gate.clock(), s.gate.policy.Load().limits.Address.Failures
+	for range attempts { // each by itself: as many as there is room for
+		s.account.Volume.Take(now, 1, l)
+	}
+}
+
 // mayTry refuses whoever has presented too many bad tokens: they are the volume of an address's account.
 func (s *Seat) mayTry(l *AddressLimits) *Refusal {
 	if s.account == nil {
@@ -117,20 +128,18 @@ func (s *Seat) Release(code protocol.CloseCode) {
 	if g == nil {
 		return
 	}
+	if code == protocol.CloseUnauthorized {
+		s.Failed(1)
+	}
 	s.gate = nil
 	g.connections.Add(-1)
 	g.metrics.Add(metrics.Connections, -1)
 	if s.account == nil {
 		return
 	}
-	now, l := g.clock(), &g.policy.Load().limits.Address
-	switch code {
-	case protocol.CloseUnauthorized:
-		s.account.Volume.Take(now, 1, l.Failures)
-	case protocol.CloseRateLimited:
-		if s.account.Offend(now, session.Offences(), l.Block) {
-			g.metrics.Add(metrics.BlockedAddresses, 1)
-		}
+	now := g.clock()
+	if code == protocol.CloseRateLimited && s.account.Offend(now, session.Offences(), g.policy.Load().limits.Address.Block) {
+		g.metrics.Add(metrics.BlockedAddresses, 1)
 	}
 	g.addresses.Release(s.key, s.account, now)
 	s.account = nil

@@ -62,13 +62,10 @@ func CloseReason(err *protocol.Error) string {
 // ReasonConnectionLimit is why a connection is closed that is one too many: protocol.CloseRateLimited.
 const ReasonConnectionLimit = "connection_limit"
 
-// Blame returns the code of an end that counts against whoever caused it: too many requests, or attempts to
-// authenticate; 0 for all others, one connection too many and no attempt at all among them.
+// Blame returns the code of an end that counts against whoever caused it: too many requests; 0 for all others, one
+// connection too many among them. Attempts to authenticate are counted by themselves: Session.Forged.
 func (e Ended) Blame() protocol.CloseCode {
-	switch {
-	case e.Code == protocol.CloseRateLimited && e.Reason == string(protocol.CodeRateLimited):
-		return e.Code
-	case e.Code == protocol.CloseUnauthorized && e.Reason == string(protocol.CodeUnauthorized):
+	if e.Code == protocol.CloseRateLimited && e.Reason == string(protocol.CodeRateLimited) {
 		return e.Code
 	}
 	return 0
@@ -212,20 +209,42 @@ func (s *Session) refuse(r *protocol.Request, err *protocol.Error) {
 	}
 }
 
-// attempted notes how an attempt to authenticate ended; with too many that fail the connection is closed.
+// attempted notes how an attempt to authenticate ended; with too many that fail the connection is closed. What may
+// succeed later was no fault of the client's.
 func (s *Session) attempted(err *protocol.Error) {
-	s.mu.Lock()
-	if err == nil {
-		s.attempts = 0
-	} else if s.attempts < 255 {
-		s.attempts++
+	if err != nil && err.Code.Retryable() {
+		return
 	}
-	attempts, most := int(s.attempts), s.node.limits.Load().AuthAttempts
+	s.mu.Lock()
+	switch {
+	case err == nil:
+		s.row = 0
+	case s.row < 255:
+		s.row++
+	}
+	if err != nil && err.Code == protocol.CodeUnauthorized && s.forged < 255 {
+		s.forged++
+	}
+	over := s.exhausted()
 	s.mu.Unlock()
-	if err != nil && most > 0 && attempts >= most {
+	if over {
 		s.node.Metrics.Add(metrics.ClosedAuthAttempts, 1)
 		s.outlet.Close(protocol.CloseUnauthorized, string(protocol.CodeUnauthorized), 0)
 	}
+}
+
+// exhausted reports whether so many attempts to authenticate have failed that nothing more is handled. The session is
+// locked.
+func (s *Session) exhausted() bool {
+	most := s.node.limits.Load().AuthAttempts
+	return most > 0 && int(s.row) >= min(most, 255)
+}
+
+// Forged returns how many tokens the session was sent that nobody signed.
+func (s *Session) Forged() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int(s.forged)
 }
 
 // rateLimited returns the error of a limit that there is room in after some time.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -267,6 +268,39 @@ func TestAttemptsToAuthenticateAreBounded(t *testing.T) {
 	}
 }
 
+func TestNoAttemptIsMadeBehindTheLast(t *testing.T) {
+	node, _ := limited(t, Limits{AuthAttempts: 3})
+	p := connect(t, node, Credentials{})
+	p.take()
+	said := p.send(`[` + strings.Repeat(`{"type":"auth","token":"wrong"},`, 30) + `{"type":"auth","token":"a"},{"type":"publish","room":"r","data":1,"id":1}]`)
+	if p.closed != "unauthorized" || len(said) != 3 {
+		t.Errorf("closed with %q after %d answers: %s", p.closed, len(said), said[len(said)-1])
+	}
+	if n := p.session.Forged(); n != 3 {
+		t.Errorf("%d count", n)
+	}
+}
+
+// A client that is told to come back later, and does, has not guessed.
+func TestTokensThatCannotBeCheckedAreNoAttempts(t *testing.T) {
+	node := newNode(t, Options{Limits: Limits{AuthAttempts: 3}, Tokens: noKeys{}})
+	p := connect(t, node, Credentials{})
+	p.take()
+	for range 10 {
+		p.expect(`{"type":"auth","token":"good","id":1}`, `{"type":"error","id":1,"of":"auth","code":"engine_unavailable",…`)
+	}
+	if p.closed != "" || p.session.Forged() != 0 {
+		t.Errorf("closed with %q, %d count", p.closed, p.session.Forged())
+	}
+}
+
+// noKeys cannot check tokens.
+type noKeys struct{}
+
+func (noKeys) Authenticate(context.Context, string) (*auth.Identity, error) {
+	return nil, auth.ErrUnavailable
+}
+
 func TestControlFramesEndAConnectionThatHasTooMany(t *testing.T) {
 	node, _ := limited(t, Limits{Bytes: few(10 * overhead), Refusals: 20})
 	p := connect(t, node, Credentials{Token: "a"})
@@ -323,8 +357,7 @@ func TestOnlyOffencesAreBlamed(t *testing.T) {
 	}{
 		{Ended{Code: protocol.CloseRateLimited, Reason: "rate_limited"}, protocol.CloseRateLimited},
 		{Ended{Code: protocol.CloseRateLimited, Reason: ReasonConnectionLimit}, 0},
-		{Ended{Code: protocol.CloseUnauthorized, Reason: "unauthorized"}, protocol.CloseUnauthorized},
-		{Ended{Code: protocol.CloseUnauthorized, Reason: "auth_timeout"}, 0},
+		{Ended{Code: protocol.CloseUnauthorized, Reason: "unauthorized"}, 0},
 		{Ended{Code: protocol.CloseNormal}, 0},
 	} {
 		if got := row.ended.Blame(); got != row.want {

@@ -78,10 +78,10 @@ func (s *Session) recovered() {
 // handle handles one request.
 func (s *Session) handle(r *protocol.Request) {
 	s.mu.Lock()
-	phase := s.phase
+	phase, over := s.phase, s.exhausted()
 	s.mu.Unlock()
 	switch {
-	case phase == phaseClosed || s.banned():
+	case phase == phaseClosed || over || s.banned():
 		return
 	case phase == phaseAuth && r.Kind != protocol.KindAuth && r.Kind != protocol.KindPong:
 		s.fail(r, fail(protocol.CodeUnauthorized, "", "authenticate first"))

@@ -66,10 +66,16 @@ type Session struct {
 	work     *work // nil while nothing waits
 	deadline int64 // by when an auth must have come: the first in seconds of the node's clock, a fresh one in Unix seconds; 0 = none
 	phase    phase
-	started  bool  // Start was called
-	warned   bool  // that the token expires soon
-	authed   bool  // by a token of its own: no other user may follow
-	attempts uint8 // to authenticate that failed, one after the other
+	started  bool // Start was called
+	warned   bool // that the token expires soon
+	authed   bool // by a token of its own: no other user may follow
+	attempts
+}
+
+// attempts are those to authenticate that failed; the session's lock guards them.
+type attempts struct {
+	row    uint8 // one after the other
+	forged uint8 // in all, with a token that nobody signed
 }
 
 // NewClient returns a name for a client: 130 random bits.

@@ -101,6 +101,7 @@ func (c *connection) Closed(err error) {
 // over ends what stands above the connection.
 func (c *connection) over(e session.Ended) {
 	c.session.Close(e)
+	c.seat.Failed(c.session.Forged())
 	c.seat.Release(e.Blame())
 }
 
