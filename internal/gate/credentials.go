@@ -30,10 +30,16 @@ func (g *Gate) identify(r *http.Request, presented credentials) (*auth.Identity,
 		return identity, token, failure
 	}
 	changed, failure := g.connect(r, identity)
+	if failure == nil && changed != nil && changed != identity {
+		changed, failure = g.node.Introduce(changed)
+	}
+	if failure != nil {
+		return nil, "", failure
+	}
 	if identity == nil || changed == nil || changed.User != identity.User {
 		token = "" // it is another user's
 	}
-	return changed, token, failure
+	return changed, token, nil
 }
 
 // authenticate says who asks, by a token or a ticket.

@@ -114,7 +114,15 @@ func (g *Gate) Admit(r *http.Request, kind Kind) (*Pass, *Refusal) {
 		return nil, refusal
 	}
 	pass := &Pass{Address: from.address, Secure: from.secure, Exposed: p.secureTokens && from.exposed(), Seat: seat}
-	if refusal := g.examine(r, kind, from, pass); refusal != nil {
+	examined := false
+	defer func() {
+		if !examined { // an application's code has panicked
+			pass.Seat.Release(0)
+		}
+	}()
+	refusal = g.examine(r, kind, from, pass)
+	examined = true
+	if refusal != nil {
 		pass.Seat.Release(refusal.blame())
 		return nil, refusal
 	}

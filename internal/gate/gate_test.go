@@ -76,6 +76,46 @@ func TestTheHookMayChangeTheUserButNotKeepTheTokenOfAnother(t *testing.T) {
 	}
 }
 
+func TestAHookBringsInNobodyWhoIsKeptOut(t *testing.T) {
+	g := newGate(t, Settings{})
+	if err := g.node.Block(t.Context(), "carol", "spam", 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		user string
+		code protocol.Code
+	}{{"carol", protocol.CodeForbidden}, {"", protocol.CodeInternal}, {"dave", ""}} {
+		g.connect = func(*http.Request, *auth.Identity) (*auth.Identity, *protocol.Error) {
+			return &auth.Identity{User: row.user}, nil
+		}
+		for _, kind := range []Kind{Connection, Poll, Request} {
+			pass, refusal := g.Admit(request("http://chat.example/ws", "192.0.2.1:1"), kind)
+			if row.code == "" && (refusal != nil || pass.Identity.User != row.user) || row.code != "" && (refusal == nil || refusal.Err.Code != row.code) {
+				t.Errorf("%q: %+v, %+v", row.user, pass, refusal)
+			}
+		}
+	}
+}
+
+func TestAHookThatPanicsKeepsNoPlace(t *testing.T) {
+	g := newGate(t, Settings{Limits: Limits{Connections: 1}})
+	g.connect = func(*http.Request, *auth.Identity) (*auth.Identity, *protocol.Error) { panic("a hook") }
+	for range 2 {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the hook was not asked")
+				}
+			}()
+			_, refusal := g.Admit(request("http://chat.example/ws", "192.0.2.1:1"), Connection)
+			t.Errorf("answered with %+v", refusal)
+		}()
+	}
+	if held, _ := g.addresses.Len(); held != 0 || g.connections.Load() != 0 {
+		t.Errorf("%d connections of %d addresses are left", g.connections.Load(), held)
+	}
+}
+
 func TestConnectionsAreCountedUntilTheyAreReleased(t *testing.T) {
 	g := newGate(t, Settings{})
 	var seats []Seat

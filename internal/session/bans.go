@@ -273,9 +273,9 @@ func (s *Session) banned() bool {
 	}
 	s.seen.Store(version)
 	s.mu.Lock()
-	user, identity, open := s.client.User, s.identity, s.phase == phaseOpen
+	user, identity, here := s.client.User, s.identity, s.phase == phaseOpen || s.phase == phaseLent
 	s.mu.Unlock()
-	if !open {
+	if !here {
 		return false
 	}
 	err := s.node.bans.check(user, identity)

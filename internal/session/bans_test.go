@@ -286,3 +286,58 @@ func TestAnonymousUsersAreKeptOut(t *testing.T) {
 		t.Errorf("coming back is %q", got)
 	}
 }
+
+// The token is revoked when it was found good already, and its session was looked at as it was before.
+func TestATokenIsNotRevokedTooEarly(t *testing.T) {
+	for _, refresh := range []bool{false, true} {
+		node := newNode(t, Options{Tokens: visitors(), AuthTimeout: time.Minute})
+		p := &peer{t: t, node: node}
+		at := &atReply{peer: p}
+		var identity *auth.Identity
+		if refresh {
+			identity = identityOf(t, node, "two")
+		}
+		p.session.Open(node, at, identity, "")
+		p.session.Start()
+		t.Cleanup(func() { p.session.Close(Ended{Code: protocol.CloseNormal, Clean: true}) })
+		at.do = func() {
+			if err := node.RevokeToken(t.Context(), "t1", time.Time{}); err != nil {
+				t.Error(err)
+			}
+			p.tick()
+		}
+		p.send(`{"type":"auth","token":"one","id":1}`)
+		if got := p.tick(); got != "unauthorized" {
+			t.Errorf("refresh %v: closed with %q, want unauthorized", refresh, got)
+		}
+	}
+}
+
+// atReply does something before the answer to a request.
+type atReply struct {
+	*peer
+	do func()
+}
+
+func (a *atReply) Reply(r *protocol.Reply) {
+	a.do()
+	a.peer.Reply(r)
+}
+
+func TestARequestWithoutAConnectionIsNotHandledAfterABan(t *testing.T) {
+	node := newNode(t, Options{Tokens: visitors()})
+	other := connect(t, node, Credentials{Token: "bob"})
+	other.send(`{"type":"join","room":"r"}`)
+	p := &peer{t: t, node: node}
+	if err := p.session.Lend(node, p, identityOf(t, node, "one")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.session.Close(Ended{Code: protocol.CloseNormal, Clean: true}) })
+	if err := node.Block(t.Context(), "alice", "", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	p.send(`{"type":"publish","room":"r","data":1,"id":1}`)
+	if said := other.take(); len(said) != 0 || p.closed != "blocked" {
+		t.Errorf("the others got %s; it was closed with %q", said, p.closed)
+	}
+}

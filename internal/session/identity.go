@@ -112,6 +112,7 @@ func (s *Session) follow(identity *auth.Identity) {
 	}
 	s.warned = s.warned && deadline == s.deadline
 	s.identity, s.deadline = identity, deadline
+	s.seen.Store(s.node.bans.version.Load() - 1) // it may have been kept out since it was found good
 	if plain(identity) {
 		s.identity = nil
 	}
@@ -138,6 +139,25 @@ func (s *Session) Identity() *auth.Identity {
 
 // errName is the error of a name that could not be shown as it is.
 var errName = &protocol.Error{Code: protocol.CodeBadRequest, Field: "name", Message: "a name is text without control characters"}
+
+// presentable returns an identity whose name can be shown as it is: what others say somebody is called is not bounded.
+func presentable(identity *auth.Identity) *auth.Identity {
+	if len(identity.Name) <= maxNameLen && validName(identity.Name) {
+		return identity
+	}
+	name := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(identity.Name, "\uFFFD"))
+	if len(name) > maxNameLen {
+		name = strings.ToValidUTF8(name[:maxNameLen], "")
+	}
+	shown := *identity
+	shown.Name = name
+	return &shown
+}
 
 // validName reports whether a display name can stand in a line of text wherever it is shown.
 func validName(name string) bool {

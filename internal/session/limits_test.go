@@ -339,6 +339,27 @@ func TestNamesAndTokensHaveALength(t *testing.T) {
 	}
 }
 
+// Whoever gives out tokens has not asked what a name may be.
+func TestNamesInTokensCanBeShown(t *testing.T) {
+	long := strings.Repeat("é", maxNameLen)
+	node := newNode(t, Options{Tokens: fakeTokens{
+		"lines": {User: "a", Name: "Eve\r\nlevel=ERROR\x00 \u009b"}, "long": {User: "a", Name: "x" + long}, "broken": {User: "a", Name: "a\xffb"},
+		"good": {User: "a", Name: "Zoë 👋"},
+	}})
+	for token, want := range map[string]string{
+		"lines": "Evelevel=ERROR ", "long": "x" + long[:maxNameLen-2], "broken": "a\uFFFDb", "good": "Zoë 👋",
+	} {
+		identity := identityOf(t, node, token)
+		if identity.Name != want || identity.User != "a" {
+			t.Errorf("%s: %q, want %q", token, identity.Name, want)
+		}
+		shown, err := node.Introduce(&auth.Identity{User: "a", Name: identity.Name})
+		if err != nil || shown.Name != want {
+			t.Errorf("%s of an application: %+v, %v", token, shown, err)
+		}
+	}
+}
+
 func TestNewLimitsHoldAtOnce(t *testing.T) {
 	node, _ := limited(t, Limits{})
 	p := connect(t, node, Credentials{Token: "a"})

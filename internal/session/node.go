@@ -209,7 +209,33 @@ func (n *Node) identifyToken(ctx context.Context, c Credentials) (*auth.Identity
 	if !protocol.CheckRoom(protocol.Inbox(identity.User)) {
 		return nil, "", fail(protocol.CodeUnauthorized, "token", "the token's user is empty or too long")
 	}
-	return identity, "", nil
+	return presentable(identity), "", nil
+}
+
+// returned lets an anonymous user in again, with another display name if it wants one.
+func (n *Node) returned(identity *auth.Identity, name string) (*auth.Identity, string, *protocol.Error) {
+	renamed := *identity
+	if name != "" {
+		renamed.Name = name
+	}
+	token, err := n.Anonymous.Renew(renamed.User, renamed.Name)
+	if err != nil {
+		n.Logger.Error("an anonymous user's token could not be renewed", "error", err)
+	}
+	return &renamed, token, nil
+}
+
+// Introduce lets in who an application says a client is, or returns an error for who can be no user here, or is kept
+// out.
+func (n *Node) Introduce(identity *auth.Identity) (*auth.Identity, *protocol.Error) {
+	if !protocol.CheckRoom(protocol.Inbox(identity.User)) {
+		n.Logger.Error("an application's user is empty or too long", "user", identity.User)
+		return nil, protocol.ErrInternal
+	}
+	if err := n.bans.check(identity.User, identity); err != nil {
+		return nil, err
+	}
+	return presentable(identity), nil
 }
 
 // Status returns the HTTP status that goes with an error of Identify or of a hook.
