@@ -76,6 +76,22 @@ func TestAnonymousUserReturnsByItsToken(t *testing.T) {
 	}
 }
 
+func TestAnAnonymousTokenExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		anonymous := auth.NewAnonymous([]byte("a secret of sixteen bytes"))
+		_, token, err := anonymous.New("Alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(auth.AnonymousLifetime + auth.Leeway + time.Second)
+		for _, tokens := range []auth.Authenticator{nil, fakeTokens{}} {
+			if got := refused(t, newNode(t, Options{Tokens: tokens, Anonymous: anonymous}), token); got != "token_expired" {
+				t.Errorf("a day later it is %q, want token_expired", got)
+			}
+		}
+	})
+}
+
 func TestAuthenticatesByTheFirstMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tokens := fakeTokens{"t": {User: "alice", Name: "Alice"}, "u": {User: "bob"}}
@@ -143,6 +159,14 @@ func TestAnonymousMayTakeAnotherNameBeforeItJoins(t *testing.T) {
 	again := connect(t, node, Credentials{Token: before.Token})
 	if again.welcome.User != before.User {
 		t.Errorf("came back as %s, want %s", again.welcome.User, before.User)
+	}
+}
+
+func TestAnEmptyTokenIsNoName(t *testing.T) {
+	p := connect(t, newNode(t, Options{}), Credentials{Name: "Alice"})
+	p.expect(`{"type":"auth","token":"","id":1}`, `{"type":"error","id":1,"of":"auth","code":"bad_request",…"field":"token",…`)
+	if who := p.session.Identity(); who.Name != "Alice" || who.User != p.welcome.User {
+		t.Errorf("the session is %+v's now", who)
 	}
 }
 

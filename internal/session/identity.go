@@ -15,6 +15,9 @@ func (s *Session) auth(r *protocol.Request) *protocol.Error {
 	if !r.Has.Has(protocol.HasToken) && !r.Has.Has(protocol.HasName) {
 		return fail(protocol.CodeBadRequest, "token", "a token or a name is needed")
 	}
+	if r.Has.Has(protocol.HasToken) && len(r.Token) == 0 {
+		return fail(protocol.CodeBadRequest, "token", "the token is empty")
+	}
 	if s.exposed() && len(r.Token) > 0 {
 		return ErrExposed
 	}

@@ -3,6 +3,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -187,16 +188,12 @@ func (n *Node) Return(identity *auth.Identity) (*auth.Identity, string, *protoco
 
 func (n *Node) identifyToken(ctx context.Context, c Credentials) (*auth.Identity, string, *protocol.Error) {
 	if n.Anonymous != nil {
-		if identity, err := n.Anonymous.Authenticate(ctx, c.Token); err == nil {
-			renamed := *identity
-			if c.Name != "" {
-				renamed.Name = c.Name
-			}
-			token, err := n.Anonymous.Renew(renamed.User, renamed.Name)
-			if err != nil {
-				n.Logger.Error("an anonymous user's token could not be renewed", "error", err)
-			}
-			return &renamed, token, nil
+		identity, err := n.Anonymous.Authenticate(ctx, c.Token)
+		switch {
+		case err == nil:
+			return n.returned(identity, c.Name)
+		case errors.Is(err, auth.ErrExpired): // it was one of ours
+			return nil, "", authError(n.Logger, err)
 		}
 	}
 	if n.Tokens == nil {
