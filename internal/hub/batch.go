@@ -52,11 +52,11 @@ func (b *batch) positionAt(seq uint64) protocol.Position {
 	return b.entries[seq-b.from-1].upTo
 }
 
-// appendFrames appends the entries from the member's cursor on that it wants, as frames.
-func (b *batch) appendFrames(out []byte, m *Member) []byte {
+// appendFrames appends the entries from the member's cursor on that it wants, presence or not, as frames.
+func (b *batch) appendFrames(out []byte, m *Member, presence bool) []byte {
 	framing := m.receiver.Framing()
 	for i := max(m.cursor, b.from) - b.from; i < uint64(len(b.entries)); i++ {
-		if e := b.entries[i]; m.wants(e) && (b.older == nil || !b.older[i]) {
+		if e := b.entries[i]; m.wants(e, presence) && (b.older == nil || !b.older[i]) {
 			out = append(out, e.frame(framing)...)
 		}
 	}
@@ -84,9 +84,10 @@ func (c *frameCache) frames(b *batch, m *Member) []byte {
 	if !full {
 		c.common = scratches.Get().(*scratch)
 	}
-	if !full || c.framing != framing || b.presence && c.presence != m.presence {
-		c.framing, c.presence = framing, m.presence
-		c.common.bytes = b.appendFrames(c.common.bytes[:0], m)
+	presence := m.presence.Load()
+	if !full || c.framing != framing || b.presence && c.presence != presence {
+		c.framing, c.presence = framing, presence
+		c.common.bytes = b.appendFrames(c.common.bytes[:0], m, presence)
 	}
 	return c.common.bytes
 }
@@ -96,7 +97,7 @@ func (c *frameCache) one(b *batch, m *Member) []byte {
 	if c.own == nil {
 		c.own = scratches.Get().(*scratch)
 	}
-	c.own.bytes = b.appendFrames(c.own.bytes[:0], m)
+	c.own.bytes = b.appendFrames(c.own.bytes[:0], m, m.presence.Load())
 	return c.own.bytes
 }
 

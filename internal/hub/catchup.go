@@ -79,7 +79,7 @@ func (r *room) enterTail(m *Member) {
 	l.inTail = true
 	l.passed = l.passed || l.liveFrom < r.tail.first
 	m.cursor = max(seq, m.cursor)
-	if l.passed && m.presence {
+	if l.passed && m.presence.Load() {
 		l.notices = append(l.notices, r.presence.snapshot(r.name))
 		l.liveFrom = r.tail.next
 	}
@@ -114,9 +114,10 @@ func (r *room) step(m *Member) step {
 	if !l.inTail {
 		return r.stepThroughLog(m, s)
 	}
+	presence := m.presence.Load()
 	for _, e := range r.tail.run(nil, m.cursor) {
 		replayed := e.stored && s.cursor < l.replayTo
-		if replayed || m.wants(e) && (e.stored || s.cursor >= l.liveFrom) {
+		if replayed || m.wants(e, presence) && (e.stored || s.cursor >= l.liveFrom) {
 			s.frames = append(s.frames, e.frame(framing)...)
 		}
 		s.cursor++

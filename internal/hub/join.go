@@ -48,7 +48,8 @@ func (h *Hub) Join(ctx context.Context, q JoinRequest, receiver Receiver, joined
 		r.release()
 		return err
 	}
-	m := &Member{room: r, receiver: receiver, client: q.Client, presence: q.Presence}
+	m := &Member{room: r, receiver: receiver, client: q.Client}
+	m.presence.Store(q.Presence)
 	r.mu.Lock()
 	if h.kicks.forbidden(q.Room, q.Client.User) { // since this join began: the kick did not find the member
 		r.mu.Unlock()

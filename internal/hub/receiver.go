@@ -47,7 +47,7 @@ type Member struct {
 	cursor   uint64 // the next entry to deliver; the flusher's while live, the catch-up's while behind
 	index    int32  // in room.members; guarded by room.mu
 	gone     atomic.Bool
-	presence bool // wants presence and state entries
+	presence atomic.Bool // wants presence and state entries
 	notes    atomic.Uint32
 }
 
@@ -57,12 +57,18 @@ func (m *Member) Rule() *rule.Rule { return m.room.rule() }
 // Notes is the receiver's own: the hub does not look at it. It is 0 at first.
 func (m *Member) Notes() *atomic.Uint32 { return &m.notes }
 
+// Presence reports whether the member is told who comes and goes.
+func (m *Member) Presence() bool { return m.presence.Load() }
+
+// EndPresence has the member not be told any more.
+func (m *Member) EndPresence() { m.presence.Store(false) }
+
 // Room returns the name of the member's room.
 func (m *Member) Room() string { return m.room.name }
 
-// wants reports whether the member gets e.
-func (m *Member) wants(e *entry) bool {
-	return (!e.presence || m.presence) && (e.exclude == "" || !e.excludes(m.client))
+// wants reports whether the member gets e. presence is whether it wants presence, as of the beginning of a batch.
+func (m *Member) wants(e *entry, presence bool) bool {
+	return (!e.presence || presence) && (e.exclude == "" || !e.excludes(m.client))
 }
 
 // excludes reports whether e is not for a client. Clients may choose their names: one that leaves itself out does so

@@ -37,7 +37,7 @@ func (s *Session) Renew(ctx context.Context, identity *auth.Identity) {
 	same := s.phase == phaseOpen && identity.User == s.client.User
 	s.mu.Unlock()
 	if same {
-		s.refresh(ctx, identity)
+		s.guard(func() { s.refresh(ctx, identity) })
 	}
 }
 

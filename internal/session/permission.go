@@ -120,11 +120,15 @@ func (s *Session) Recheck() {
 	}
 }
 
-// recheck puts the session out of the rooms that it may not be in any more, since its token changed.
+// recheck puts the session out of the rooms that it may not be in any more, since its token changed. Where it may not
+// see who is there any more it is not told from now on.
 func (s *Session) recheck(ctx context.Context) {
 	for _, m := range s.members() {
 		m.Notes().Store(0)
 		if s.permit(ctx, auth.Join, m.Room(), nil) == nil {
+			if m.Presence() && s.permit(ctx, auth.Presence, m.Room(), m) != nil {
+				m.EndPresence()
+			}
 			continue
 		}
 		if s.node.Hub.Leave(m, hub.Departure{Now: true}) {

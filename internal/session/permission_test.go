@@ -255,3 +255,44 @@ func BenchmarkPermit(b *testing.B) {
 		})
 	}
 }
+
+func TestAPanicWhileATokenIsRenewedEndsTheSession(t *testing.T) {
+	var angry atomic.Bool
+	node := newNode(t, Options{Tokens: people, Hooks: Hooks{
+		Permit: func(context.Context, *Session, auth.Verb, string) (Decision, error) {
+			if angry.Load() {
+				panic("a hook")
+			}
+			return Allowed, nil
+		},
+	}})
+	p := connect(t, node, Credentials{Token: "guest"})
+	p.send(`{"type":"join","room":"r"}`)
+	angry.Store(true)
+	p.session.Renew(t.Context(), identityOf(t, node, "less"))
+	if p.closed != "internal" {
+		t.Errorf("closed with %q, want internal", p.closed)
+	}
+}
+
+func TestWhoMayNotSeeWhoIsThereAnyMoreIsNotTold(t *testing.T) {
+	node := newNode(t, Options{Tokens: people}, rule.Rule{
+		Pattern: "r", Allow: rule.Allow{Join: "anyone", Publish: "anyone", Presence: "grant", History: "anyone"},
+	})
+	node.Tokens = fakeTokens{
+		"more": {User: "guest", Grants: []auth.Grant{{Verbs: auth.Presence, Rooms: "r"}}},
+		"less": {User: "guest"}, "alice": {User: "alice"}, "admin": {User: "root"},
+	}
+	guest := connect(t, node, Credentials{Token: "more"})
+	guest.send(`{"type":"join","room":"r","presence":true}`)
+	connect(t, node, Credentials{Token: "alice"}).send(`{"type":"join","room":"r"}`)
+	if said := guest.take(); len(said) != 1 || !like(`{"type":"user_joined",…`, said[0]) {
+		t.Fatalf("was told %s", said)
+	}
+	guest.send(`{"type":"auth","token":"less"}`)
+	admin := connect(t, node, Credentials{Token: "admin"})
+	admin.send(`[{"type":"join","room":"r"},{"type":"publish","room":"r","data":1}]`)
+	if said := guest.take(); len(said) != 1 || !like(`{"type":"message",…`, said[0]) {
+		t.Errorf("was told %s, want the message alone", said)
+	}
+}
