@@ -3,6 +3,7 @@ package wireroom_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"testing"
@@ -151,6 +152,37 @@ func TestPanicsOfAnApplicationEndNoServer(t *testing.T) {
 	if _, _, err := p.conn.Read(ctx); websocket.CloseStatus(err) != websocket.StatusCode(protocol.CloseBadRequest) {
 		t.Fatalf("after three bad frames: %v", err)
 	}
+}
+
+func TestAHookThatPanicsDelaysNoShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, web := embed(t, wireroom.Options{Hooks: wireroom.Hooks{
+			OnConnect: func(context.Context, *http.Request, *auth.Identity) (*auth.Identity, error) {
+				panic(http.ErrAbortHandler)
+			},
+		}})
+		for _, request := range []string{
+			"GET /sse?room=r", "GET /poll?room=r", "POST /send", "POST /api/tickets",
+			"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX-Was: /",
+		} {
+			c, err := web.DialContext(t.Context(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(c, request+" HTTP/1.1\r\nHost: wireroom.test\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			if answer, _ := io.ReadAll(c); len(answer) != 0 {
+				t.Errorf("%s was answered with %q", request, answer)
+			}
+			_ = c.Close()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // panicking is a dialect that panics at what is bad, and at every reply.

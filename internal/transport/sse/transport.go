@@ -64,16 +64,15 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if t.Gate.CORS(w, r) || !stateless.MethodAllowed(w, r, http.MethodGet) {
 		return
 	}
-	t.opening.Add(1)
-	opened := t.serve(w, r)
-	t.opening.Add(-1)
-	if opened != nil {
+	if opened := t.serve(w, r); opened != nil {
 		opened.wait()
 	}
 }
 
 // serve answers a request; where the handler must not return yet it returns what to wait for.
 func (t *Transport) serve(w http.ResponseWriter, r *http.Request) *response {
+	t.opening.Add(1)
+	defer t.opening.Add(-1)
 	if t.draining.Load() {
 		t.sayComeBack(w, sweep.Retry(comeBack), &protocol.Draining{ReconnectAfter: comeBack.Seconds()})
 		return nil
