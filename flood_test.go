@@ -3,6 +3,7 @@ package wireroom_test
 import (
 	"bytes"
 	"io"
+	"math"
 	"net"
 	"strings"
 	"testing"
@@ -10,6 +11,19 @@ import (
 
 	"github.com/wireroom/wireroom"
 )
+
+// As many at once as can be written down are no limit, for a user with several connections neither.
+func TestTheLargestBurstIsNoLimit(t *testing.T) {
+	_, url := start(t, wireroom.Options{Limits: wireroom.Limits{
+		PublishRate: 0.001, PublishBurst: math.MaxInt, ByteRate: 0.001, ByteBurst: math.MaxInt,
+	}})
+	p := dial(t, url+"/ws", nil)
+	p.expect("welcome")
+	p.send(`[` + strings.Repeat(`{"type":"publish","room":"r","data":1,"id":1},`, 63) + `{"type":"publish","room":"r","data":1,"id":1}]`)
+	for range 64 {
+		p.expect("ok")
+	}
+}
 
 func TestFloodsEndTheConnection(t *testing.T) {
 	publish := `{"type":"publish","room":"r","data":1}`

@@ -1,6 +1,7 @@
 package wireroom
 
 import (
+	"math"
 	"time"
 
 	"github.com/wireroom/wireroom/internal/gate"
@@ -151,6 +152,14 @@ func rate(perSecond float64, burst int) limit.Rate {
 	return limit.Rate{PerSecond: perSecond, Burst: burst}
 }
 
+// times returns n times factor, or the most that there can be; neither is negative.
+func times(n, factor int) int {
+	if factor > 0 && n > math.MaxInt/factor {
+		return math.MaxInt
+	}
+	return n * factor
+}
+
 // session returns the limits as sessions want them; l has its defaults.
 func (l Limits) session() session.Limits {
 	return session.Limits{
@@ -165,8 +174,8 @@ func (l Limits) session() session.Limits {
 		User: session.UserLimits{
 			Connections: l.User.Connections,
 			Connects:    rate(l.User.ConnectRate, l.User.ConnectBurst),
-			Messages:    rate(l.PublishRate*float64(l.User.Factor), l.PublishBurst*l.User.Factor),
-			Bytes:       rate(l.ByteRate*float64(l.User.Factor), l.ByteBurst*l.User.Factor),
+			Messages:    rate(l.PublishRate*float64(l.User.Factor), times(l.PublishBurst, l.User.Factor)),
+			Bytes:       rate(l.ByteRate*float64(l.User.Factor), times(l.ByteBurst, l.User.Factor)),
 			Block:       l.BlockTime,
 		},
 	}
