@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine"
@@ -271,8 +272,17 @@ func say(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text + "\n")) // whoever asked may be gone
 }
 
-// ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+// bodyTimeout is for the body of a request to come.
+const bodyTimeout = 10 * time.Second
+
+// ServeHTTP implements http.Handler. The body of a request has to come within 10 seconds, whether it is looked at or not.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// What nobody looks at net/http reads before it answers, and waits for it as long as it may.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // there is none without a connection
+	}
+	s.mux.ServeHTTP(w, r)
+}
 
 // Shutdown ends the server gently: /readyz turns 503, new connections are refused, those that are open are told to
 // come back elsewhere, spread over the time that ctx leaves, and then the server is closed.

@@ -75,6 +75,7 @@ func (s *security) start(port string, limits config.Limits, logger *slog.Logger)
 	}
 	s.redirect = &http.Server{
 		Handler: s.plain(port), ReadHeaderTimeout: limits.HandshakeTimeout, IdleTimeout: idleTimeout,
+		ReadTimeout: bodyTimeout, WriteTimeout: answerTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	logger.Info("plain HTTP is redirected", "address", s.listener.Addr())

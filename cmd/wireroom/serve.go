@@ -24,6 +24,9 @@ import (
 const (
 	maxHeader   = 16 << 10         // bytes of a request's header
 	idleTimeout = 60 * time.Second // of a connection between two requests
+
+	bodyTimeout   = 10 * time.Second // for the body of a request whose answer does not depend on it
+	answerTimeout = 3 * time.Minute  // for a request to be answered and the answer to be taken; a poll waits for up to one
 )
 
 // serveCommand is `wireroom serve`.
@@ -126,6 +129,7 @@ func newFrontend(loaded *config.Loaded, server *wireroom.Server, logger *slog.Lo
 	f := &frontend{http: &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: c.ActiveLimits().HandshakeTimeout,
+		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug), // what clients do wrong is their business
@@ -195,8 +199,19 @@ func routes(c *config.Config, server *wireroom.Server) (http.Handler, error) {
 	for _, path := range append(paths, "/healthz", "/readyz", "/api/") {
 		mux.Handle(path, server)
 	}
-	mux.Handle("/", rest)
+	mux.Handle("/", hurried(rest))
 	return mux, nil
+}
+
+// hurried has the bodies of requests come soon, of which pages have no use: net/http reads them all the same, and waits
+// for them as long as it may. A Server sees to that by itself.
+func hurried(pages http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // there is none without a connection
+		}
+		pages.ServeHTTP(w, r)
+	})
 }
 
 // servesChat reports whether there is a chat page: it connects to the default path.
