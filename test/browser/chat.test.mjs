@@ -182,11 +182,28 @@ test("a newcomer sees the last 50 messages, and the earlier ones on demand", asy
   const ben = await set.arrive("Ben", { room });
   const wanted = (from) => [...Array(71 - from).keys()].map((n) => `message ${n + from}`);
   assert.deepEqual(await ben.sees("message 70"), wanted(21));
-  await ben.page.click("#earlier");
+  await ben.page.$eval("#earlier", (button) => button.click()); // without scrolling there, which fetches as well
   await ben.sees("message 1");
   assert.deepEqual(await ben.texts(), wanted(1));
   await ben.page.waitForSelector("#earlier", { state: "hidden" });
   assert.equal(await ben.page.$eval(".badge", (badge) => badge.textContent), "", "what was said before one came is not unread");
+});
+
+test("whoever scrolls up gets the earlier messages, and keeps the place", async () => {
+  const room = newRoom();
+  const ana = await set.arrive("Ana", { room });
+  for (let n = 1; n <= 110; n++) await ana.say(`message ${n}`);
+  await ana.allSent();
+  const ben = await set.arrive("Ben", { room });
+  await ben.sees("message 110");
+  const top = (text) => ben.page.evaluate((wanted) => [...document.querySelectorAll(".message")].find((node) => node.querySelector(".text").textContent === wanted).getBoundingClientRect().top, text);
+  await ben.page.$eval("#scroller", (scroller) => (scroller.scrollTop = 200));
+  const before = await top("message 70");
+  await ben.sees("message 11");
+  assert.equal(await top("message 70"), before, "what one reads stays where it is");
+  await ben.page.$eval("#scroller", (scroller) => (scroller.scrollTop = 0));
+  await ben.sees("message 1");
+  assert.equal((await ben.texts()).length, 110);
 });
 
 test("somebody who reads further up is told of what comes, and not moved", async () => {

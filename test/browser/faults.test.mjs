@@ -22,7 +22,7 @@ test("after a cut everything missed comes in order, and what was typed meanwhile
   assert.deepEqual((await ana.lines()).slice(-3).map(({ state }) => state), ["waiting", "waiting", "waiting"]);
 
   set.network.heal();
-  await ana.live();
+  await ana.comesBack();
   await ana.allSent();
   const wanted = ["before", ...[...Array(20).keys()].map((n) => `missed ${n + 1}`), ...[1, 2, 3].map((n) => `typed offline ${n}`)];
   await ana.sees("missed 20");
@@ -45,7 +45,7 @@ test("a message whose answer was lost is not stored twice", async () => {
   set.network.cut();
   await ana.phase("offline", "connecting");
   set.network.heal();
-  await ana.live();
+  await ana.comesBack();
   await ana.allSent();
   await ana.say("afterwards");
   await ben.sees("afterwards");
@@ -68,6 +68,7 @@ test("private messages survive a cut on either side", async () => {
   await ben.say("to Ana, while away");
   await ben.allSent();
   set.network.heal();
+  await ana.comesBack();
   await ana.sees("to Ana, while away");
   await ana.allSent();
   await ana.say("done");
@@ -84,7 +85,7 @@ test("the same user comes back after a cut, and the others see nobody leave", as
   set.network.cut();
   await ana.phase("offline", "connecting");
   set.network.heal();
-  await ana.live();
+  await ana.comesBack();
   await ana.say("back");
   await ben.sees("back");
   assert.equal(await ana.user(), user);
@@ -140,9 +141,5 @@ test("offline one sees when the next try is, and can make it now", async () => {
   set.network.cut();
   await ana.page.waitForFunction(() => /^\d+ s$/.test(document.getElementById("countdown").textContent));
   set.network.heal();
-  await ana.page.waitForFunction(() => {
-    const { phase } = document.getElementById("app").dataset;
-    if (phase === "offline") document.getElementById("banner-action").click();
-    return phase === "live";
-  });
+  await ana.comesBack();
 });

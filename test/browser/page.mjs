@@ -51,7 +51,7 @@ export class Person {
 
   /** Fails if the browser complained about anything that is not the network. */
   complainsAboutNothing() {
-    const own = this.problems.filter((text) => !/WebSocket connection to|net::ERR_/.test(text));
+    const own = this.problems.filter((text) => !/WebSocket connection to|net::ERR_|status of 401/.test(text));
     assert.deepEqual(own, []);
   }
 
@@ -63,6 +63,16 @@ export class Person {
   async live() {
     await this.phase("live");
     await this.page.waitForFunction(() => !/Joining/.test(document.getElementById("subtitle").textContent));
+  }
+
+  /** Waits for the same, and tries at once whenever the page waits for the next attempt. */
+  async comesBack() {
+    await this.page.waitForFunction(() => {
+      const { phase } = document.getElementById("app").dataset;
+      if (phase === "offline") document.getElementById("banner-action").click();
+      return phase === "live";
+    });
+    await this.live();
   }
 
   async user() {

@@ -1,42 +1,14 @@
-// The parts of the chat page that need neither browser nor server: codes, names, and the order of a conversation.
+// The parts of the chat page that need neither browser nor server: names, what is shown of a message, and the order of a conversation.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 const from = (name) => import(new URL(`../../web/chat/${name}`, import.meta.url));
-const { advice, backoff, decode, inboxOf, retryAfter, roomName, roomProblem, subprotocols, textLength, userOf } = await from("protocol.js");
+const { inboxOf, roomName, roomProblem, textLength, userOf } = await from("protocol.js");
 const { Conversation } = await from("conversation.js");
 const { hueOf, initials, isJumbo, linked, people } = await from("format.js");
-const { typed } = await from("message.js");
-const { Saved } = await from("saved.js");
-
-test("close codes are followed as the protocol's table says", () => {
-  const expected = {
-    stop: [1000, 1002, 1003, 1007, 1008, 1009, 4400, 4403],
-    token: [4401],
-    reconnect: [1001, 1005, 1006, 1011, 1012, 1013, 4500, 4501, 4503, 4504, 4508, 4529, 4999],
-  };
-  for (const [wanted, codes] of Object.entries(expected)) for (const code of codes) assert.equal(advice(code), wanted, String(code));
-});
-
-test("a close reason says how long to wait", () => {
-  assert.deepEqual(["draining;retry=3.2", "connection_limit;retry=60", "draining", "", "retry=5"].map(retryAfter), [3200, 60_000, 0, 0, 0]);
-});
-
-test("the back-off is drawn from all of zero to a doubling limit of at most 20 seconds", () => {
-  const limits = [0, 1, 2, 5, 6, 1000].map((n) => backoff(n, () => 1));
-  assert.deepEqual(limits, [500, 1000, 2000, 16_000, 20_000, 20_000]);
-  assert.equal(backoff(3, () => 0), 0);
-  assert.equal(backoff(3, () => 0.25), 1000);
-});
-
-test("a token travels as a subprotocol, as it is or in base64url", () => {
-  assert.deepEqual(subprotocols(""), []);
-  assert.deepEqual(subprotocols("eyJh.eyJz-_.x"), ["wireroom.v1", "auth.eyJh.eyJz-_.x"]);
-  const [, offered] = subprotocols("a token, with ÿÿÿ?>");
-  assert.match(offered, /^auth\.b64\.[A-Za-z0-9_-]+$/);
-  assert.equal(Buffer.from(offered.slice(9), "base64url").toString(), "a token, with ÿÿÿ?>");
-});
+const { bodyOf, typed } = await from("message.js");
+const { Saved } = await import(new URL("../../web/parts/saved.js", import.meta.url));
 
 test("an inbox's name is the user with every other byte escaped, and leads back", () => {
   assert.equal(inboxOf("anon-a1.B_"), "@anon-a1.B_");
@@ -51,12 +23,10 @@ test("a room's name is what was typed, made valid where that is obvious", () => 
   for (const bad of ["", "$x", "@ana", "a@b", "küche", "a#b", "r".repeat(201)]) assert.notEqual(roomProblem(bad), "", bad);
 });
 
-test("frames are envelopes or nothing", () => {
-  assert.deepEqual(decode('{"type":"welcome"}'), { type: "welcome" });
-  for (const bad of ["", "{", "[]", "1", "null", '"x"', new ArrayBuffer(1), new ArrayBuffer(0)]) assert.equal(decode(bad), null);
-  const envelope = new TextEncoder().encode('{"type":"message"}');
-  const frame = new Uint8Array([0, envelope.length, ...envelope, 7, 8]).buffer;
-  assert.deepEqual(decode(frame), { type: "message", payload: new Uint8Array([7, 8]) });
+test("people's text is shown as text, anything else as the JSON that it is", () => {
+  for (const data of ["hi", { text: "hi" }, { message: "hi" }, { content: "hi", more: 1 }]) assert.deepEqual(bodyOf({ data }), { kind: "text", text: "hi" });
+  assert.deepEqual([{ a: 1 }, null, 0, [1]].map((data) => bodyOf({ data })), ['{"a":1}', "null", "0", "[1]"].map((text) => ({ kind: "code", text })));
+  assert.deepEqual(bodyOf({ data: new Uint8Array(3) }), { kind: "code", text: "binary, 3 bytes" });
 });
 
 test("only web addresses become links, without the punctuation behind them", () => {

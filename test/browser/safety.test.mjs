@@ -67,7 +67,7 @@ test("the browser enforces the policy", async () => {
       markup: await attempt(() => (document.createElement("p").innerHTML = "<b>x</b>")),
       fetch: await attempt(() => fetch("http://127.0.0.1:9/")),
       socket: await attempt(() => new Promise((resolve, reject) => Object.assign(new WebSocket("ws://127.0.0.1:9/"), { onopen: resolve, onerror: reject }))),
-      own: await attempt(() => fetch("chat.js")),
+      own: await attempt(() => fetch("chat/chat.js")),
     };
   });
   assert.deepEqual(blocked, { markup: "blocked", fetch: "blocked", socket: "blocked", own: "allowed" });
@@ -183,5 +183,5 @@ test("the token that makes one the same user stays out of every address", async 
   await ana.page.reload();
   await ana.live();
   assert.equal(await ana.user(), user);
-  assert.deepEqual(addresses, [set.server.url.replace("http", "ws") + "ws?name=Ana"]);
+  assert.deepEqual(addresses, [set.server.url.replace("http", "ws") + "ws?heartbeat=json&name=Ana"]);
 });

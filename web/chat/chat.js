@@ -1,11 +1,11 @@
-// The chat page: puts the parts together. Nothing here but the browser's own WebSocket talks to the server.
+// The chat page: puts the parts together. The published client talks to the server, and nothing else does.
 
 import { Connection } from "./connection.js";
 import { Membership } from "./membership.js";
 import { Outbox } from "./outbox.js";
 import { browserStorage } from "../parts/saved.js";
 import { Store } from "./store.js";
-import { roomProblem, subprotocols } from "./protocol.js";
+import { roomProblem } from "./protocol.js";
 import { ComposerView } from "./view-composer.js";
 import { FrameView } from "./view-frame.js";
 import { LogView } from "./view-log.js";
@@ -16,15 +16,15 @@ import { byID } from "../parts/dom.js";
 
 const store = new Store(browserStorage());
 const connection = new Connection({
-  address,
-  subprotocols: () => subprotocols(store.token),
+  identity: () => ({ name: store.me.name, inbox: membership.inboxOptions }),
+  saved: () => store.token,
+  forget: () => (store.token = ""),
   onState,
-  onWelcome: (welcome) => membership.welcomed(welcome),
-  onPush,
-  onRefused: () => (store.token = ""),
+  onClient: (client) => membership.began(client),
+  onWelcome: (welcome) => store.identify(welcome),
 });
 const outbox = new Outbox(store, connection);
-const membership = new Membership(store, connection, outbox);
+const membership = new Membership(store);
 
 const actions = {
   open,
@@ -48,25 +48,11 @@ const frame = new FrameView(store, actions);
 const log = new LogView(store, actions);
 const views = [new RoomsView(store, actions), new PeopleView(store, actions), frame, log, new ComposerView(store, actions)];
 
-// The page's own address says where the server is; a proxy may have put both under a prefix.
-function address() {
-  const url = new URL("ws", location.href);
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.hash = url.search = "";
-  if (store.me.name) url.searchParams.set("name", store.me.name);
-  return url.href;
-}
-
 function onState(state) {
   store.connection = state;
   if (state.phase !== "live") membership.lost();
+  else outbox.pumpAll();
   store.changed();
-}
-
-function onPush(envelope) {
-  // A connection of its own age gets a token of its own age; the rooms resume where they are.
-  if (envelope.type === "token_expiring") connection.renew();
-  else membership.push(envelope);
 }
 
 function open(id) {
@@ -109,14 +95,14 @@ async function rename() {
   const name = await askName(store.me.name);
   if (!name || name === store.me.name) return;
   store.rename(name);
-  connection.restart();
+  connection.start();
 }
 
 async function enterToken() {
   const token = await askToken();
   if (!token) return;
   store.token = token;
-  connection.restart();
+  connection.start();
 }
 
 // Many changes, one drawing. A hidden page is not given animation frames, and still has a title to keep right.
@@ -140,7 +126,6 @@ function draw() {
 function seen() {
   store.away = document.hidden;
   store.read();
-  if (!document.hidden) connection.wake();
 }
 
 async function start() {
@@ -151,10 +136,8 @@ async function start() {
 
 byID("me").addEventListener("click", rename);
 byID("skip").addEventListener("click", () => byID("text").focus());
-byID("snippet-origin").textContent = JSON.stringify(address().split("?")[0]);
+byID("snippet-origin").textContent = JSON.stringify(new URL("ws", location.href.split("#")[0]).href.replace(/^http/, "ws"));
 document.addEventListener("visibilitychange", seen);
-window.addEventListener("online", () => connection.wake());
-window.addEventListener("offline", () => connection.wake());
 window.addEventListener("hashchange", () => show(named()));
 window.addEventListener("storage", ({ key }) => {
   if (key === "wireroom.sent" && store.me.user) store.loadSent();

@@ -17,15 +17,13 @@ export class Conversation {
   position = "";
   /** Messages that the server announced and that have not come yet. */
   behind = 0;
-  head = "";
-  /** Whether everything up to now is here, so that what was typed can be sent without doubt. */
-  ready = false;
-  /** Whether the last resume proved that nothing is missing. */
-  whole = false;
   /** Whether the log goes back further than `items`. */
   earlier = false;
-  /** Whether the room says who is in it. */
+  /** Whether such lines are being fetched. */
+  fetching = false;
+  /** Whether the room says who is in it, and whether the members below are a list that it gave. */
   peopled = true;
+  peopleKnown = false;
   members = new Map();
   count = 0;
   nextMembers = "";
@@ -86,7 +84,6 @@ export class Conversation {
     this.items.push({ kind: "gap", id: `gap-${position}-${this.items.length}`, reason, ts: this.lastTime });
     this.position = position;
     this.behind = 0;
-    this.whole = false;
   }
 
   /** Fills in what the server still has after the last gap; what has come live since then is put behind it. */

@@ -18,16 +18,12 @@ export function typed(text, from, now = Date.now()) {
   return { kind: "message", id: key, key, from, ts: now, own: true, state: "waiting", error: "", body: { kind: "text", text }, attemptedAt: 0, accepted: false };
 }
 
-/** What to show of an envelope: people's text as text, anything else as the JSON that it is. */
-export function bodyOf({ data, bytes, payload }) {
-  if (payload || typeof bytes === "string") return { kind: "code", text: `binary, ${size(payload, bytes)} bytes` };
+/** What to show of a message: people's text as text, anything else as the JSON that it is. */
+export function bodyOf({ data }) {
+  if (data instanceof Uint8Array) return { kind: "code", text: `binary, ${data.length} bytes` };
   const text = typeof data === "string" ? data : textIn(data);
   if (text !== undefined) return { kind: "text", text };
   return { kind: "code", text: JSON.stringify(data) ?? "(empty)" };
-}
-
-function size(payload, bytes) {
-  return payload ? payload.length : Math.floor((bytes.replace(/=+$/, "").length * 3) / 4);
 }
 
 function textIn(data) {

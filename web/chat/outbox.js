@@ -1,10 +1,10 @@
-// Sends what was typed: in order, one at a time a conversation, and as often as it takes without storing it twice.
+// Sends what was typed: gives it to the client once there is a connection, and keeps it until it is settled, over reloads.
 
 import { inboxOf } from "./protocol.js";
 import { typed } from "./message.js";
 
 const KEY_LIVES = 270_000; // the server knows a key again for 5 minutes; after that a repeat would be stored twice
-const PAUSE = 1000; // before a retry, where the server names no time
+const PAUSE = 1000; // before what may succeed later is tried anew
 const TYPING_PAUSE = 2500;
 
 export class Outbox {
@@ -41,58 +41,64 @@ export class Outbox {
   /** Tells the others that somebody is typing here; nothing of it is stored. */
   typing(conversation, now = Date.now()) {
     if (now - (this.#typedAt.get(conversation.id) ?? 0) < TYPING_PAUSE) return;
-    if (conversation.status !== "joined" || conversation.peer === this.#store.me.user) return;
+    if (conversation.status !== "joined" || conversation.peer === this.#store.me.user || !this.#live) return;
     this.#typedAt.set(conversation.id, now);
-    const room = roomOf(conversation);
-    this.#connection.post({ type: "publish", room, event: "typing", data: {}, ephemeral: true, echo: false });
+    const lost = () => {}; // nobody waits for it
+    this.#connection.client.publish(roomOf(conversation), {}, { event: "typing", ephemeral: true, echo: false }).catch(lost);
   }
 
-  /** Sends what waits for direct conversations; rooms follow once they have caught up. */
-  pumpDirects() {
-    for (const conversation of this.#store.directs) this.pump(conversation);
+  /** Gives the client all that waits. */
+  pumpAll() {
+    for (const conversation of this.#store.conversations.values()) this.pump(conversation);
   }
 
-  /** Sends the next message of a conversation, if it is time for one. */
-  async pump(conversation) {
-    const open = conversation.direct || conversation.ready;
-    if (this.#sending.has(conversation.id) || !open || this.#connection.state.phase !== "live") return;
-    const message = conversation.pending.find(({ state, accepted }) => state !== "failed" && !accepted);
-    if (!message) return;
-    this.#sending.add(conversation.id);
-    const wait = await this.#attempt(conversation, message);
-    this.#sending.delete(conversation.id);
-    this.#changed();
-    if (wait) setTimeout(() => this.pump(conversation), wait);
-    else this.pump(conversation);
-  }
-
-  // Returns how long to wait before the next attempt, in milliseconds.
-  async #attempt(conversation, message) {
-    if (message.attemptedAt && Date.now() - message.attemptedAt > KEY_LIVES && !conversation.whole) {
-      Object.assign(message, { state: "failed", error: { code: "unconfirmed" } });
-      return 0;
+  /** Gives the client what waits in a conversation. The client keeps the order, repeats what it must, and nothing twice. */
+  pump(conversation) {
+    if (!this.#live) return;
+    for (const message of conversation.pending) {
+      if (message.state === "waiting" && !this.#sending.has(message)) this.#publish(conversation, message);
     }
+  }
+
+  get #live() {
+    return this.#connection.state.phase === "live";
+  }
+
+  async #publish(conversation, message) {
+    if (message.attemptedAt && Date.now() - message.attemptedAt > KEY_LIVES) return this.#failed(message, { code: "unconfirmed" });
     message.attemptedAt ||= Date.now();
     message.state = "sending";
+    this.#sending.add(message);
     this.#changed();
     try {
       const { text } = message.body;
-      const ok = await this.#connection.request({ type: "publish", room: roomOf(conversation), data: { text }, key: message.key });
-      this.#accepted(conversation, message, ok);
-      return 0;
-    } catch (failure) {
-      message.state = failure.retryable ? "waiting" : "failed";
-      message.error = failure.retryable ? "" : failure;
-      return failure.retryable ? failure.retryAfter || PAUSE : 0;
+      this.#accepted(conversation, message, await this.#connection.client.publish(roomOf(conversation), { text }, { key: message.key }));
+    } catch (error) {
+      this.#refused(conversation, message, error);
     }
+    this.#sending.delete(message);
+    this.#changed();
   }
 
-  #accepted(conversation, message, ok) {
+  // A client that was closed has not told what became of it; whoever comes after it finds out, by the key.
+  #refused(conversation, message, error) {
+    if (!error.retryable && error.code !== "closed") return this.#failed(message, error);
+    if (!error.uncertain) message.attemptedAt = 0;
+    message.state = "waiting";
+    setTimeout(() => this.pump(conversation), PAUSE);
+  }
+
+  #failed(message, error) {
+    Object.assign(message, { state: "failed", error });
+    this.#changed();
+  }
+
+  #accepted(conversation, message, published) {
     if (!conversation.direct) {
       Object.assign(message, { state: "sent", accepted: true });
       return;
     }
-    conversation.accept(message, ok);
+    conversation.accept(message, published.ts ? published : { ts: message.ts });
     this.#store.saveSent(conversation, message);
   }
 

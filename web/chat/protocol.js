@@ -1,55 +1,7 @@
-// What a client has to know of the Wireroom protocol, version 1: close codes, back-off, names, frames. No I/O here.
+// What the page itself has to know of the protocol: names, lengths, and what its errors are called among people.
 
 /** How many characters a chat message may have. */
 export const MAX_TEXT = 500;
-
-const STOP = new Set([1000, 1002, 1003, 1007, 1008, 1009]); // and 44xx but for those of TOKEN
-const TOKEN = new Set([4401]);
-
-/** What a client does after a close code: "stop", "token" (one new token, else stop) or "reconnect". */
-export function advice(code) {
-  if (TOKEN.has(code)) return "token";
-  return STOP.has(code) || (code >= 4400 && code < 4500) ? "stop" : "reconnect";
-}
-
-/** Milliseconds that a close reason such as "draining;retry=3.2" asks to wait; 0 when it asks for nothing. */
-export function retryAfter(reason) {
-  const found = /;retry=(\d+(?:\.\d+)?)/.exec(reason);
-  return found ? Number(found[1]) * 1000 : 0;
-}
-
-/** Milliseconds before attempt n (from 0): full jitter, so that clients that were cut together do not return together. */
-export function backoff(n, random = Math.random) {
-  return random() * Math.min(20_000, 500 * 2 ** Math.min(n, 10));
-}
-
-/**
- * The subprotocols to offer for a token: that keeps it out of the URL, and so out of logs and consoles. What is no
- * token of RFC 7230 travels as base64url.
- */
-export function subprotocols(token) {
-  if (!token) return [];
-  if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(token)) return ["wireroom.v1", "auth." + token];
-  const bytes = String.fromCharCode(...new TextEncoder().encode(token));
-  return ["wireroom.v1", "auth.b64." + btoa(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "")];
-}
-
-/** The envelope of a text or binary frame, or null when it is none. A binary frame's payload is set as `payload`. */
-export function decode(frame) {
-  try {
-    if (typeof frame === "string") return object(JSON.parse(frame));
-    const length = new DataView(frame).getUint16(0);
-    const envelope = object(JSON.parse(new TextDecoder().decode(new Uint8Array(frame, 2, length))));
-    if (envelope) envelope.payload = new Uint8Array(frame, 2 + length);
-    return envelope;
-  } catch {
-    return null;
-  }
-}
-
-function object(value) {
-  return value && typeof value === "object" && !Array.isArray(value) ? value : null;
-}
 
 /** The inbox room of a user: bytes outside A-Z a-z 0-9 _ . - are written ~hh. */
 export function inboxOf(user) {

@@ -6,6 +6,7 @@ import { MessageView } from "./view-message.js";
 
 const TOGETHER = 300_000; // lines of one person within this time form a group
 const NEAR = 60; // pixels from the end that still count as being there
+const SOON = 240; // pixels from the beginning at which earlier messages are fetched
 
 const GAPS = {
   expired: "They are older than what the server keeps.",
@@ -18,6 +19,7 @@ const GAPS = {
 /** actions: retry(message), discard(message), earlier(). */
 export class LogView {
   #store;
+  #actions;
   #list = new List(byID("log"));
   #scroller = byID("scroller");
   #messages;
@@ -27,10 +29,14 @@ export class LogView {
 
   constructor(store, actions) {
     this.#store = store;
+    this.#actions = actions;
     this.#messages = new MessageView(store, actions);
     byID("earlier").addEventListener("click", () => actions.earlier());
     byID("jump").addEventListener("click", () => this.toEnd(true));
-    this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.#scroller.addEventListener("scroll", () => {
+      this.#scrolled();
+      this.#soon();
+    }, { passive: true });
     // The window may change size, a keyboard may open, the composer may grow: whoever read the end goes on reading it.
     new ResizeObserver(() => !byID("jump").hidden || this.toEnd()).observe(this.#scroller);
   }
@@ -44,6 +50,7 @@ export class LogView {
     const switched = this.#shown !== conversation.id;
     byID("log").setAttribute("aria-busy", String(switched || conversation.behind > 0));
     byID("earlier").hidden = !conversation.earlier || conversation.direct;
+    setText(byID("earlier"), conversation.fetching ? "Fetching earlier messages" : "Show earlier messages");
     this.#list.show(this.#rows(conversation));
     this.#renderEmpty(conversation);
     this.#renderTyping(conversation);
@@ -82,6 +89,12 @@ export class LogView {
     const below = at < 0 ? 0 : items.slice(at + 1).filter(({ kind, own }) => kind === "message" && !own).length;
     byID("jump").hidden = atEnd;
     setText(byID("jump-text"), below ? plural(below, "new message", "new messages") : "Newest");
+  }
+
+  // Only who scrolls asks for more: a request that fails is not repeated by the drawing that follows.
+  #soon() {
+    const { earlier, direct } = this.#store.current;
+    if (this.#scroller.scrollTop < SOON && earlier && !direct) this.#actions.earlier();
   }
 
   #rows(conversation) {
@@ -128,11 +141,11 @@ export class LogView {
     return { key: id, version: text, build: () => el("div", { class: "notice" }, el("bdi", {}, text)) };
   }
 
-  #renderEmpty({ items, pending, direct, peer, status, ready, problem, id }) {
+  #renderEmpty({ items, pending, direct, peer, status, behind, problem, id }) {
     const out = status === "out";
     byID("out").hidden = !out;
     setText(byID("out-problem"), problem);
-    const empty = !out && !items.some(({ kind }) => kind !== "notice") && !pending.length && (direct || ready);
+    const empty = !out && !items.some(({ kind }) => kind !== "notice") && !pending.length && (direct || (status === "joined" && !behind));
     byID("empty").hidden = !empty;
     byID("empty-room").hidden = direct;
     if (!empty) return;

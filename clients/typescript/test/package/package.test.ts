@@ -28,6 +28,14 @@ test.each([
   expect(file(name)).not.toContain("text/event-stream");
 });
 
+test.each([
+  ["dist/esm/index.js", "wireroom.js"],
+  ["dist/esm/fallback.js", "fallback.js"],
+])("the pages of the server have %s as it is; else `npm run pages` gives it to them", (name, given) => {
+  const module = file(name).replace(/\n\/\/# sourceMappingURL=.*\n?$/, "\n");
+  expect(readFileSync(`${root}/../../web/parts/client/${given}`, "utf8")).toBe(module);
+});
+
 test("there is nothing to install beside it", () => {
   const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(file("package.json"));
   expect(dependencies).toBeUndefined();
