@@ -5,6 +5,7 @@
 //	wireroom pub general "hello"   publish in a room
 //	wireroom bench fan-out         put load on a server and measure it
 //	wireroom log inspect DIR       say what is kept in the directory of --data, and what is damaged
+//	wireroom doctor                say what of this machine would trouble a server
 //	wireroom config init           print a configuration file with every setting explained
 //
 // `wireroom COMMAND --help` says more. The exit status is 0 when all went well, also for a command that runs until it
@@ -31,6 +32,7 @@ type commands struct {
 	Worker  benchWorkerCommand `cmd:"" name:"bench-worker" hidden:"" help:"A process of bench."`
 	Token   tokenCommands      `cmd:"" help:"Make and check tokens, and the keys that sign them."`
 	Config  configCommands     `cmd:"" help:"Write, show and check configurations."`
+	Doctor  doctorCommand      `cmd:"" help:"Look at this machine and the configuration for what would trouble a server, and say what to do. Exit status 1 when something will not do."`
 	Log     logCommands        `cmd:"" help:"Inspect and repair the messages in a directory of 'serve --data'."`
 	Version versionCommand     `cmd:"" help:"Print the version."`
 }

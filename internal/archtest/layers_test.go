@@ -23,6 +23,7 @@ func layers() []archtest.Layer {
 			Outside:  []string{"github.com/alecthomas/kong", "go.yaml.in/yaml/v3"},
 		},
 		{Packages: []string{"cmd/wireroom/internal/host"}, Outside: []string{"github.com/shirou/gopsutil/v4"}},
+		{Packages: []string{"cmd/wireroom/internal/doctor"}, Imports: []string{"cmd/wireroom/internal/config"}, Outside: []string{"golang.org/x"}},
 		{Packages: []string{"cmd/wireroom/internal/exporter"}, Imports: []string{"internal/metrics"}, Outside: []string{"github.com/prometheus/client_golang"}},
 		{Packages: []string{"cmd/wireroom/internal/certificate"}, Outside: []string{"golang.org/x"}},
 		{

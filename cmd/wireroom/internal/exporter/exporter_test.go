@@ -177,6 +177,25 @@ func TestTheDashboardShowsWhatThereIs(t *testing.T) {
 	}
 }
 
+func TestTheDocumentHasEveryNumber(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "docs", "monitoring.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := known(t)
+	for _, name := range all {
+		base := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
+		if strings.HasPrefix(name, "wireroom_") && !strings.Contains(string(page), "`"+base+"`") {
+			t.Errorf("%s is not in the document", name)
+		}
+	}
+	for _, name := range regexp.MustCompile("`wireroom_[a-z_]+`").FindAllString(string(page), -1) {
+		if !slices.Contains(all, strings.Trim(name, "`")) {
+			t.Errorf("%s is in the document, and not there", name)
+		}
+	}
+}
+
 func TestTheAlertsAreAboutWhatThereIs(t *testing.T) {
 	var file struct {
 		Groups []struct {
