@@ -192,6 +192,20 @@ func TestFullServerStoresNothing(t *testing.T) {
 	n.stores("room")
 }
 
+// A server may refuse subscriptions for a while, as one does that is loading.
+func TestRefusedSubscriptionsAreAskedForAgain(t *testing.T) {
+	server := redistest.Start(t)
+	n := newNode(t, redis.Options{URL: server.URL()})
+	n.subscribe("room")
+	server.Must("ACL", "SETUSER", "default", "-subscribe")
+	server.Must("CLIENT", "KILL", "TYPE", "pubsub")
+	n.stores("room")
+	time.Sleep(500 * time.Millisecond) // they are refused more than once
+	server.Must("ACL", "SETUSER", "default", "+subscribe")
+	n.await("the interruption", func() bool { return n.interrupted > 0 })
+	n.hears(n.stores("room").Position)
+}
+
 func TestSentinelFailOver(t *testing.T) {
 	primary := redistest.Start(t)
 	replica := redistest.Start(t)

@@ -148,8 +148,8 @@ func (f *feedConn) subscribeAll(ctx context.Context) error {
 	return nil
 }
 
-// carryOut carries out orders, the last one of a room deciding. With an error the connection is of no use any more; the
-// orders are then asked for again.
+// carryOut carries out orders, the last one of a room deciding. With an error the connection is of no use any more, or the
+// server refuses what nobody waits for; the orders are then asked for again.
 func (f *feedConn) carryOut(ctx context.Context, orders []order) error {
 	e := f.link.engine
 	var more, less []string
@@ -166,17 +166,30 @@ func (f *feedConn) carryOut(ctx context.Context, orders []order) error {
 		}
 	}
 	failed, err := f.change(ctx, more, less)
+	broken := err
 	for _, o := range orders {
-		switch {
+		switch refused := failed[o.room]; {
 		case err != nil:
 			if o.done != nil {
 				f.link.ask(o) // for the next connection
 			}
 		case o.done != nil:
-			o.done <- failed[o.room]
+			o.done <- refused
+		case refused != nil && !isMoved(refused):
+			broken = refused
 		}
 	}
-	return err
+	return broken
+}
+
+// isMoved reports whether a room has another server now, which will be asked for.
+func isMoved(err error) bool {
+	reply, ok := rueidis.IsRedisErr(err)
+	if !ok {
+		return false
+	}
+	_, moved := reply.IsMoved()
+	return moved
 }
 
 // change subscribes and unsubscribes rooms. It returns which could not be, and an error if the connection is of no use
