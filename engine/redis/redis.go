@@ -84,6 +84,9 @@ func New(o Options) *Engine {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
+	if mutNoDeadline {
+		o.Timeout = time.Hour
+	}
 	e := &Engine{
 		options: o, names: names{prefix: o.Prefix}, scripts: newScripts(), seed: maphash.MakeSeed(),
 		idle: make(chan struct{}),

@@ -179,10 +179,10 @@ func (t *tail) lastStored() uint64 {
 
 // contradicts reports whether the tail knows another message at p's offset.
 func (t *tail) contradicts(p protocol.Position) bool {
-	if p.Epoch != t.head.Epoch {
+	if p.Epoch != t.head.Epoch && !mutNoEpoch {
 		return true
 	}
-	if p.Offset < t.base.Offset || p.Offset > t.head.Offset {
+	if p.Offset < t.base.Offset || p.Offset > t.head.Offset || mutNoEpoch || mutNoCheck {
 		return false
 	}
 	_, proven := t.after(p)

@@ -11,27 +11,49 @@ import (
 	"github.com/wireroom/wireroom/protocol"
 	"github.com/wireroom/wireroom/test/faults/internal/history"
 	"github.com/wireroom/wireroom/test/faults/internal/rig"
+	"github.com/wireroom/wireroom/test/redistest"
 )
 
 // copies is through how many connections each message of F14 is published.
 const copies = 3
 
-// duplicateStorm is F14: each message is published with one key through several connections of its user, at once.
+// duplicateStorm is F14: each message is published with one key through several connections of its user, at once: to one
+// node, and to three.
 func duplicateStorm(ctx context.Context, t *rig.Trial) error {
-	users, each := rig.Pick(t, 5, 20), rig.Pick(t, 2_000, 5_000)
 	server, err := t.Serve(ctx, rig.ServerOptions{Data: filepath.Join(t.Dir, "data")})
 	if err != nil {
 		return err
 	}
-	o := ordeal{rooms: 4, members: 2}
-	crowd, err := o.crowd(ctx, t, server)
+	one := &fleet{servers: []*rig.Server{server}}
+	if err := one.storm(ctx, t, rig.Pick(t, 5, 20), rig.Pick(t, 2_000, 5_000)); err != nil {
+		return err
+	}
+	part, err := t.Part("nodes")
+	if err != nil {
+		return err
+	}
+	store := redistest.Start(stage{part}, lasting...)
+	three, err := launch(ctx, part, store.Address, copies, rig.ServerOptions{})
+	if err != nil {
+		return err
+	}
+	if err := three.storm(ctx, part, rig.Pick(t, 5, 20), rig.Pick(t, 500, 5_000)); err != nil {
+		return fmt.Errorf("through %d nodes: %w", copies, err)
+	}
+	return nil
+}
+
+// storm has users publish messages, each through several connections.
+func (f *fleet) storm(ctx context.Context, t *rig.Trial, users, each int) error {
+	o := ordeal{rooms: 4}
+	crowd, err := f.crowd(ctx, t, 6, o.names()...)
 	if err != nil {
 		return err
 	}
 	defer crowd.Stop()
 	errs := make(chan error, users)
 	for user := range users {
-		go func() { errs <- storm(ctx, t, server, user, each, o.names()) }()
+		go func() { errs <- storm(ctx, t, f.servers, user, each, o.names()) }()
 	}
 	for range users {
 		err = errors.Join(err, <-errs)
@@ -41,7 +63,7 @@ func duplicateStorm(ctx context.Context, t *rig.Trial) error {
 	}
 	t.Figure("messages", users*each)
 	t.Figure("publishes", users*each*copies)
-	if err := errors.Join(crowd.Finish(ctx, t, server.URL()), server.Panicked()); err != nil {
+	if err := f.finish(ctx, t, crowd); err != nil {
 		return err
 	}
 	if stored := t.Verdict().Stored; stored != users*each {
@@ -50,8 +72,8 @@ func duplicateStorm(ctx context.Context, t *rig.Trial) error {
 	return nil
 }
 
-// storm is the publishes of one user.
-func storm(ctx context.Context, t *rig.Trial, server *rig.Server, user, messages int, rooms []string) error {
+// storm is the publishes of one user, whose connections are to the servers in turn.
+func storm(ctx context.Context, t *rig.Trial, servers []*rig.Server, user, messages int, rooms []string) error {
 	w, err := t.Write(fmt.Sprint("publisher-", user))
 	if err != nil {
 		return err
@@ -67,7 +89,7 @@ func storm(ctx context.Context, t *rig.Trial, server *rig.Server, user, messages
 		if token != "" {
 			path += "?token=" + token
 		}
-		raw, err := rig.DialRaw(ctx, server.Addr, rig.RawOptions{Path: path})
+		raw, err := rig.DialRaw(ctx, servers[i%len(servers)].Addr, rig.RawOptions{Path: path})
 		if err != nil {
 			return err
 		}

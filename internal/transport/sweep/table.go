@@ -166,6 +166,9 @@ func (t *Table[E]) Drain(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		spread = min(max(time.Until(deadline)/2, 0), drainSpread)
 	}
+	if mutCloseAll {
+		spread = 0
+	}
 	all := t.All()
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for wave := range drainWaves {

@@ -3,17 +3,45 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"sync/atomic"
 
 	"github.com/wireroom/wireroom/engine"
+	"github.com/wireroom/wireroom/protocol"
 )
 
 // counting is an engine that counts how often a log is read, and the rooms that are subscribed.
 type counting struct {
 	engine.Engine
 	reads, subscribed atomic.Int64
+
+	lose float64 // part of what is fed
+	lost atomic.Int64
+}
+
+// Open implements engine.Engine.
+func (c *counting) Open(ctx context.Context, feed engine.Feed) error {
+	if c.lose > 0 {
+		feed = losing{feed, c}
+	}
+	return c.Engine.Open(ctx, feed)
+}
+
+// losing is a feed that loses some of what it gets.
+type losing struct {
+	engine.Feed
+	counting *counting
+}
+
+// Deliver implements engine.Feed.
+func (l losing) Deliver(m *protocol.Message) {
+	if rand.Float64() < l.counting.lose {
+		l.counting.lost.Add(1)
+		return
+	}
+	l.Feed.Deliver(m)
 }
 
 // Read implements engine.Engine. Asking for the head alone does not count.
@@ -62,6 +90,7 @@ func (c *counting) routes(server http.Handler) http.Handler {
 	for name, value := range map[string]func() int64{
 		"reads":      c.reads.Load,
 		"subscribed": c.subscribed.Load,
+		"lost":       c.lost.Load,
 		"goroutines": func() int64 { return int64(runtime.NumGoroutine()) },
 		"heap":       heap,
 	} {

@@ -18,6 +18,7 @@ import (
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/engine/disk"
 	"github.com/wireroom/wireroom/engine/memory"
+	"github.com/wireroom/wireroom/engine/redis"
 	"github.com/wireroom/wireroom/test/faults/internal/powercut"
 )
 
@@ -28,6 +29,8 @@ type settings struct {
 	slow         time.Duration
 	failing      int
 	wait, takes  time.Duration
+	engine       string
+	lose         float64
 }
 
 func main() {
@@ -40,6 +43,8 @@ func main() {
 	flags.IntVar(&s.failing, "fail", 1, "how many syncs fail after SIGUSR1")
 	flags.DurationVar(&s.wait, "publish-wait", 0, "how long publishes may wait")
 	flags.DurationVar(&s.takes, "store-time", 0, "how long the engine takes for a message")
+	flags.StringVar(&s.engine, "engine", "", "URL of a Redis server")
+	flags.Float64Var(&s.lose, "lose", 0, "part of the engine's feed that is lost")
 	flags.String("config", "", "is not read")
 	flags.Bool("no-limits", true, "is so anyway")
 	err := flags.Parse(os.Args[2:])
@@ -60,9 +65,12 @@ func (s *settings) serve(ctx context.Context) error {
 			fs.FailSyncs(int32(s.failing))
 		}
 	}()
-	counted := &counting{Engine: memory.New(memory.Options{})}
-	if s.data != "" {
+	counted := &counting{Engine: memory.New(memory.Options{}), lose: s.lose}
+	switch {
+	case s.data != "":
 		counted.Engine = disk.New(disk.Options{Dir: filepath.Join(s.data, "messages"), FS: fs})
+	case s.engine != "":
+		counted.Engine = redis.New(redis.Options{URL: s.engine, Logger: slog.Default()})
 	}
 	if s.takes > 0 {
 		counted.Engine = newSlow(counted.Engine, s.takes)

@@ -3,14 +3,20 @@ package history
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/wireroom/wireroom/protocol"
 )
 
-// LogActor is the actor whose history is what the server had in the end.
-const LogActor = "log"
+// LogActor is the actor whose history is what the server had in the end. Where it had another log before, of which it
+// has lost a part, that is the history of LogActor and "-before".
+const (
+	LogActor       = "log"
+	LogActorBefore = LogActor + "-before"
+)
 
 // Verdict is what the oracle found in a history. What is promised is that all but the counts of the first block are
 // zero.
@@ -69,6 +75,7 @@ type roomLog struct {
 	first   uint64 // offset of entries[0]
 	entries []place
 	newest  map[string]int // the highest number by publisher
+	has     map[message]uint64
 }
 
 // at returns the entry at a position, or nil.
@@ -82,18 +89,41 @@ func (l *roomLog) at(p protocol.Position) *place {
 	return nil
 }
 
+// logs are those that a room had, the newest at the end.
+type logs []*roomLog
+
+// at returns the entry at a position of any of them, or nil.
+func (l logs) at(p protocol.Position) *place {
+	for _, one := range l {
+		if e := one.at(p); e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// follow reports whether a position is the next one behind another in any of them.
+func (l logs) follow(next, at protocol.Position) bool {
+	for _, one := range l {
+		if one.at(next) != nil && next.Offset == at.Offset+1 && (at.Offset < one.first || one.at(at) != nil) {
+			return true
+		}
+	}
+	return false
+}
+
 // oracle judges one history.
 type oracle struct {
 	verdict Verdict
-	logs    map[string]*roomLog
-	stored  map[message]uint64 // the offset
+	logs    map[string]logs
+	stored  map[message][]uint64 // the offsets, in each log one
 	actor   string
 }
 
 // Judge reads the history in a directory.
 func Judge(dir string) (Verdict, error) {
-	o := &oracle{logs: make(map[string]*roomLog), stored: make(map[message]uint64)}
-	if err := Read(filepath.Join(dir, LogActor+".jsonl"), o.log); err != nil {
+	o := &oracle{logs: make(map[string]logs), stored: make(map[message][]uint64)}
+	if err := o.readLogs(dir); err != nil {
 		return o.verdict, err
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
@@ -103,7 +133,7 @@ func Judge(dir string) (Verdict, error) {
 	sent := make(map[string]int) // the highest number by publisher
 	for _, file := range files {
 		o.actor = strings.TrimSuffix(filepath.Base(file), ".jsonl")
-		if o.actor == LogActor {
+		if o.actor == LogActor || o.actor == LogActorBefore {
 			continue
 		}
 		m := &member{oracle: o, at: make(map[string]protocol.Position)}
@@ -139,15 +169,35 @@ func (o *oracle) blame(count *int, format string, args ...any) {
 	}
 }
 
-// log takes a record of the log.
-func (o *oracle) log(r *Record) error {
-	if o.actor = LogActor; r.Do != Got {
+// readLogs reads what the server had.
+func (o *oracle) readLogs(dir string) error {
+	for _, actor := range []string{LogActorBefore, LogActor} {
+		o.actor = actor
+		file := filepath.Join(dir, actor+".jsonl")
+		if _, err := os.Stat(file); actor == LogActorBefore && err != nil {
+			continue
+		}
+		o.verdict.Stored = 0
+		now := make(map[string]*roomLog)
+		if err := Read(file, func(r *Record) error { return o.log(now, r) }); err != nil {
+			return err
+		}
+		for room, l := range now {
+			o.logs[room] = append(o.logs[room], l)
+		}
+	}
+	return nil
+}
+
+// log takes a record of a log.
+func (o *oracle) log(now map[string]*roomLog, r *Record) error {
+	if r.Do != Got {
 		return fmt.Errorf("a log does not %q", r.Do)
 	}
-	l := o.logs[r.Room]
+	l := now[r.Room]
 	if l == nil {
-		l = &roomLog{epoch: r.At.Epoch, first: r.At.Offset, newest: make(map[string]int)}
-		o.logs[r.Room] = l
+		l = &roomLog{epoch: r.At.Epoch, first: r.At.Offset, newest: make(map[string]int), has: make(map[message]uint64)}
+		now[r.Room] = l
 	}
 	if want := l.first + uint64(len(l.entries)); r.At.Epoch != l.epoch || r.At.Offset != want {
 		return fmt.Errorf("the log of %q goes on at %v, not at offset %d of the same epoch: it was read wrongly", r.Room, r.At, want)
@@ -155,11 +205,12 @@ func (o *oracle) log(r *Record) error {
 	o.verdict.Stored++
 	l.entries = append(l.entries, place{r.At.Check, r.Pub, r.N})
 	id := message{r.Room, r.Pub, r.N}
-	if first, twice := o.stored[id]; twice {
+	if first, twice := l.has[id]; twice {
 		o.blame(&o.verdict.Duplicated, "%v is stored at %d and at %d", id, first, r.At.Offset)
 		return nil
 	}
-	o.stored[id] = r.At.Offset
+	l.has[id] = r.At.Offset
+	o.stored[id] = append(o.stored[id], r.At.Offset)
 	if r.Bad {
 		o.blame(&o.verdict.Damaged, "%v at %v", id, r.At)
 	}
@@ -174,13 +225,13 @@ func (o *oracle) log(r *Record) error {
 func (o *oracle) acked(r *Record) {
 	o.verdict.Acked++
 	id := message{r.Room, r.Pub, r.N}
-	offset, stored := o.stored[id]
+	offsets := o.stored[id]
 	switch {
-	case !stored:
+	case len(offsets) == 0:
 		o.blame(&o.verdict.Lost, "%v was acknowledged at %v", id, r.At)
 	case r.At.IsZero(): // a duplicate from long ago
-	case offset != r.At.Offset || o.logs[r.Room].at(r.At) == nil:
-		o.blame(&o.verdict.Lost, "%v was acknowledged at %v, and is stored at %d", id, r.At, offset)
+	case !slices.Contains(offsets, r.At.Offset) || o.logs[r.Room].at(r.At) == nil:
+		o.blame(&o.verdict.Lost, "%v was acknowledged at %v, and is stored at %d", id, r.At, offsets)
 	}
 }
 
@@ -249,7 +300,7 @@ func (m *member) got(r *Record) {
 	case r.At.Offset < at.Offset:
 		m.blame(&m.verdict.Reordered, "it got %v of %q behind %v", r.At, r.Room, at)
 		return
-	case r.At.Offset != at.Offset+1:
+	case !l.follow(r.At, at):
 		m.blame(&m.verdict.Silent, "it got %v of %q behind %v", r.At, r.Room, at)
 	}
 	m.at[r.Room] = r.At

@@ -21,15 +21,18 @@ type Member interface {
 	Drop()
 	// At returns where the member stands in a room.
 	At(room string) protocol.Position
+	// Gaps returns how often the member was told that it missed something.
+	Gaps() int
 	// End writes down that the member has all there is, up to the heads.
 	End(heads map[string]protocol.Position)
 }
 
 // stand is where a member stands in its rooms.
 type stand struct {
-	w  *history.Writer
-	mu sync.Mutex
-	at map[string]protocol.Position
+	w    *history.Writer
+	mu   sync.Mutex
+	at   map[string]protocol.Position
+	gaps int
 }
 
 func (s *stand) move(r history.Record) {
@@ -37,6 +40,16 @@ func (s *stand) move(r history.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.at[r.Room] = r.At
+	if r.Do == history.Gap || r.Do == history.Join && r.Why != history.Fresh && r.Why != history.Recovered {
+		s.gaps++
+	}
+}
+
+// Gaps implements Member.
+func (s *stand) Gaps() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gaps
 }
 
 // At implements Member.
@@ -196,6 +209,55 @@ func (c *Crowd) Stop() {
 	c.running.Wait()
 }
 
+// Settle waits until every member stands at the heads of the logs, which are written down as those of before.
+func (c *Crowd) Settle(ctx context.Context, t *Trial, url string) error {
+	heads, err := t.readLogs(ctx, history.LogActorBefore, url, c.base)
+	if err != nil {
+		return err
+	}
+	return Wait(ctx, "every member has got everything", 60*time.Second, func() bool { return c.stands(heads) })
+}
+
+// stands reports whether every member stands at the heads.
+func (c *Crowd) stands(heads map[string]protocol.Position) bool {
+	for room, head := range heads {
+		for _, m := range c.Members {
+			if at := m.At(room); !at.IsZero() && at != head {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Level waits until all members stand where the first one does.
+func (c *Crowd) Level(ctx context.Context) error {
+	return Wait(ctx, "every member has what the first one has", time.Minute, func() bool {
+		for room := range c.base {
+			head := c.Members[0].At(room)
+			for _, m := range c.Members {
+				if m.At(room) != head {
+					return false
+				}
+			}
+		}
+		return true
+	})
+}
+
+// Rebase has Finish read the logs from where the members stand now: what was before is gone.
+func (c *Crowd) Rebase() {
+	for room := range c.base {
+		delete(c.base, room)
+		for _, m := range c.Members {
+			at := m.At(room)
+			if old, ok := c.base[room]; !at.IsZero() && (!ok || at.Offset < old.Offset) {
+				c.base[room] = at
+			}
+		}
+	}
+}
+
 // Finish reads the rooms' logs, waits until every member has all there is, ends them, and has the oracle judge.
 func (c *Crowd) Finish(ctx context.Context, t *Trial, url string) error {
 	heads, err := t.ReadLogs(ctx, url, c.base)
@@ -203,16 +265,7 @@ func (c *Crowd) Finish(ctx context.Context, t *Trial, url string) error {
 		c.Stop()
 		return err
 	}
-	late := Wait(ctx, "every member has got everything", 60*time.Second, func() bool {
-		for room, head := range heads {
-			for _, m := range c.Members {
-				if at := m.At(room); !at.IsZero() && at != head {
-					return false
-				}
-			}
-		}
-		return true
-	})
+	late := Wait(ctx, "every member has got everything", 60*time.Second, func() bool { return c.stands(heads) })
 	if late != nil {
 		t.Say("%v", late) // the oracle says who
 	}
@@ -230,7 +283,11 @@ func (c *Crowd) Finish(ctx context.Context, t *Trial, url string) error {
 
 // ReadLogs writes down what the server has of rooms behind some positions, and returns the heads.
 func (t *Trial) ReadLogs(ctx context.Context, url string, base map[string]protocol.Position) (map[string]protocol.Position, error) {
-	w, err := t.Write(history.LogActor)
+	return t.readLogs(ctx, history.LogActor, url, base)
+}
+
+func (t *Trial) readLogs(ctx context.Context, actor, url string, base map[string]protocol.Position) (map[string]protocol.Position, error) {
+	w, err := t.Write(actor)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,8 @@ type Trial struct {
 	Dir  string    // for everything that it needs; it goes with the trial
 	Out  io.Writer // what it says on the way
 
+	part    string // of the trial; empty for all of it
+	parent  *Trial
 	begin   history.Begin
 	mu      sync.Mutex
 	figures map[string]any
@@ -42,7 +44,13 @@ func NewTrial(seed uint64, long bool, out io.Writer) (*Trial, error) {
 }
 
 // HistoryDir returns where the histories are.
-func (t *Trial) HistoryDir() string { return filepath.Join(t.Dir, "history") }
+func (t *Trial) HistoryDir() string { return filepath.Join(t.Dir, "history"+t.part) }
+
+// Part returns a part of the trial with histories of its own. It ends with the trial.
+func (t *Trial) Part(name string) (*Trial, error) {
+	p := &Trial{Seed: t.Seed, Long: t.Long, Dir: t.Dir, Out: t.Out, part: "-" + name, parent: t, begin: t.begin, figures: make(map[string]any)}
+	return p, os.Mkdir(p.HistoryDir(), 0o700)
+}
 
 // Say tells something on the way.
 func (t *Trial) Say(format string, args ...any) {
@@ -62,6 +70,10 @@ func (t *Trial) Random(use uint64) *rand.Rand { return rand.New(rand.NewPCG(t.Se
 
 // Figure notes what was measured.
 func (t *Trial) Figure(name string, value any) {
+	if t.parent != nil {
+		t.parent.Figure(t.part[1:]+"_"+name, value)
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.figures[name] = value
@@ -88,6 +100,10 @@ func (t *Trial) Write(actor string) (*history.Writer, error) {
 
 // AtEnd has something done when the trial ends, the last first.
 func (t *Trial) AtEnd(f func() error) {
+	if t.parent != nil {
+		t.parent.AtEnd(f)
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ends = append(t.ends, f)

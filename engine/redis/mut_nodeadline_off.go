@@ -1,0 +1,5 @@
+//go:build !mut_nodeadline
+
+package redis
+
+const mutNoDeadline = false

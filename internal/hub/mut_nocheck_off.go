@@ -1,0 +1,5 @@
+//go:build !mut_nocheck
+
+package hub
+
+const mutNoCheck = false

@@ -1,0 +1,5 @@
+//go:build !mut_noepoch
+
+package hub
+
+const mutNoEpoch = false

@@ -1,0 +1,5 @@
+//go:build !mut_notail
+
+package hub
+
+const mutNoTail = false

@@ -1,0 +1,5 @@
+//go:build !mut_noverify
+
+package hub
+
+const mutNoVerify = false

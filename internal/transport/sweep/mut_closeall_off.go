@@ -1,0 +1,5 @@
+//go:build !mut_closeall
+
+package sweep
+
+const mutCloseAll = false

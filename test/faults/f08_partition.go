@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wireroom/wireroom/protocol"
+	"github.com/wireroom/wireroom/test/faultproxy"
+	"github.com/wireroom/wireroom/test/faults/internal/rig"
+	"github.com/wireroom/wireroom/test/redistest"
+)
+
+// Bounds of F8. The first has a second for the way there and back on a busy machine.
+const (
+	refusedWithin  = 4 * time.Second
+	repairedWithin = 2 * time.Second
+)
+
+// partition is F8: a node cannot reach the engine for a while, both ways or one. Publishes to it fail in time and may be
+// tried again, its clients keep their connections, and soon after it has healed they have what they missed.
+func partition(ctx context.Context, t *rig.Trial) error {
+	store := redistest.Start(stage{t}, lasting...)
+	f, err := launch(ctx, t, store.Address, 2, rig.ServerOptions{})
+	if err != nil {
+		return err
+	}
+	crowd, err := f.crowd(ctx, t, 8, "a", "b")
+	if err != nil {
+		return err
+	}
+	defer crowd.Stop()
+	hole := faultproxy.Way{BlackHole: true}
+	slowest := struct{ refused, repaired time.Duration }{}
+	for _, span := range []time.Duration{time.Second, 10 * time.Second, 60 * time.Second}[:rig.Pick(t, 2, 3)] {
+		for way, faults := range map[string]faultproxy.Faults{
+			"both ways": {Up: hole, Down: hole}, "to the engine": {Up: hole}, "from the engine": {Down: hole},
+		} {
+			if !t.Long && span > time.Second && way == "to the engine" {
+				continue
+			}
+			w := watch{fleet: f, crowd: crowd, span: span, faults: faults}
+			if err := w.run(ctx, t); err != nil {
+				return fmt.Errorf("%v, %s: %w", span, way, err)
+			}
+			t.Say("cut off for %v, %s: refused after %v, repaired after %v", span, way, w.refused, w.repaired)
+			slowest.refused, slowest.repaired = max(slowest.refused, w.refused), max(slowest.repaired, w.repaired)
+		}
+	}
+	t.Figure("slowest_refusal_seconds", slowest.refused.Seconds())
+	t.Figure("slowest_repair_seconds", slowest.repaired.Seconds())
+	if slowest.repaired > repairedWithin {
+		err = fmt.Errorf("repaired after %v, want %v", slowest.repaired, repairedWithin)
+	}
+	return errors.Join(err, f.finish(ctx, t, crowd))
+}
+
+// watch is one time that the last node of a fleet is cut off, and what was seen.
+type watch struct {
+	fleet  *fleet
+	crowd  *rig.Crowd
+	span   time.Duration
+	faults faultproxy.Faults
+
+	refused, repaired time.Duration
+}
+
+func (w *watch) run(ctx context.Context, t *rig.Trial) error {
+	last := len(w.fleet.servers) - 1
+	cut, there := w.fleet.servers[last], &fleet{servers: w.fleet.servers[:last]}
+	raw, err := rig.DialRaw(ctx, cut.Addr, rig.RawOptions{})
+	if err != nil {
+		return err
+	}
+	defer raw.Drop()
+	began := time.Now()
+	w.fleet.proxies[last].Set(w.faults)
+	name := fmt.Sprintf("%v-%p-", w.span, w)
+	k := there.publish(ctx, t, name, 1<<30, 2*time.Millisecond, "a", "b")
+	if w.span > time.Second {
+		if w.refused, err = refusal(raw); err != nil {
+			return errors.Join(err, k.end())
+		}
+	}
+	err = errors.Join(rig.Sleep(ctx, w.span-time.Since(began)), k.end())
+	if err != nil {
+		return err
+	}
+	w.fleet.proxies[last].Set(faultproxy.Faults{})
+	healed := time.Now()
+	err = w.crowd.Level(ctx) // the first is on a node that was not cut off
+	w.repaired = time.Since(healed)
+	return errors.Join(err, alive(raw))
+}
+
+// refusal publishes on a connection, and returns how long it took until that was refused as something to try again.
+func refusal(raw *rig.Raw) (time.Duration, error) {
+	began := time.Now()
+	e, err := answer(raw, `{"type":"publish","room":"cut","data":1,"id":1}`)
+	took := time.Since(began)
+	switch {
+	case err != nil:
+		return took, err
+	case e.Type != protocol.TypeError || !e.Retryable:
+		return took, fmt.Errorf("a publish was answered %+v", e)
+	case took > refusedWithin:
+		return took, fmt.Errorf("a publish was refused after %v", took)
+	}
+	return took, nil
+}
+
+// alive wants a connection to be what it was.
+func alive(raw *rig.Raw) error {
+	_, err := answer(raw, `{"type":"presence","room":"none","id":2}`)
+	if err != nil {
+		return fmt.Errorf("a connection was lost: %w", err)
+	}
+	return nil
+}
+
+// replied is what is looked at of an answer.
+type replied struct {
+	Type      string
+	ID        int
+	Code      string
+	Retryable bool
+}
+
+// answer sends a request and returns the reply to it.
+func answer(raw *rig.Raw, request string) (replied, error) {
+	if err := raw.Send(rig.OpText, []byte(request)); err != nil {
+		return replied{}, err
+	}
+	for {
+		text, err := raw.Next(nil)
+		if err != nil {
+			return replied{}, err
+		}
+		var e replied
+		if err := json.Unmarshal(text, &e); err != nil {
+			return e, err
+		}
+		if e.Type == protocol.TypeOK || e.Type == protocol.TypeError {
+			return e, nil
+		}
+	}
+}
