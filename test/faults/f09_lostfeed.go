@@ -19,7 +19,7 @@ const lastWithin = 7 * time.Second
 // follows, the comparison of heads does.
 func lostFeed(ctx context.Context, t *rig.Trial) error {
 	store := redistest.Start(stage{t}, lasting...)
-	f, err := launch(ctx, t, store.Address, 2, rig.ServerOptions{Program: rig.Node, Args: []string{"--lose", "0.05"}})
+	f, err := launch(ctx, t, store.Address, 2, rig.ServerOptions{Program: rig.Node, Args: []string{"--lose", "0.2"}})
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func lostFeed(ctx context.Context, t *rig.Trial) error {
 		return err
 	}
 	defer func() { _ = c.Close() }()
-	slowest, bursts := time.Duration(0), rig.Pick(t, 5, 100)
+	slowest, bursts := time.Duration(0), rig.Pick(t, 10, 100)
 	for i := range bursts {
 		took, err := f.burst(ctx, t, fmt.Sprint("burst-", i, "-"), c, crowd)
 		if err != nil {
