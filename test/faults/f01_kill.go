@@ -50,8 +50,8 @@ func powerCut(ctx context.Context, t *rig.Trial) error {
 
 // run runs the ordeal to its end, and judges.
 func (o *ordeal) run(ctx context.Context, t *rig.Trial) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	server, err := t.Serve(ctx, o.server)
 	if err != nil {
 		return err
@@ -63,7 +63,13 @@ func (o *ordeal) run(ctx context.Context, t *rig.Trial) error {
 	defer crowd.Stop()
 	var acked atomic.Int64
 	published := make(chan error, 1)
-	go func() { published <- o.publish(ctx, t, server, &acked) }()
+	go func() {
+		err := o.publish(ctx, t, server, &acked)
+		if err != nil {
+			cancel(err) // nothing more will be acknowledged: nobody waits for it
+		}
+		published <- err
+	}()
 	cuts := make(chan error, 1)
 	go func() { cuts <- o.kill(ctx, t, server, &acked, t.Random(1)) }()
 	stop := make(chan struct{})
@@ -120,11 +126,12 @@ func (o *ordeal) publish(ctx context.Context, t *rig.Trial, server *rig.Server, 
 		}
 		go func() { errs <- p.Run(ctx, t, server.URL(), o.messages/n, nil) }()
 	}
-	var err error
 	for range n {
-		err = errors.Join(err, <-errs)
+		if err := <-errs; err != nil {
+			return err // the others end with ctx
+		}
 	}
-	return err
+	return nil
 }
 
 // kill kills the server after parts of the messages that differ at random, and starts it again.

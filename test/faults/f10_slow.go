@@ -20,7 +20,8 @@ type herdOf struct {
 	members    int
 	size       int           // bytes of a message
 	every      time.Duration // between two messages
-	quiet      time.Duration // how long is measured without stalled members
+	turns      int           // of measuring with stalled members
+	quiet      time.Duration // how long is measured without them, before the first turn and after each
 	shortStall time.Duration
 	longStall  time.Duration
 	slower     float64       // by how much the others' p99 may rise
@@ -34,7 +35,7 @@ const herdRoom = "small/herd"
 func slowReaders(ctx context.Context, t *rig.Trial) error {
 	h := herdOf{
 		members: rig.Pick(t, 200, 10_000), size: rig.Pick(t, 4<<10, 8<<10), every: rig.Pick(t, 50*time.Millisecond, 500*time.Millisecond),
-		quiet: rig.Pick(t, 5*time.Second, 60*time.Second), shortStall: rig.Pick(t, 8*time.Second, 20*time.Second),
+		turns: rig.Pick(t, 1, 2), quiet: rig.Pick(t, 5*time.Second, 30*time.Second), shortStall: rig.Pick(t, 8*time.Second, 20*time.Second),
 		longStall: rig.Pick(t, 40*time.Second, 60*time.Second), slower: 1.1, surely: rig.Pick(t, time.Second, 0),
 	}
 	server, err := t.Serve(ctx, rig.ServerOptions{Program: rig.Node})
@@ -111,16 +112,23 @@ func (h *herdOf) publish(ctx context.Context, server *rig.Server, stop <-chan st
 // sample is what was measured over some time.
 type sample struct {
 	p99    time.Duration // the lower quartile of the p99 of parts of that time: what the machine does besides counts less
-	memory int64         // bytes of the server's heap in the end
+	memory int64         // bytes of the server's heap, the most of two looks
 }
 
 // measure measures what members that read get.
 func (h *herdOf) measure(ctx context.Context, server *rig.Server, healthy []*rig.Lean, during time.Duration) (s sample, err error) {
-	const parts = 20
+	const parts, early = 20, 3 // early all of the stalled members are still there
 	var p99 []time.Duration
-	for range parts {
+	for i := range parts {
 		if err := rig.Sleep(ctx, during/parts); err != nil {
 			return s, err
+		}
+		if i == early || i == parts-1 {
+			heap, err := server.Counter(ctx, "heap")
+			if err != nil {
+				return s, err
+			}
+			s.memory = max(s.memory, heap)
 		}
 		d, err := rig.Delays(healthy, 0.99)
 		if err != nil {
@@ -130,8 +138,7 @@ func (h *herdOf) measure(ctx context.Context, server *rig.Server, healthy []*rig
 	}
 	slices.Sort(p99)
 	s.p99 = p99[parts/4]
-	s.memory, err = server.Counter(ctx, "heap")
-	return s, err
+	return s, nil
 }
 
 // stallAndJudge measures without and with stalled members, and says what became of all.
@@ -152,36 +159,73 @@ func (h *herdOf) stallAndJudge(ctx context.Context, t *rig.Trial, server *rig.Se
 	if _, err := rig.Delays(healthy, 1); err != nil { // of the beginning
 		return err
 	}
-	before, err := h.measure(ctx, server, healthy, h.quiet)
+	without, with, err := h.turnsOf(ctx, t, server, herd, sides{healthy, briefly, long})
 	if err != nil {
 		return err
 	}
-	t.Say("without stalled members: p99 %v, %d MiB", before.p99.Round(time.Microsecond), before.memory>>20)
-	wakeBriefly, wakeLong := stall(briefly), stall(long)
-	time.AfterFunc(h.shortStall, wakeBriefly)
-	during, err := h.measure(ctx, server, healthy, h.longStall)
-	wakeLong()
-	if err != nil {
-		return err
-	}
-	t.Say("with stalled members: p99 %v, %d MiB", during.p99, during.memory>>20)
+	calm, slowed := median(without), median(with)
 	t.Figure("members", h.members)
-	t.Figure("p99_before_ms", ratio(before.p99.Seconds()*1000, 1))
-	t.Figure("p99_ratio", ratio(float64(during.p99), float64(before.p99)))
-	t.Figure("memory_ratio", ratio(float64(during.memory), float64(before.memory)))
-	err = errors.Join(settle(ctx, herd), judgeStalled(t, briefly, long, herd.Members[1]))
+	t.Figure("turns", h.turns)
+	t.Figure("p99_ms_without", ratio(calm.p99.Seconds()*1000, 1))
+	t.Figure("p99_ratio", ratio(float64(slowed.p99), float64(calm.p99)))
+	t.Figure("memory_ratio", ratio(float64(slowed.memory), float64(calm.memory)))
+	err = h.judgeStalled(t, briefly, long, herd.Members[1])
 	for _, m := range healthy {
 		if s, _ := m.Stats(); s.Joins != 1 || s.Gaps+s.Silent+s.Closed > 0 {
 			return errors.Join(err, fmt.Errorf("a member that was never stalled: %+v", s))
 		}
 	}
-	if r := float64(during.p99) / float64(before.p99); r > h.slower && during.p99 > h.surely {
-		err = errors.Join(err, fmt.Errorf("stalled members made the others' p99 %.2f times as long: %v, %v before", r, during.p99, before.p99))
+	if r := float64(slowed.p99) / float64(calm.p99); r > h.slower && slowed.p99 > h.surely {
+		err = errors.Join(err, fmt.Errorf("stalled members made the others' p99 %.2f times as long: %v, %v without", r, slowed.p99, calm.p99))
 	}
-	if r := float64(during.memory) / float64(before.memory); r > 1.05 && during.memory-before.memory > 2<<20 {
-		err = errors.Join(err, fmt.Errorf("stalled members made the server use %.2f times the memory: %d MiB, %d before", r, during.memory>>20, before.memory>>20))
+	if r := float64(slowed.memory) / float64(calm.memory); r > 1.05 && slowed.memory-calm.memory > 2<<20 {
+		err = errors.Join(err, fmt.Errorf("stalled members made the server use %.2f times the memory: %d MiB, %d without", r, slowed.memory>>20, calm.memory>>20))
 	}
 	return err
+}
+
+// sides are the members by what they do.
+type sides struct{ healthy, briefly, long []*rig.Lean }
+
+// turnsOf measures without and with stalled members, in turns: what else the machine does changes with time.
+func (h *herdOf) turnsOf(ctx context.Context, t *rig.Trial, server *rig.Server, herd *rig.Herd, m sides) (without, with []sample, err error) {
+	measure := func(into *[]sample, what string, during time.Duration) error {
+		s, err := h.measure(ctx, server, m.healthy, during)
+		*into = append(*into, s)
+		t.Say("%s stalled members: p99 %v, %.1f MiB", what, s.p99.Round(10*time.Microsecond), float64(s.memory)/(1<<20))
+		return err
+	}
+	if err := measure(&without, "without", h.quiet); err != nil {
+		return nil, nil, err
+	}
+	for range h.turns {
+		wakeBriefly, wakeLong := stall(m.briefly), stall(m.long)
+		time.AfterFunc(h.shortStall, wakeBriefly)
+		err := measure(&with, "with", h.longStall)
+		wakeLong()
+		if err = errors.Join(err, settle(ctx, herd)); err != nil {
+			return nil, nil, err
+		}
+		if _, err := rig.Delays(m.healthy, 1); err != nil { // of the time in between
+			return nil, nil, err
+		}
+		if err := measure(&without, "without", h.quiet); err != nil {
+			return nil, nil, err
+		}
+	}
+	return without, with, nil
+}
+
+// median returns the median of each part of samples.
+func median(samples []sample) (m sample) {
+	var p99, memory []int64
+	for _, s := range samples {
+		p99, memory = append(p99, int64(s.p99)), append(memory, s.memory)
+	}
+	slices.Sort(p99)
+	slices.Sort(memory)
+	middle := func(v []int64) int64 { return (v[(len(v)-1)/2] + v[len(v)/2]) / 2 }
+	return sample{p99: time.Duration(middle(p99)), memory: middle(memory)}
 }
 
 // ratio returns a ratio with two digits.
@@ -217,7 +261,7 @@ func settle(ctx context.Context, herd *rig.Herd) error {
 }
 
 // judgeStalled says whether stalled members fared as they should.
-func judgeStalled(t *rig.Trial, briefly, long []*rig.Lean, slow *rig.Lean) error {
+func (h *herdOf) judgeStalled(t *rig.Trial, briefly, long []*rig.Lean, slow *rig.Lean) error {
 	gaps := 0
 	for _, m := range briefly {
 		s, _ := m.Stats()
@@ -227,7 +271,7 @@ func judgeStalled(t *rig.Trial, briefly, long []*rig.Lean, slow *rig.Lean) error
 	}
 	for _, m := range long {
 		s, _ := m.Stats()
-		if gaps += s.Gaps; s.Joins < 2 || s.Closed == 0 || s.Silent > 0 {
+		if gaps += s.Gaps; s.Joins < 1+h.turns || s.Closed < h.turns || s.Silent > 0 {
 			return fmt.Errorf("a member that was stalled for long: %+v; it should be dropped and join again", s)
 		}
 	}

@@ -168,14 +168,19 @@ func figures(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(root, "docs/guarantees.md")
-	document, err := os.ReadFile(path)
-	if err != nil {
-		return err
+	for _, name := range result.Documents() {
+		path := filepath.Join(root, name)
+		document, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		text, err := result.Insert(string(document), runs)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return err
+		}
 	}
-	text, err := result.Insert(string(document), runs)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, []byte(text), 0o644)
+	return nil
 }

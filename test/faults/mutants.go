@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wireroom/wireroom/test/faults/internal/rig"
 )
@@ -18,25 +19,36 @@ func mutants(ctx context.Context, tags []string) error {
 	if err != nil {
 		return err
 	}
-	var missed []string
+	type bug struct {
+		fault fault
+		tag   string
+	}
+	var bugs []bug
 	for _, f := range faults() {
 		for _, tag := range f.Mutants {
-			if len(tags) > 0 && !slices.Contains(tags, tag) {
-				continue
+			if len(tags) == 0 || slices.Contains(tags, tag) {
+				bugs = append(bugs, bug{f, tag})
 			}
-			caught, said := caught(ctx, root, f, tag)
-			fmt.Printf("%-4s %-16s %s\n", f.Name, tag, said)
-			if !caught {
-				missed = append(missed, tag)
-			}
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
+		}
+	}
+	var missed []string
+	began := time.Now()
+	for i, b := range bugs {
+		fmt.Printf("%2d/%d %-4s %-16s ", i+1, len(bugs), b.fault.Name, b.tag)
+		start := time.Now()
+		caught, said := caught(ctx, root, b.fault, b.tag)
+		fmt.Printf("%4.0f s  %s\n", time.Since(start).Seconds(), said)
+		if !caught {
+			missed = append(missed, b.tag)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 	}
 	if len(missed) > 0 {
 		return fmt.Errorf("not caught: %s", strings.Join(missed, " "))
 	}
+	fmt.Printf("all %d caught, after %.0f s\n", len(bugs), time.Since(began).Seconds())
 	return nil
 }
 

@@ -1,25 +1,50 @@
 package result
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
 )
 
-// Marks around what Insert writes.
-const (
-	markBegin = "<!-- measured -->\n"
-	markEnd   = "<!-- /measured -->"
-)
+// Documents are those that say what was measured, from the root of the module.
+func Documents() []string { return []string{"README.md", "docs/guarantees.md"} }
 
-// Insert returns a document with the table of what was measured between its marks.
+// Marks around what Insert writes: all that is known of the runs, or what was seen alone.
+var marks = []struct {
+	begin, end string
+	table      func([]Run) string
+}{
+	{"<!-- measured -->\n", "<!-- /measured -->", Table},
+	{"<!-- seen -->\n", "<!-- /seen -->", Seen},
+}
+
+// Insert returns a document with what was measured between its marks.
 func Insert(document string, runs []Run) (string, error) {
-	before, rest, ok := strings.Cut(document, markBegin)
-	_, after, ok2 := strings.Cut(rest, markEnd)
-	if !ok || !ok2 {
-		return "", fmt.Errorf("there is no place for what was measured: %q and %q", markBegin, markEnd)
+	found := false
+	for _, mark := range marks {
+		before, rest, ok := strings.Cut(document, mark.begin)
+		_, after, ok2 := strings.Cut(rest, mark.end)
+		if ok && ok2 {
+			document, found = before+mark.begin+mark.table(runs)+mark.end+after, true
+		}
 	}
-	return before + markBegin + Table(runs) + markEnd + after, nil
+	if !found {
+		return "", errors.New("there is no place for what was measured")
+	}
+	return document, nil
+}
+
+// Seen returns what was seen in the long runs as a table of Markdown.
+func Seen(runs []Run) string {
+	var b strings.Builder
+	b.WriteString("\n| when | seen |\n|---|---|\n")
+	for _, r := range runs {
+		if r.Form == "long" {
+			fmt.Fprintf(&b, "| %s | %s |\n", r.About, words(r.Figures))
+		}
+	}
+	return b.String() + "\n"
 }
 
 // Table returns the long runs as a table of Markdown.

@@ -15,21 +15,26 @@ func TestDocumentsHaveTheFiguresOfTheResults(t *testing.T) {
 	if err != nil || len(runs) == 0 {
 		t.Fatalf("%d runs, %v", len(runs), err)
 	}
-	document, err := os.ReadFile("../../../../docs/guarantees.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := result.Insert(string(document), runs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want != string(document) {
-		t.Error("docs/guarantees.md has other figures than test/results/faults.json: go run ./test/faults figures")
-	}
-	for _, r := range runs {
-		if r.Form == "long" && !strings.Contains(want, "| "+r.Fault+", ") {
-			t.Errorf("%s is not in the document", r.Fault)
+	for _, path := range result.Documents() {
+		document, err := os.ReadFile(filepath.Join("../../../..", path))
+		if err != nil {
+			t.Fatal(err)
 		}
+		want, err := result.Insert(string(document), runs)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if want != string(document) {
+			t.Errorf("%s has other figures than test/results/faults.json: go run ./test/faults figures", path)
+		}
+		for _, r := range runs {
+			if r.Form == "long" && !strings.Contains(want, r.About+" | ") {
+				t.Errorf("%s is not in %s", r.Fault, path)
+			}
+		}
+	}
+	if _, err := result.Insert("a document without marks", runs); err == nil {
+		t.Error("writes into a document that has no place for it")
 	}
 }
 
