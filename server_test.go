@@ -336,7 +336,7 @@ func TestApplicationTypes(t *testing.T) {
 	if got := p.expect("error"); got["code"] != "invalid_data" || got["field"] != "data" {
 		t.Fatalf("received %v", got)
 	}
-	for _, kind := range []string{"join", "sum", "message", "", "a b"} {
+	for _, kind := range []string{"join", "sum", "message", "", `a"b`} {
 		func() {
 			defer func() {
 				if recover() == nil {
