@@ -78,7 +78,10 @@ func (t *talk) Drain(retry time.Duration) {
 }
 
 // Closed implements engineio.Talk.
-func (t *talk) Closed(e session.Ended) { t.session.Close(e) }
+func (t *talk) Closed(e session.Ended) {
+	t.session.Close(e)
+	t.conn.Forged(t.session.Forged())
+}
 
 // Recheck implements engineio.Talk.
 func (t *talk) Recheck() { t.session.Recheck() }

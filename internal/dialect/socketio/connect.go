@@ -90,6 +90,9 @@ func (t *talk) connectOver() {
 func (t *talk) enter(space *namespace, with *presented) {
 	identity, token, failure := t.identify(with)
 	if failure != nil {
+		if failure.Code == protocol.CodeUnauthorized && with.token != "" {
+			t.conn.Forged(1)
+		}
 		t.refuse(space.name, failure)
 		return
 	}

@@ -230,4 +230,5 @@ func (p *peer) end(e session.Ended) {
 		answer(nil, errEnded)
 	}
 	p.session.Close(e)
+	p.talk.conn.Forged(p.session.Forged())
 }

@@ -32,6 +32,7 @@ type Conn struct {
 	over      atomic.Bool
 	place     sweep.Place
 	heard     atomic.Int64 // when the peer gave a sign of life, by the transport's clock
+	forged    atomic.Int32 // tokens that nobody signed
 
 	mu    sync.Mutex
 	web   *web     // nil while requests carry the connection
@@ -184,8 +185,12 @@ func (c *Conn) end(e session.Ended) {
 		t.unname(c)
 	}
 	c.talk.Closed(e)
+	c.seat.Failed(int(c.forged.Load()))
 	c.seat.Release(e.Blame())
 }
+
+// Forged counts tokens of the client that nobody signed, against its address.
+func (c *Conn) Forged(n int) { c.forged.Add(int32(n)) }
 
 // errGone is why the trial of an upgrade ends whose connection has ended.
 var errGone = errors.New("the connection to upgrade is gone")
