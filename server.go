@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"sync"
@@ -271,6 +272,10 @@ func say(w http.ResponseWriter, status int, text string) {
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text + "\n")) // whoever asked may be gone
 }
+
+// ConnState is for the http.Server that serves s, where clients come without a proxy: with it
+// Limits.Address.Connections holds for connections, too, of which no request has been read yet, or not the next one.
+func (s *Server) ConnState(c net.Conn, state http.ConnState) { s.gate.ConnState(c, state) }
 
 // bodyTimeout is for the body of a request to come.
 const bodyTimeout = 10 * time.Second

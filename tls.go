@@ -15,7 +15,7 @@ import (
 //
 //	listener, err := net.Listen("tcp", ":443")
 //	...
-//	server := &http.Server{Handler: srv, ReadHeaderTimeout: 5 * time.Second}
+//	server := &http.Server{Handler: srv, ReadHeaderTimeout: 5 * time.Second, ConnState: srv.ConnState}
 //	err = server.Serve(wireroom.NewTLSListener(listener, config))
 func NewTLSListener(inner net.Listener, config *tls.Config) net.Listener {
 	return conn.NewTLSListener(inner, config)

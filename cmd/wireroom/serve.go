@@ -132,6 +132,7 @@ func newFrontend(loaded *config.Loaded, server *wireroom.Server, logger *slog.Lo
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		ConnState:         server.ConnState,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug), // what clients do wrong is their business
 		Protocols:         new(http.Protocols),
 	}}

@@ -44,6 +44,7 @@ type Gate struct {
 
 	tickets     tickets
 	vault       Vault
+	callers     callers
 	connections atomic.Int64
 	addresses   limit.Table[addressKey]
 	warned      sync.Once // of a proxy that is not trusted
