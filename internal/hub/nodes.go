@@ -83,7 +83,7 @@ func (p *presence) hear(r *room, node string, s engine.Sighting) {
 	if s.Stamp > a.stamp {
 		a.stamp, u.State = s.Stamp, s.State
 		if r.occupants() > 0 {
-			r.push(&protocol.State{Room: r.name, User: u.User, State: u.State}, true)
+			p.say(r, &protocol.State{Room: r.name, User: u.User, State: u.State})
 		}
 		if u.here { // whoever asks this node is to hear of it, too
 			r.tell(u.User)

@@ -15,9 +15,10 @@ const summaryFrom = 200
 // presence is who is in a room; the room's lock guards it. A user is in it from its first connection until its last
 // one left, or broke and did not come back in time, on whatever node.
 type presence struct {
-	users   map[string]*present // nil while empty
-	changed bool                // a summary is due
-	nodes   nodes
+	users    map[string]*present // nil while empty
+	watchers int                 // members that want to know
+	changed  bool                // a summary is due
+	nodes    nodes
 }
 
 // present is one user in a room.
@@ -100,23 +101,37 @@ func (p *presence) drop(r *room, u *present) {
 	p.event(r, u, true)
 }
 
-// event tells the members, if there are any, that a user came or went.
+// say tells the members that want to know; where there are none nothing is kept. Whoever wants to know later begins
+// with the list.
+func (p *presence) say(r *room, what protocol.Push) {
+	if p.watchers > 0 {
+		r.append(&entry{push: what, presence: true, bytes: 256})
+	}
+}
+
+// unwatch notes that a member does not want to know any more, if it did.
+func (p *presence) unwatch(m *Member) {
+	if m.presence.Swap(false) {
+		p.watchers--
+	}
+}
+
+// event tells that a user came or went.
 func (p *presence) event(r *room, u *present, left bool) {
 	if len(p.users) > summaryFrom {
 		p.changed = true
 		return
 	}
-	if r.occupants() == 0 {
-		return
+	if p.watchers > 0 {
+		p.say(r, &protocol.UserEvent{Left: left, Room: r.name, Member: u.Member, Count: len(p.users)})
 	}
-	r.push(&protocol.UserEvent{Left: left, Room: r.name, Member: u.Member, Count: len(p.users)}, true)
 }
 
 // summary tells the members the number of users, if it changed in a large room.
 func (p *presence) summary(r *room) {
 	if p.changed {
 		p.changed = false
-		r.push(&protocol.Presence{Room: r.name, Count: len(p.users)}, true)
+		p.say(r, &protocol.Presence{Room: r.name, Count: len(p.users)})
 	}
 }
 
@@ -127,7 +142,7 @@ func (p *presence) setState(r *room, user string, state json.RawMessage) bool {
 		return false
 	}
 	u.State = state
-	r.push(&protocol.State{Room: r.name, User: user, State: state}, true)
+	p.say(r, &protocol.State{Room: r.name, User: user, State: state})
 	if r.shared() {
 		u.stamp()
 		r.tell(user)

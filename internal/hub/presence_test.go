@@ -31,6 +31,41 @@ func TestPresenceTellsOfUsersNotConnections(t *testing.T) {
 	})
 }
 
+func TestPresenceIsKeptWhileSomebodyWantsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t)
+		come := func(user string, wants bool) *socket {
+			s := newSocket(h, new(lines), user)
+			s.join(t, JoinRequest{Room: "r", Presence: wants})
+			return s
+		}
+		first := come("first", false)
+		kept := func() int {
+			r := first.member.room
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.tail.bytes
+		}
+		come("second", false)
+		if n := kept(); n != 0 {
+			t.Errorf("%d bytes are kept for nobody", n)
+		}
+		watcher := come("watcher", true)
+		come("third", false)
+		before := kept()
+		if before == 0 {
+			t.Error("nothing is kept")
+		}
+		expect(t, "watcher", watcher.say(t), "+third:4")
+		h.Leave(watcher.member, Departure{Now: true})
+		come("fourth", false)
+		if n := kept(); n != before {
+			t.Errorf("%d bytes are kept, and %d when nobody wanted to know any more", n, before)
+		}
+		expect(t, "who wants to know later", fmt.Sprint(come("last", true).member.room.presence.watchers), "1")
+	})
+}
+
 func TestBrokenConnectionHasGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub(t)

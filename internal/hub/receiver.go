@@ -61,7 +61,12 @@ func (m *Member) Notes() *atomic.Uint32 { return &m.notes }
 func (m *Member) Presence() bool { return m.presence.Load() }
 
 // EndPresence has the member not be told any more.
-func (m *Member) EndPresence() { m.presence.Store(false) }
+func (m *Member) EndPresence() {
+	r := m.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.presence.unwatch(m)
+}
 
 // Room returns the name of the member's room.
 func (m *Member) Room() string { return m.room.name }

@@ -185,15 +185,13 @@ func (r *room) append(e *entry) {
 	r.flusher.ask(r)
 }
 
-// push appends something that is not stored. The room is locked.
-func (r *room) push(p protocol.Push, presence bool) {
-	r.append(&entry{push: p, presence: presence, bytes: 256})
-}
-
 // add makes m a member. The room is locked.
 func (r *room) add(m *Member) {
 	m.index = int32(len(r.members))
 	r.members = append(r.members, m)
+	if m.presence.Load() {
+		r.presence.watchers++
+	}
 	if r.occupants() == 1 {
 		r.hub.events.add(r.name, true)
 	}
@@ -205,6 +203,7 @@ func (r *room) remove(m *Member) bool {
 	if m.gone.Swap(true) {
 		return false
 	}
+	r.presence.unwatch(m)
 	if r.flusher.active {
 		r.members[m.index] = nil // the flusher walks by index; it closes the holes when it is done
 		r.flusher.holes++
