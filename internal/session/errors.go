@@ -31,6 +31,10 @@ var clientErrors = []struct {
 // overloadRetry is after how long a client may send again what the engine had no room for.
 const overloadRetry = time.Second
 
+// keysWait is how long a client waits that has too many live keys, in seconds: they expire one after the other, as they
+// came, within engine.KeyWindow.
+const keysWait = 5
+
 // clientError returns what a client sees of err; what it must not see is logged.
 func clientError(logger *slog.Logger, err error) *protocol.Error {
 	var own *protocol.Error
@@ -39,7 +43,11 @@ func clientError(logger *slog.Logger, err error) *protocol.Error {
 	}
 	for _, e := range clientErrors {
 		if errors.Is(err, e.is) {
-			return &protocol.Error{Code: e.code, Message: e.message}
+			told := &protocol.Error{Code: e.code, Message: e.message}
+			if e.code == protocol.CodeRateLimited {
+				told.RetryAfter = keysWait
+			}
+			return told
 		}
 	}
 	if errors.Is(err, engine.ErrOverloaded) {
