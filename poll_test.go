@@ -27,7 +27,7 @@ func TestPollsGoOnWhereTheLastOneEnded(t *testing.T) {
 				t.Fatalf("the first poll is answered with %v", p)
 			}
 			for i := 1; i < 20; i++ {
-				cursor := "&cursor=" + encode(p.Cursor)
+				cursor, want := "&cursor="+encode(p.Cursor), "message"
 				switch i % 3 {
 				case 0: // while the poll waits
 					waiting := make(chan polled, 1)
@@ -40,9 +40,9 @@ func TestPollsGoOnWhereTheLastOneEnded(t *testing.T) {
 				case 2: // and the answer to the first poll is lost
 					publish(t, server, "b", i)
 					poll(t, address+cursor)
-					p = poll(t, address+cursor)
+					p, want = poll(t, address+cursor), "ok message"
 				}
-				if p.types() != "message" || fmt.Sprint(p.data()) != fmt.Sprint([]any{float64(i)}) {
+				if p.types() != want || fmt.Sprint(p.data()) != fmt.Sprint([]any{float64(i)}) {
 					t.Fatalf("poll %d: %v", i, p)
 				}
 			}
@@ -58,6 +58,84 @@ func TestPollSaysWhatItCannotRecover(t *testing.T) {
 	p := poll(t, web(url)+"/poll?room=a&cursor=a%3Daaaaaaab.1.00000000")
 	if p.types() != "ok" || p.Messages[0]["recovered"] != false || p.Messages[0]["reason"] != "epoch" {
 		t.Fatalf("got %v", p)
+	}
+}
+
+// Whoever goes on where it was is told so with what comes next: it is no reason to answer at once.
+func TestPollSaysWhatItRecovers(t *testing.T) {
+	server, url := start(t, wireroom.Options{})
+	zero := publish(t, server, "a", 0)
+	at := "&cursor=a%3D" + zero.Position.String()
+	publish(t, server, "a", 1)
+	p := poll(t, web(url)+"/poll?room=a"+at)
+	if p.types() != "ok message" || p.Messages[0]["recovered"] != true || p.Messages[0]["count"] != 1.0 || fmt.Sprint(p.data()) != "[1]" {
+		t.Fatalf("got %v", p)
+	}
+	at = "&cursor=" + encode(p.Cursor)
+	if p = poll(t, web(url)+"/poll?room=a&wait=0"+at); p.types() != "ok" || p.Messages[0]["recovered"] != true {
+		t.Fatalf("at the head: %v", p)
+	}
+	waiting := make(chan polled, 1)
+	go func() { waiting <- poll(t, web(url)+"/poll?room=a"+at) }()
+	for { // until it is in the room
+		members, err := server.Members("a", "", 1)
+		if err == nil && members.Count == 1 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	publish(t, server, "a", 2)
+	if p = <-waiting; p.types() != "ok message" {
+		t.Fatalf("while it waits: %v", p)
+	}
+}
+
+func TestPollOfRoomsThatAreForbidden(t *testing.T) {
+	_, url := start(t, wireroom.Options{})
+	address := web(url) + "/poll?room=@bob&room=@carol"
+	p := poll(t, address)
+	if p.types() != "welcome error error" || p.Cursor != "@bob=-,@carol=-" {
+		t.Fatalf("got %v", p)
+	}
+	for i, room := range []string{"@bob", "@carol"} {
+		if e := p.Messages[i+1]; e["of"] != "join" || e["room"] != room || e["code"] != "forbidden" {
+			t.Errorf("the reply for %s is %v", room, e)
+		}
+	}
+	if a := ask(t, address+"&cursor="+encode(p.Cursor)); a.status != http.StatusNoContent || a.header.Get("Wireroom-Error") != "forbidden" || a.body != "" {
+		t.Fatalf("asked again: %v", a)
+	}
+	p = poll(t, address+"&room=a&wait=0&cursor="+encode(p.Cursor))
+	if p.types() != "ok" {
+		t.Fatalf("with another room: %v", p)
+	}
+}
+
+// A poll that was given up may come behind the one that took its place. It must not take its client back to the rooms
+// and places that it asks for.
+func TestPollThatIsOvertakenChangesNothing(t *testing.T) {
+	secret := []byte("a secret of sixteen bytes")
+	server, url := start(t, wireroom.Options{Access: "signed-in", Auth: auth.HMAC(secret)})
+	address := web(url) + "/poll?token=" + sign(t, secret, "alice") + clientName
+	first := poll(t, address+"&room=a&n=1&wait=0")
+	second := poll(t, address+"&room=a&room=b&n=3&wait=0&cursor="+encode(first.Cursor))
+	if second.types() != "ok" {
+		t.Fatalf("the second poll: %v", second)
+	}
+	waiting := make(chan polled, 1)
+	go func() { waiting <- poll(t, address+"&room=a&room=b&n=4&cursor="+encode(second.Cursor)) }()
+	late := poll(t, address+"&room=a&n=2&cursor="+encode(first.Cursor)) // it does not wait
+	if len(late.Messages) != 0 || late.Cursor != first.Cursor {
+		t.Fatalf("the poll that comes late: %v", late)
+	}
+	publish(t, server, "b", 1)
+	if p := <-waiting; p.types() != "message" || fmt.Sprint(p.data()) != "[1]" {
+		t.Fatalf("the poll that waits: %v", p)
+	}
+	for _, n := range []string{"0", "-1", "x", "1.5"} {
+		if a := ask(t, address+"&room=a&n="+n); a.status != http.StatusBadRequest || !strings.Contains(a.body, `"field":"n"`) {
+			t.Errorf("n=%s: %v", n, a)
+		}
 	}
 }
 
@@ -110,6 +188,25 @@ func TestTwoPollsOfOneClient(t *testing.T) {
 	if p = poll(t, address+"&cursor="+encode(p.Cursor)); fmt.Sprint(p.data()) != "[1]" {
 		t.Fatalf("got %v", p)
 	}
+}
+
+// What waits is answered as soon as another poll takes its place, and not at the end of its wait.
+func TestASecondPollEndsTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		secret := []byte("a secret of sixteen bytes")
+		s := wireroomtest.Start(t, wireroom.Options{Access: "signed-in", Auth: auth.HMAC(secret)})
+		through(t, &http.Transport{DialContext: s.DialContext})
+		address := inMemory + "/poll?room=a&token=" + sign(t, secret, "alice") + clientName
+		first := poll(t, address)
+		old := make(chan polled, 1)
+		go func() { old <- poll(t, address+"&wait=60&cursor="+encode(first.Cursor)) }()
+		synctest.Wait()
+		began := time.Now()
+		poll(t, address+"&wait=0&cursor="+encode(first.Cursor))
+		if p := <-old; len(p.Messages) != 0 || p.Cursor != first.Cursor || time.Since(began) > 0 {
+			t.Fatalf("the poll that was replaced got %v, after %v", p, time.Since(began))
+		}
+	})
 }
 
 func TestPollsAreOneMember(t *testing.T) {

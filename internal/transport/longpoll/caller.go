@@ -34,6 +34,7 @@ type caller struct {
 	opened   bool
 	presence bool
 	asked    []string // the rooms of the last poll
+	number   int64    // of the newest poll, where the client counts them
 
 	mu       sync.Mutex
 	reserved bool // a poll is about to begin
@@ -95,6 +96,17 @@ func (c *caller) free(v *stateless.Vector) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.gone && c.ending == nil && !c.reserved && c.poll == nil && (v == nil || v.String() == c.vector.String())
+}
+
+// overtaken reports whether a poll is older than one that has been served, and takes note of its number. The caller's
+// turn is locked.
+func (c *caller) overtaken(ask *stateless.Ask) bool {
+	if ask.Number == 0 || c.name == "" {
+		return false
+	}
+	late := ask.Number < c.number
+	c.number = max(c.number, ask.Number)
+	return late
 }
 
 // reserve keeps others from taking the caller for free.

@@ -22,6 +22,7 @@ type poll struct {
 	ask     *stateless.Ask
 	first   bool          // the client has not been here before
 	open    bool          // it takes what rooms hold
+	news    bool          // there is something to tell that is worth an answer at once
 	waiting int           // replies to joins
 	rooms   int           // that were joined, now or before
 	stop    protocol.Code // why a room was refused
@@ -33,6 +34,7 @@ type poll struct {
 
 func (p *poll) add(envelope []byte) {
 	p.envelopes.add(envelope)
+	p.news = true
 	p.wake()
 }
 
@@ -43,13 +45,13 @@ func (p *poll) wake() {
 	}
 }
 
-// joined takes note of a join. A client that goes on where it was knows all of it, except who is there.
+// joined takes note of a join. To a client that goes on where it was that is no news, except who is there: it is told
+// with whatever comes, or else at the end of its wait.
 func (p *poll) joined(ok *stateless.OK) {
 	p.waiting--
 	p.rooms++
-	if !p.ask.Vector.Positioned(ok.Joined.Room) || !ok.Joined.Recovered || p.ask.Presence {
-		p.add(protocol.AppendPush(nil, ok))
-	}
+	p.envelopes.add(protocol.AppendPush(nil, ok))
+	p.news = p.news || !p.ask.Vector.Positioned(ok.Joined.Room) || !ok.Joined.Recovered || p.ask.Presence
 	p.wake()
 }
 
@@ -67,6 +69,11 @@ func (p *poll) failed(f *stateless.Failure) {
 // poll answers a request, when there is something to tell or it has waited for long enough.
 func (t *Transport) poll(w http.ResponseWriter, r *http.Request, ask *stateless.Ask, pass *gate.Pass) {
 	c := t.attach(ask, pass.Identity.User)
+	if c.overtaken(ask) {
+		c.turn.Unlock()
+		stateless.Answer(w, http.StatusOK, appendAnswer(nil, stateless.Given(r)))
+		return
+	}
 	p := c.begin(ask)
 	ready := c.align(r, p, pass)
 	c.turn.Unlock()
@@ -95,6 +102,7 @@ func (c *caller) begin(ask *stateless.Ask) *poll {
 		old.wake()
 	}
 	c.poll, c.reserved = p, false
+	p.news = c.pushed.count > 0
 	p.addAll(&c.pushed)
 	return p
 }
@@ -203,7 +211,7 @@ func (c *caller) wait(r *http.Request, p *poll) {
 	defer timer.Stop()
 	for {
 		c.mu.Lock()
-		done := p.count > 0 || p.sealed || c.ending != nil
+		done := p.news || p.sealed || c.ending != nil
 		c.mu.Unlock()
 		if done {
 			return
@@ -251,9 +259,9 @@ func (c *caller) answer(w http.ResponseWriter, r *http.Request, p *poll, passing
 // closeAbnormal is the code of a session whose client does not come back to it.
 const closeAbnormal protocol.CloseCode = 1006
 
-// tell answers with what there is.
+// tell answers with what there is. A client that may be in none of its rooms, and was told so, shall not ask again.
 func (c *caller) tell(w http.ResponseWriter, p *poll) {
-	if p.rooms == 0 && p.waiting <= 0 && !p.hurry && p.stop != "" {
+	if p.count == 0 && p.rooms == 0 && p.waiting <= 0 && p.stop != "" {
 		stateless.RefuseRooms(w, p.stop)
 		return
 	}

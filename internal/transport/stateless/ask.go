@@ -35,8 +35,9 @@ type Ask struct {
 	Presence  bool   // in every room
 	JSONPings bool   // heartbeats that a program sees that sees no comments
 	Wait      time.Duration
-	Stopped   bool // the client was told not to come back
-	Resumed   bool // the client has been here before: it says where it stands
+	Number    int64 // of this poll of the client, which rises; 0 if it does not count them
+	Stopped   bool  // the client was told not to come back
+	Resumed   bool  // the client has been here before: it says where it stands
 }
 
 // Parse reads what a request asks for. user is who asks.
@@ -139,6 +140,11 @@ func (a *Ask) parseOptions(query url.Values) *protocol.Error {
 	if text := query.Get("presence"); text != "" {
 		if a.Presence, err = strconv.ParseBool(text); err != nil {
 			return fail(protocol.CodeBadRequest, "presence", "presence must be true or false")
+		}
+	}
+	if text := query.Get("n"); text != "" {
+		if a.Number, err = strconv.ParseInt(text, 10, 64); err != nil || a.Number <= 0 {
+			return fail(protocol.CodeBadRequest, "n", "n must be a positive integer")
 		}
 	}
 	if text := query.Get("wait"); text != "" {
