@@ -121,7 +121,7 @@ func TestDrainSendsStreamsAndPollsElsewhere(t *testing.T) {
 			t.Fatalf("the last event is %+v after %s", last, e.data)
 		}
 		s.ends()
-		if got := <-waiting; got.types() != "draining" || got.Cursor != p.Cursor {
+		if got := <-waiting; got.types() != "ok draining" || got.Cursor != p.Cursor {
 			t.Fatalf("the poll that waited got %v", got)
 		}
 		if err := <-drained; err != nil {
@@ -226,7 +226,8 @@ func TestStreamThatTakesNothingIsCut(t *testing.T) {
 	})
 }
 
-// TestSlowReaderOfAStreamMissesNothing reads a few bytes at a time, while much more comes than its socket holds.
+// TestSlowReaderOfAStreamMissesNothing reads a few bytes at a time, while much more comes than its socket holds. Each id
+// must say where the reader stands in both rooms, and not where it would, had the socket taken more.
 func TestSlowReaderOfAStreamMissesNothing(t *testing.T) {
 	eachCarrier(t, func(t *testing.T, o wireroom.Options) {
 		server, url := start(t, o)
@@ -248,8 +249,10 @@ func TestSlowReaderOfAStreamMissesNothing(t *testing.T) {
 		s := newSource(response)
 		s.t = t
 		s.expect("welcome")
+		stands := make(map[any]any)
 		for range 16 {
-			s.expect("ok")
+			e := s.expect("ok").envelope
+			stands[e["room"]] = e["pos"]
 		}
 		const total = 1500
 		for i := range total { // and nothing is read meanwhile
@@ -263,6 +266,10 @@ func TestSlowReaderOfAStreamMissesNothing(t *testing.T) {
 				t.Fatalf("in %s got %.10s, want %s", room, e.envelope["data"], want)
 			}
 			next[room] += 2
+			stands[room] = e.envelope["pos"]
+			if want := fmt.Sprintf("a=%s,b=%s,", stands["a"], stands["b"]); !strings.HasPrefix(s.lastID, want) {
+				t.Fatalf("the id is %.100s, want %s", s.lastID, want)
+			}
 		}
 	})
 }

@@ -1,10 +1,13 @@
 package wireroom_test
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -180,4 +183,40 @@ func TestKickedFromAStream(t *testing.T) {
 	if a := ask(t, address); a.status != http.StatusNoContent || a.header.Get("Wireroom-Error") != "forbidden" {
 		t.Fatalf("came back to %d %v", a.status, a.header)
 	}
+}
+
+// A room that cannot be joined now is asked for again, with those that can: there is no other way to it.
+func TestWhoseRoomCannotBeJoinedNowComesBack(t *testing.T) {
+	var busy atomic.Bool
+	server, url := start(t, wireroom.Options{Hooks: wireroom.Hooks{
+		OnJoin: func(_ context.Context, _ *wireroom.Session, room string) error {
+			if room == "b" && busy.Load() {
+				return &protocol.Error{Code: protocol.CodeOverloaded, Message: "not now", RetryAfter: 7}
+			}
+			return nil
+		},
+	}})
+	busy.Store(true)
+	s := stream(t, web(url)+"/sse?room=a&room=b")
+	e := s.expect("failure")
+	if e.retry != "7000" || e.envelope["room"] != "b" || e.envelope["code"] != "overloaded" || e.envelope["retryable"] != true {
+		t.Fatalf("the stream says %+v", e)
+	}
+	if _, err := s.next(); err != io.EOF {
+		t.Fatalf("the stream goes on: %v", err)
+	}
+	p := poll(t, web(url)+"/poll?room=a&room=b")
+	if p.types() != "welcome ok error" || p.Messages[2]["room"] != "b" || !strings.HasPrefix(p.Cursor, "a=") || strings.Contains(p.Cursor, "b=") {
+		t.Fatalf("the poll is answered with %v", p)
+	}
+	publish(t, server, "b", 1)
+	busy.Store(false)
+	p = poll(t, web(url)+"/poll?room=a&room=b&last=1&wait=0&cursor="+encode(p.Cursor))
+	if p.types() != "ok ok message" || fmt.Sprint(p.data()) != "[1]" {
+		t.Fatalf("the next one with %v", p)
+	}
+	s = stream(t, web(url)+"/sse?room=a&room=b")
+	s.expect("welcome")
+	s.expect("ok")
+	s.expect("ok")
 }
