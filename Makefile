@@ -3,6 +3,7 @@
 #   make run     start a server on http://127.0.0.1:8080   (ARGS="--listen :9000" for its flags)
 #   make test    everything that CI runs
 #   make test-long   the long forms of tests that are short every day
+#   make conformance-long   all cases of the WebSocket suite, and the scenarios against the program itself
 #   make lint    what a reader would find, found by a program
 #   make bench   measure beside the least a server can do, and beside others   (ONLY=rooms REPEAT=5 SECONDS=10)
 #   make bench-growth    measure how the cost grows, and draw it               (the same)
@@ -14,7 +15,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint fuzz bench bench-growth bench-compare bench-tools fmt faults faults-long mutants
+.PHONY: help run test test-long conformance-long lint fuzz bench bench-growth bench-compare bench-tools fmt faults faults-long mutants
 
 ARGS ?=
 PACKAGES ?= ./protocol ./internal/wire/ws ./internal/conn ./internal/transport/websocket ./internal/session ./internal/hub ./engine/memory
@@ -64,6 +65,13 @@ test-long:
 	@go build -o $(binary) ./cmd/wireroom
 	@test/setup/modules.sh test/browser
 	@cd test/browser && CUTS=1000 WIREROOM_BIN=$(binary) node --test transports.test.mjs
+
+conformance-long:
+	@go build -o $(binary) ./cmd/wireroom
+	@go test -count=1 -timeout 30m -v -run 'TestWebSocket' ./conformance -full | grep -v '^ *--- PASS\|^=== '
+	@go test -count=1 ./conformance/scenarios -program $(binary)
+	@test/setup/modules.sh clients/typescript
+	@cd clients/typescript && npm run build --silent && WIREROOM_BIN=$(binary) npx vitest run --project e2e test/e2e/scenarios.test.ts
 
 lint:
 	$(say) 'golangci-lint'

@@ -19,6 +19,39 @@ var (
 	target = flag.String("url", "", "`address` of a server to test in place of conformance/echo")
 )
 
+// echo is the file that is tested: the program, built once; empty where another server is.
+var echo string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(buildAndRun(m))
+}
+
+func buildAndRun(m *testing.M) int {
+	if *target != "" {
+		return m.Run()
+	}
+	folder, err := os.MkdirTemp("", "wireroom")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(folder)
+	echo = filepath.Join(folder, "echo")
+	if runtime.GOOS == "windows" {
+		echo += ".exe"
+	}
+	build := []string{"build", "-o", echo}
+	if raceEnabled {
+		build = append(build, "-race")
+	}
+	if out, err := exec.Command("go", append(build, "./echo")...).CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the echo program: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
 // startEcho returns the URL of an echo server: the one that was given, or the program, which ends with the test.
 func startEcho(t *testing.T, arguments ...string) *url.URL {
 	t.Helper()
@@ -29,18 +62,7 @@ func startEcho(t *testing.T, arguments ...string) *url.URL {
 		}
 		return u
 	}
-	program := filepath.Join(t.TempDir(), "echo")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	build := []string{"build", "-o", program}
-	if raceEnabled {
-		build = append(build, "-race")
-	}
-	if out, err := exec.Command("go", append(build, "./echo")...).CombinedOutput(); err != nil {
-		t.Fatalf("build the echo program: %v\n%s", err, out)
-	}
-	command := exec.Command(program, append(arguments, "--listen", "127.0.0.1:0")...)
+	command := exec.Command(echo, append(arguments, "--listen", "127.0.0.1:0")...)
 	command.Stderr = os.Stderr
 	out, err := command.StdoutPipe()
 	if err != nil {

@@ -8,27 +8,17 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+
+	"github.com/wireroom/wireroom/conformance/scenarios/stage"
 )
 
 // scenario is a conversation of some clients with one server.
 type scenario struct {
 	Name   string            `json:"name"`
 	About  string            `json:"about"`
-	Server *settings         `json:"server"` // a server of its own, with these
+	Server *stage.Settings   `json:"server"` // a server of its own, with these
 	Except map[string]string `json:"except"` // who cannot play it, or a group of them, and why
 	Steps  []step            `json:"steps"`
-}
-
-// settings are what a server of a scenario's own differs in.
-type settings struct {
-	Rooms        int     `json:"rooms"`
-	MaxMessage   int     `json:"max_message"`
-	PublishRate  float64 `json:"publish_rate"`
-	PublishBurst int     `json:"publish_burst"`
-	JoinRate     float64 `json:"join_rate"`
-	JoinBurst    int     `json:"join_burst"`
-	AuthTimeout  float64 `json:"auth_timeout"` // seconds
-	Anonymous    bool    `json:"anonymous"`    // clients without a token may come
 }
 
 // step is one thing that happens. Exactly one of Open, As and App is there.
@@ -37,19 +27,35 @@ type step struct {
 	User    string   `json:"user"`    // as this user; its own name if empty, without a token if "-"
 	Roles   []string `json:"roles"`   // that its token gives it
 	Expires int      `json:"expires"` // seconds until its token does; an hour if 0
+	manner
+	Refused *refusal `json:"refused"` // it is not let in
 
 	As string `json:"as"` // this client, which connects if it has not, ...
 	saying
 	See   json.RawMessage `json:"see"`   // gets this next
+	Past  bool            `json:"past"`  // gets that sooner or later: what comes before does not count
+	Until string          `json:"until"` // and then whatever there is up to this position
+	Hold  bool            `json:"hold"`  // reads nothing any more but the replies to its requests,
+	Read  bool            `json:"read"`  // or does so again
 	Cut   bool            `json:"cut"`   // loses its connection
 	Close bool            `json:"close"` // closes its connection
 	Ends  *ending         `json:"ends"`  // is sent away
 
-	App     string `json:"app"` // the application does this: kick, shutdown
-	Room    string `json:"room"`
-	Target  string `json:"target"`
-	Reason  string `json:"reason"`
-	Seconds int    `json:"seconds"`
+	stage.Act // the application does something
+}
+
+// manner is how a client connects.
+type manner struct {
+	Token   string `json:"token"`   // what it presents as one
+	Browser bool   `json:"browser"` // as a page does, which names its origin
+	Query   string `json:"query"`   // with this in its address, too
+}
+
+// refusal is how a client is not let in.
+type refusal struct {
+	Status int    `json:"status"` // of the answer
+	Close  int    `json:"close"`  // of a WebSocket that is upgraded in order to say so, to a browser
+	Code   string `json:"code"`
 }
 
 // saying is what a client says, and what it gets for it.
@@ -59,13 +65,15 @@ type saying struct {
 	Reply   json.RawMessage   `json:"reply"`   // and its reply
 	Batch   []json.RawMessage `json:"batch"`   // requests in an array,
 	Replies []json.RawMessage `json:"replies"` // and their replies
-	Text    string            `json:"text"`    // what is perhaps no envelope
+	Text    string            `json:"text"`    // what is perhaps no envelope,
+	Times   int               `json:"times"`   // so many times; once if 0
 }
 
 // ending is how the server ends a connection.
 type ending struct {
 	Close int    `json:"close"` // the code of the close frame
 	Code  string `json:"code"`  // the word that its reason begins with
+	Error string `json:"error"` // the code of the error where there are no close frames, if that is another word
 }
 
 // players are all who play scenarios, the transports here and the clients, and the groups that they are in.
@@ -131,7 +139,7 @@ func TestScenariosAreWellFormed(t *testing.T) {
 			if n := count(step.Open != "", step.As != "", step.App != ""); n != 1 {
 				t.Errorf("scenario %s, step %d: %d of open, as and app", s.Name, i+1, n)
 			}
-			does := count(step.Send != nil, step.Batch != nil, step.Text != "", step.See != nil, step.Cut, step.Close, step.Ends != nil)
+			does := count(step.Send != nil, step.Batch != nil, step.Text != "", step.See != nil, step.Hold, step.Read, step.Cut, step.Close, step.Ends != nil)
 			if step.As != "" && does != 1 {
 				t.Errorf("scenario %s, step %d: the client does %d things", s.Name, i+1, does)
 			}

@@ -17,10 +17,11 @@ type arrival struct {
 	id   string // of the request that it answers; empty for others
 	text []byte
 	head struct {
-		Type, Of, Room, Code string
-		ID                   json.RawMessage
+		Type, Of, Room, Code, Pos string
+		ID                        json.RawMessage
 	}
-	made bool // by the carrier, which was told this without an envelope
+	made  bool // by the carrier, which was told this without an envelope
+	early bool // others of its kind may have been passed over
 }
 
 // arrive returns an arrival; id is that of the request where the envelope does not say it.
@@ -40,16 +41,47 @@ type mail struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change
 	waiting []arrival
-	end     error // nil while more may come
+	end     error         // nil while more may come
+	held    chan struct{} // closed when the client reads again; nil unless it does not
+	awaited string        // the reply that passes all the same
 }
 
 func newMail() *mail { return &mail{changed: make(chan struct{})} }
 
+// add adds what has arrived. While the client does not read, whoever brings it waits, but for the reply that is awaited.
 func (m *mail) add(a arrival) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for held := m.held; held != nil && (a.id == "" || a.id != m.awaited); held = m.held {
+		m.mu.Unlock()
+		<-held
+		m.mu.Lock()
+	}
 	m.waiting = append(m.waiting, a)
 	m.wake()
+}
+
+// await tells which reply is awaited next.
+func (m *mail) await(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.awaited = id
+}
+
+// hold has the client read nothing but awaited replies, and release everything again.
+func (m *mail) hold() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.held = make(chan struct{})
+}
+
+func (m *mail) release() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.held != nil {
+		close(m.held)
+		m.held = nil
+	}
 }
 
 // finish notes that nothing more comes; the first reason counts.
@@ -125,11 +157,13 @@ func (m *mail) take(one func(*arrival) bool) (a arrival, before []arrival, err e
 	}
 }
 
-// rest returns what nobody has read.
+// rest takes what nobody has read, but for pings: they come when they come.
 func (m *mail) rest() []arrival {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.waiting)
+	rest := slices.DeleteFunc(m.waiting, func(a arrival) bool { return a.head.Type == "ping" })
+	m.waiting = nil
+	return rest
 }
 
 func texts(all []arrival) (texts []string) {

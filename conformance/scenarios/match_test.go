@@ -21,6 +21,9 @@ type words struct {
 
 func newWords(tag string) *words { return &words{tag: tag, captured: make(map[string]any)} }
 
+// copy returns words of which what is captured from now on is forgotten.
+func (w *words) copy() *words { return &words{tag: w.tag, captured: maps.Clone(w.captured)} }
+
 var (
 	named    = regexp.MustCompile(`\{([a-z][a-z0-9]*)\}`)
 	captures = regexp.MustCompile(`"\$[a-z0-9]+~?"`)

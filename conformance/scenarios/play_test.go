@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/wireroom/wireroom/conformance/scenarios/stage"
+	"github.com/wireroom/wireroom/protocol"
 )
 
 // carrier is one way in which envelopes travel.
@@ -24,6 +27,7 @@ type address struct {
 	url    string // http://host:port
 	token  string
 	client string // the name for itself of a client without a session
+	manner
 }
 
 // session is a client's connection, or what stands for one. What arrives goes to its mail.
@@ -56,7 +60,7 @@ type person struct {
 // play is one run of one scenario over one carrier.
 type play struct {
 	carrier carrier
-	stage   *stage
+	stage   *stage.Stage
 	words   *words
 	persons map[string]*person
 	lines   []string // what was said, as the golden file has it
@@ -94,7 +98,7 @@ func TestScenarios(t *testing.T) {
 }
 
 // perform plays a scenario and compares what travelled with the golden file.
-func perform(t *testing.T, c carrier, shared *stage, s *scenario) {
+func perform(t *testing.T, c carrier, shared *stage.Stage, s *scenario) {
 	at := shared
 	switch {
 	case *foreign != "" && (s.Server != nil || s.needsApplication()):
@@ -108,6 +112,7 @@ func perform(t *testing.T, c carrier, shared *stage, s *scenario) {
 	}
 	defer func() {
 		for _, one := range p.persons {
+			one.mail.release()
 			one.session.end(true)
 		}
 	}()
@@ -126,9 +131,11 @@ func perform(t *testing.T, c carrier, shared *stage, s *scenario) {
 			t.Errorf("%s has got more: %s", one.name, texts(rest))
 		}
 	}
-	if !c.isClient() {
-		p.compare(t, s.Name)
+	if c.isClient() {
+		p.compareTold(t, s.Name)
+		return
 	}
+	p.compare(t, s.Name)
 }
 
 func (p *play) do(s step) error {
@@ -153,15 +160,26 @@ func (p *play) do(s step) error {
 	case s.Text != "":
 		p.say(one, ">", []byte(s.Text))
 		text := strings.ReplaceAll(p.words.name(s.Text), "LONG", strings.Repeat("long ", 200))
-		return one.session.say([]byte(text), nil)
-	case s.See != nil:
-		a, err := one.mail.push()
-		if err != nil {
-			return err
+		for range max(s.Times, 1) {
+			if err := one.session.say([]byte(text), nil); err != nil {
+				return err
+			}
 		}
-		return p.hear(one, s.See, a)
+		return nil
+	case s.Hold:
+		one.mail.hold()
+		return nil
+	case s.Read:
+		one.mail.release()
+		return nil
+	case s.See != nil:
+		return p.see(one, s)
 	case s.Ends != nil:
-		return one.session.ended(s.Ends)
+		err := one.session.ended(s.Ends)
+		if s.Past {
+			one.mail.rest()
+		}
+		return err
 	default:
 		one.session.end(s.Close)
 		delete(p.persons, s.As)
@@ -169,17 +187,48 @@ func (p *play) do(s step) error {
 	}
 }
 
+// see takes what comes next; what is not expected is passed over if it may come before, and whatever follows up to a
+// position.
+func (p *play) see(one *person, s step) error {
+	var seen *arrival
+	for {
+		a, err := one.mail.push()
+		if err != nil {
+			return err
+		}
+		if !s.Past || p.words.copy().match(s.See, a.text) == nil {
+			seen = &a
+			a.early = s.Past
+		}
+		if s.Until == "" && seen != nil || s.Until != "" && p.words.captured[s.Until] == a.head.Pos {
+			break
+		}
+	}
+	if seen == nil {
+		return fmt.Errorf("%s is at %s and has not seen %s", one.name, s.Until, s.See)
+	}
+	return p.hear(one, s.See, *seen)
+}
+
 // open connects a client.
 func (p *play) open(s step) error {
-	token, err := p.words.token(s)
-	if err != nil {
-		return err
+	token := s.Token
+	if token == "" {
+		var err error
+		if token, err = p.words.token(s); err != nil {
+			return err
+		}
 	}
 	one := &person{name: s.Open, mail: newMail()}
 	client := "client-" + s.Open + "-" + rand.Text()
-	if one.session, err = p.carrier.dial(address{p.stage.url, token, client}, one.mail); err != nil {
+	session, err := p.carrier.dial(address{p.stage.URL, token, client, s.manner}, one.mail)
+	if s.Refused != nil {
+		return s.Refused.check(session, err)
+	}
+	if err != nil {
 		return fmt.Errorf("%s connects: %w", s.Open, err)
 	}
+	one.session = session
 	p.persons[s.Open] = one
 	if s.See == nil && p.carrier.name != "websocket" && p.carrier.name != "websocket-portable" {
 		return nil
@@ -191,9 +240,49 @@ func (p *play) open(s step) error {
 	return p.hear(one, s.See, a)
 }
 
+// turnedAway is an answer to a request that does not let a client in.
+type turnedAway struct {
+	status int
+	code   string // of the error; empty where the carrier does not say it
+}
+
+func (e *turnedAway) Error() string { return fmt.Sprintf("turned away with %d %s", e.status, e.code) }
+
+// turned returns how an answer turns a client away.
+func turned(answer *http.Response) error {
+	return &turnedAway{answer.StatusCode, answer.Header.Get("Wireroom-Error")}
+}
+
+// check returns an error unless a client was turned away as wanted: by the answer, or after it by a close frame.
+func (want *refusal) check(one session, err error) error {
+	if err == nil {
+		defer one.end(true)
+		_, err = one.welcome()
+	}
+	var closed *closing
+	if want.Close != 0 && errors.As(err, &closed) && closed.code == want.Close && word(closed.reason) == want.Code {
+		return nil
+	}
+	var how *turnedAway
+	if !errors.As(err, &how) || how.status != want.Status || how.code != "" && how.code != want.Code {
+		return fmt.Errorf("%w, want %+v", err, *want)
+	}
+	return nil
+}
+
+// word returns the word that the reason of a close frame begins with.
+func word(reason string) string {
+	before, _, _ := strings.Cut(reason, ";")
+	return before
+}
+
 // hear compares what arrived with what is expected, and writes it down.
 func (p *play) hear(one *person, expected json.RawMessage, a arrival) error {
-	p.say(one, "<", a.text)
+	said := a.text
+	if a.early && a.head.Type == protocol.TypeGap { // where it stood then depends on how fast the others were
+		said = position.ReplaceAll(said, []byte("…"))
+	}
+	p.say(one, "<", said)
 	if a.made { // no envelope has told it: only how the request ended can be compared
 		var want struct{ Type, Of, Code, Reason string }
 		err := json.Unmarshal(expected, &want)
@@ -267,6 +356,7 @@ func (p *play) send(one *person, s step) error {
 	if s.Bytes != nil {
 		p.lines[len(p.lines)-1] += fmt.Sprintf(" + % x", s.Bytes)
 	}
+	one.mail.await(q.id)
 	if err := one.session.ask(q); err != nil {
 		return err
 	}
@@ -306,25 +396,21 @@ func (p *play) batch(one *person, s step) error {
 
 // application does what the program does that has the server in it.
 func (p *play) application(s step) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	switch {
-	case p.stage.server == nil:
-		cancel()
+	if p.stage.Server == nil {
 		return errors.New("a server elsewhere does not do what the test says")
-	case s.App == "kick":
-		defer cancel()
-		return p.stage.server.Kick(ctx, p.words.name(s.Room), p.words.name(s.Target), s.Reason, time.Duration(s.Seconds)*time.Second)
-	case s.App == "shutdown":
-		cancel()
-		done := make(chan error, 1)
-		p.apps = append(p.apps, done)
-		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			defer cancel()
-			done <- p.stage.server.Shutdown(ctx)
-		}()
-		return nil
 	}
-	cancel()
-	return fmt.Errorf("the test does not know the application %q", s.App)
+	act := s.Act
+	act.Room, act.Target = p.words.name(act.Room), p.words.name(act.Target)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	if act.App != "shutdown" {
+		defer cancel()
+		return p.stage.Do(ctx, &act)
+	}
+	done := make(chan error, 1)
+	p.apps = append(p.apps, done)
+	go func() {
+		defer cancel()
+		done <- p.stage.Do(ctx, &act)
+	}()
+	return nil
 }

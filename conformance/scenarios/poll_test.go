@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"sync/atomic"
 )
@@ -17,6 +17,7 @@ import (
 // last one ended. A join ends the poll that waits, and begins one that asks for the room, too.
 type poller struct {
 	away
+	number int      // of the last poll
 	asking *request // the join that is under way
 	cancel context.CancelFunc
 	polls  *sync.WaitGroup
@@ -46,6 +47,9 @@ func (p *poller) welcome() (arrival, error) {
 		return arrival{}, err
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return arrival{}, turned(answer)
+	}
 	var got polled
 	if err := json.NewDecoder(answer.Body).Decode(&got); err != nil || len(got.Messages) == 0 {
 		return arrival{}, fmt.Errorf("%s: %w", answer.Status, err)
@@ -54,15 +58,12 @@ func (p *poller) welcome() (arrival, error) {
 }
 
 func (p *poller) get(ctx context.Context, wait string) (*http.Response, error) {
-	target := p.query("/poll") + "&wait=" + wait
+	p.number++
+	target := p.query("/poll") + "&wait=" + wait + "&n=" + strconv.Itoa(p.number)
 	if vector := p.place(); vector != "" {
 		target += "&cursor=" + url.QueryEscape(vector)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
-		return nil, err
-	}
-	return web.Do(r)
+	return p.away.get(ctx, target)
 }
 
 func (p *poller) ask(q *request) error {
@@ -124,20 +125,19 @@ func (p *poller) begin(q *request) {
 	})
 }
 
-// stop waits for the end of the poll that is under way. One that is given up may reach the server behind the next one.
+// stop waits for the end of the poll that is under way: of presence, what comes with one that is given up is lost.
 func (p *poller) stop() {
 	p.cancel()
 	p.polls.Wait()
 }
 
-var errRefused = errors.New("a poll is refused")
+var errRefused = errors.New("there is no room to poll for")
 
 // poll polls once.
 func (p *poller) poll() error {
 	wait := "0.3"
-	resuming := p.asking != nil && p.asking.Since != ""
-	if resuming {
-		wait = "0"
+	if p.asking != nil && p.asking.Since != "" {
+		wait = "0" // it goes on where it was: that is no news to wait for
 	}
 	answer, err := p.get(p.life, wait)
 	if err != nil {
@@ -156,9 +156,6 @@ func (p *poller) poll() error {
 		return fmt.Errorf("%w in %s", err, body)
 	}
 	p.move(got.Cursor)
-	if resuming && !bytes.Contains(body, []byte(`"of":"join"`)) {
-		p.mail.add(resumed(p.asking))
-	}
 	for _, text := range got.Messages {
 		a, err := arrive("", text)
 		if err != nil {
@@ -172,20 +169,19 @@ func (p *poller) poll() error {
 		case a.head.Of == "join":
 			a.id = p.asking.id
 			p.asking = nil
+			if a.head.Type == "error" {
+				p.forgets(a.head.Room)
+			}
 		}
 		p.mail.add(a)
 		if a.head.Type == "draining" || a.head.Type == "error" && a.head.Of == "" {
 			return &closing{reason: "an answer that ends it"}
 		}
 	}
+	if len(p.rooms) == 0 {
+		return errRefused
+	}
 	return nil
-}
-
-// resumed is the reply to a join of a room that goes on where the client says that it stands, of which polls say nothing.
-func resumed(q *request) arrival {
-	a := arrival{id: q.id, made: true, text: []byte("…")}
-	a.head.Type, a.head.Of, a.head.Room = "ok", "join", q.Room
-	return a
 }
 
 // turnedAway takes an answer to a poll that has no envelopes: a join is refused by it, or the client is sent away.

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 )
 
 // web makes the requests of the scenarios; nothing of it is shared between two clients but its connections.
-var web = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+var web = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DialContext: dialNarrow}}
 
 // away is what streams and polls have in common: requests go by POST, rooms and positions stand in the next GET.
 type away struct {
@@ -42,7 +43,24 @@ func (a *away) query(path string) string {
 	if a.presence {
 		q.Set("presence", "true")
 	}
-	return a.at.url + path + "?" + q.Encode()
+	target := a.at.url + path + "?" + q.Encode()
+	if a.at.Query != "" {
+		target += "&" + a.at.Query
+	}
+	return target
+}
+
+// get sends a request that waits for what the server says.
+func (a *away) get(ctx context.Context, target string, headers ...string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header = a.at.header()
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	return web.Do(r)
 }
 
 // place returns the vector as it is sent.
@@ -158,10 +176,14 @@ func refused(q *request, answer *http.Response) (arrival, error) {
 // endedBy compares how the server ended what stands for a connection with what is wanted.
 func (m *mail) endedBy(want *ending) error {
 	rest, err := m.ended()
+	code := want.Code
+	if want.Error != "" {
+		code = want.Error
+	}
 	switch {
 	case want.Code == "draining" && len(rest) == 0: // it was said by an envelope
 		return nil
-	case len(rest) == 1 && rest[0].head.Type == "error" && rest[0].head.Code == want.Code:
+	case len(rest) == 1 && rest[0].head.Type == "error" && rest[0].head.Code == code:
 		_, _ = m.push()
 		return nil
 	}

@@ -34,6 +34,9 @@ func (s *stream) welcome() (arrival, error) {
 		return arrival{}, err
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return arrival{}, turned(answer)
+	}
 	lines := bufio.NewReader(answer.Body)
 	for {
 		e, err := nextEvent(lines)
@@ -47,14 +50,10 @@ func (s *stream) welcome() (arrival, error) {
 }
 
 func (s *stream) get(ctx context.Context) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.query("/sse"), nil)
-	if err != nil {
-		return nil, err
-	}
 	if vector := s.place(); vector != "" {
-		r.Header.Set("Last-Event-ID", vector)
+		return s.away.get(ctx, s.query("/sse"), "Last-Event-ID", vector)
 	}
-	return web.Do(r)
+	return s.away.get(ctx, s.query("/sse"))
 }
 
 func (s *stream) ask(q *request) error {

@@ -1,10 +1,13 @@
 package scenarios
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -22,11 +25,15 @@ type socket struct {
 
 func dialWebSocket(at address, m *mail) (session, error) {
 	target := "ws" + strings.TrimPrefix(at.url, "http") + "/ws"
-	if at.token != "" {
-		target += "?token=" + url.QueryEscape(at.token)
+	target += "?token=" + url.QueryEscape(at.token)
+	if at.Query != "" {
+		target += "&" + at.Query
 	}
-	dialer := websocket.Dialer{HandshakeTimeout: patience}
-	conn, answer, err := dialer.Dial(target, nil)
+	dialer := websocket.Dialer{HandshakeTimeout: patience, NetDialContext: dialNarrow}
+	conn, answer, err := dialer.Dial(target, at.header())
+	if errors.Is(err, websocket.ErrBadHandshake) {
+		return nil, turned(answer)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -34,6 +41,16 @@ func dialWebSocket(at address, m *mail) (session, error) {
 	s := &socket{conn: conn, mail: m}
 	s.read.Go(s.receive)
 	return s, nil
+}
+
+// dialNarrow opens a connection on whose way little can be: who does not read is soon seen not to.
+func dialNarrow(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, network, address)
+	if tcp, ok := c.(*net.TCPConn); ok {
+		err = tcp.SetReadBuffer(256 << 10)
+	}
+	return c, err
 }
 
 // receive reads until the connection has ended.
@@ -86,6 +103,15 @@ func (s *socket) say(text []byte, _ []string) error {
 	return s.conn.WriteMessage(websocket.TextMessage, text)
 }
 
+// header returns the header of a request of this client.
+func (at *address) header() http.Header {
+	h := make(http.Header)
+	if at.Browser {
+		h.Set("Origin", at.url)
+	}
+	return h
+}
+
 func (s *socket) end(clean bool) {
 	if clean {
 		goodbye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
@@ -100,7 +126,7 @@ func (s *socket) end(clean bool) {
 func (s *socket) ended(want *ending) error {
 	_, err := s.mail.ended()
 	var how *closing
-	if !errors.As(err, &how) || how.code != want.Close || how.reason != want.Code && !strings.HasPrefix(how.reason, want.Code+";retry=") {
+	if !errors.As(err, &how) || how.code != want.Close || word(how.reason) != want.Code {
 		return fmt.Errorf("%w, want %d %s", err, want.Close, want.Code)
 	}
 	return nil

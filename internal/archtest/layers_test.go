@@ -31,6 +31,11 @@ func layers() []archtest.Layer {
 			Imports:  []string{"protocol"},
 			Outside:  []string{"github.com/santhosh-tekuri/jsonschema/v6", "golang.org/x"},
 		},
+		{
+			Packages: []string{"conformance/scenarios/..."},
+			Imports:  []string{".", "auth", "engine", "protocol", "conformance/scenarios/stage"},
+			Outside:  []string{"github.com/golang-jwt/jwt/v5"},
+		},
 		{Packages: []string{"conformance/..."}, Imports: []string{".", "protocol", "internal/wire/...", "internal/conn"}, Outside: library},
 		{Packages: []string{"examples/..."}, Imports: []string{".", "auth", "client", "engine/...", "protocol", "wireroomtest"}},
 		{Packages: []string{"bench/..."}, Imports: []string{".", "client", "engine/...", "protocol", "internal/..."}, Outside: library},
