@@ -51,6 +51,8 @@ export class Channel {
   #count = 0;
   #open = new Set<string>();
   #soon?: ReturnType<typeof setTimeout>;
+  /** How many polls there were. */
+  #polls = 0;
 
   /** `client` names whoever polls here, where others poll at the same time. */
   constructor(host: Host, feed: Feed, events: ChannelEvents, client?: string) {
@@ -84,7 +86,7 @@ export class Channel {
     const places = all.filter((place) => place.pos !== undefined || place.last === last);
     this.#count = places.length;
     this.#open = new Set(places.map(({ room }) => room));
-    const wanted = wantedOf(places, last);
+    const wanted = { ...wantedOf(places, last), number: () => ++this.#polls };
     if (this.#client) {
       wanted.query.push(["client", this.#client]);
     }
@@ -136,7 +138,8 @@ export class Channel {
       this.#events.ended(ending);
       return;
     }
-    for (const place of places) {
+    // Those that a poll has told already are gone.
+    for (const place of places.filter((one) => this.places.get(one.room) === one)) {
       const { room } = place;
       this.#answered(place, { type: "error", of: "join", room, code: ending.rooms, message: ending.rooms, retryable: false });
     }
@@ -177,7 +180,7 @@ export class Channel {
 }
 
 /** Returns what to ask for to be in rooms where they stand, or with their newest messages. */
-function wantedOf(places: Place[], last: number | undefined): Wanted {
+function wantedOf(places: Place[], last: number | undefined): Omit<Wanted, "number"> {
   const query: [string, string][] = [];
   if (last !== undefined) {
     query.push(["last", String(last)]);

@@ -4,7 +4,10 @@ import { Emitter } from "./emitter.js";
 import { WireroomError, refusal } from "./errors.js";
 import { Outbox } from "./outbox.js";
 import { Room, type RoomHost } from "./room.js";
-import type { ConnectOptions, ConnectionState, PublishOptions, Published, RoomOptions, Status, Welcome } from "./types.js";
+import type {
+  ConnectOptions, ConnectionState, History, HistoryOptions, PresenceOptions, PresencePage, PublishOptions, Published, RoomOptions,
+  Status, Welcome,
+} from "./types.js";
 import { type Envelope, encode, inboxOf } from "./wire.js";
 
 /** What a client tells its listeners. */
@@ -138,6 +141,16 @@ export class Client extends Emitter<ClientEvents> {
   /** Publishes to a room without joining it: see `Room.publish`. */
   publish(room: string, data: unknown, options: PublishOptions = {}): Promise<Published> {
     return this.#outbox.publish(room, data, options);
+  }
+
+  /** Reads a part of a room's log without joining it: see `Room.history`. */
+  history<T = any>(room: string, options?: HistoryOptions): Promise<History<T>> {
+    return new Room<T>(this.#host, room, {}).history(options);
+  }
+
+  /** Asks who is in a room without joining it: see `Room.presence`. */
+  presence(room: string, options?: PresenceOptions): Promise<PresencePage> {
+    return new Room(this.#host, room, {}).presence(options);
   }
 
   /** Sends a private message: publishes to the user's inbox. It reaches every connection of that user, later ones too. */

@@ -181,7 +181,7 @@ export class Ladder {
         envelope: () => end(true),
         ended: () => end(false),
       };
-      void streamed(new Host(this.#address, token), { rooms: ["@"], vector: "", query: [] }, abort.signal, events);
+      void streamed(new Host(this.#address, token), { rooms: ["@"], vector: "", query: [], number: () => 1 }, abort.signal, events);
     });
   }
 }

@@ -19,6 +19,8 @@ export interface Wanted {
   /** `room=position`, joined by commas. */
   vector: string;
   query: [string, string][];
+  /** Numbers the polls of a client: one may be overtaken by the next. */
+  number(): number;
 }
 
 /** Feeds the rooms until `signal` aborts or the server ends it. */
@@ -112,7 +114,7 @@ export const polled: Feed = async (host, wanted, signal, events) => {
   }
 
   async function poll(wait: number): Promise<Ending | undefined> {
-    const query = [...queryOf(wanted, cursor), ["wait", String(wait)] as [string, string]];
+    const query: [string, string][] = [...queryOf(wanted, cursor), ["wait", String(wait)], ["n", String(wanted.number())]];
     const answer = await within(wait * 1000 + answerMs, signal, async (signal) => {
       const response = await host.request("poll", query, { signal });
       return response.status === 200 ? response.json() : refusalOf(response);

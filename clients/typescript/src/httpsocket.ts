@@ -12,6 +12,10 @@ const mostChannels = 3;
 const stallMs = 20_000;
 const mostStalls = 2;
 
+/** The names of rooms: another one would have the whole request refused. */
+const roomName = /^(@([\w.-]|~(?!2[de]|3\d|4[1-9a-f]|5[\daf]|6[1-9a-f]|7[\da])[\da-f]{2})+|[\w:./=+~-]+)$/;
+const longestName = 200;
+
 /** How a socket is carried. */
 export interface Way {
   readonly name: "sse" | "poll";
@@ -166,7 +170,12 @@ export class HttpSocket implements SocketLike {
     }
   }
 
-  #join({ id, room, since, last, presence }: Envelope): void {
+  #join(envelope: Envelope): void {
+    const { id, room, since, last, presence } = envelope;
+    if (room.length > longestName || !roomName.test(room)) {
+      this.#refuse(envelope, "invalid_room", "not the name of a room", "room");
+      return;
+    }
     for (const channel of this.#channels) {
       channel.places.delete(room);
     }
@@ -256,8 +265,8 @@ export class HttpSocket implements SocketLike {
     }
   }
 
-  #refuse({ type, id, room }: Envelope, code: string, message: string): void {
-    this.#frame(JSON.stringify({ type: "error", id, of: type, room, code, message, retryable: false }));
+  #refuse({ type, id, room }: Envelope, code: string, message: string, field?: string): void {
+    this.#frame(JSON.stringify({ type: "error", id, of: type, room, code, message, field, retryable: false }));
   }
 
   #frame(data: string): void {

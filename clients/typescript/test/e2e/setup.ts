@@ -9,19 +9,24 @@ declare module "vitest" {
   interface ProvidedContext {
     /** The path of the program wireroom. */
     wireroom: string;
+    /** The path of the program with the servers of the scenarios. */
+    stage: string;
   }
 }
 
-/** Gives the tests the server of this repository: the program that `WIREROOM_BIN` names, else one that is built now. */
-export default function setup(project: TestProject): (() => void) | undefined {
-  if (process.env.WIREROOM_BIN) {
-    project.provide("wireroom", process.env.WIREROOM_BIN);
-    return undefined;
-  }
+/**
+ * Gives the tests the servers of this repository: the program that `WIREROOM_BIN` names, else one that is built now, and
+ * those that the scenarios are played on.
+ */
+export default function setup(project: TestProject): () => void {
   const folder = mkdtempSync(join(tmpdir(), "wireroom-"));
-  const program = join(folder, "wireroom");
   const root = fileURLToPath(new URL("../../../..", import.meta.url));
-  execFileSync("go", ["build", "-o", program, "./cmd/wireroom"], { cwd: root, stdio: "inherit" });
-  project.provide("wireroom", program);
+  const build = (name: string, from: string) => {
+    const program = join(folder, name);
+    execFileSync("go", ["build", "-o", program, from], { cwd: root, stdio: "inherit" });
+    return program;
+  };
+  project.provide("wireroom", process.env.WIREROOM_BIN ?? build("wireroom", "./cmd/wireroom"));
+  project.provide("stage", build("stage", "./conformance/scenarios/stage/serve"));
   return () => rmSync(folder, { recursive: true });
 }

@@ -441,3 +441,40 @@ describe("the ways down and up", () => {
     expect(http.all).toHaveLength(0);
   });
 });
+
+test.each(["a/b=c+d~e:f.g-h_i", "@ann~40example.com", "@a.b-C_9", "@~7b", "a".repeat(200)])("%s is the name of a room", async (name) => {
+  const client = await streaming();
+  client.room(name);
+  await passed(1);
+  expect(http.newest("/app/sse").query.getAll("room")).toEqual([name]);
+});
+
+test.each(["a b", "$a", "a@b", "@", "@a/b", "@~41", "@~7a", "@~4", "@~4A", "a".repeat(201), "é"])(
+  "%s is none, which is no reason to have other rooms refused with it",
+  async (name) => {
+    const client = await streaming();
+    client.room("fine");
+    const { joined } = client.room(name);
+    await passed(1);
+    await expect(joined).rejects.toMatchObject({ code: "invalid_room", field: "room" });
+    expect(http.newest("/app/sse").query.getAll("room")).toEqual(["fine"]);
+    expect(client.state).toBe("open");
+  },
+);
+
+test("the polls of a client have numbers that rise, and a room that is refused is not asked for again", async () => {
+  const client = await start({ transports: ["poll"] });
+  await passed(1);
+  const first = http.newest("/app/poll");
+  await first.answer(200, { messages: [{ type: "welcome", ...greeting }, { type: "ok", ...ok("@alice") }], cursor: `@alice=${at(0)}` });
+  const { joined } = client.room("@bob");
+  await passed(1);
+  const refusal = { type: "error", of: "join", room: "@bob", code: "forbidden", message: "forbidden", retryable: false };
+  await http.newest("/app/poll").answer(200, { messages: [refusal], cursor: "@bob=-" });
+  await expect(joined).rejects.toMatchObject({ code: "forbidden" });
+  await http.newest("/app/poll").answer(204, undefined, { "Wireroom-Error": "forbidden" });
+  await passed(1);
+  expect(http.of("/app/poll").map(({ query }) => query.get("n"))).toEqual(http.of("/app/poll").map((_, i) => `${i + 1}`));
+  expect(http.newest("/app/poll").query.getAll("room")).toEqual(["@"]);
+  expect(client.state).toBe("open");
+});
