@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
-	"syscall"
 	"time"
 )
 
@@ -94,7 +93,7 @@ func newFar(args []string, s Share) (*far, error) {
 	}
 	f := &far{process: exec.Command(program, args...)}
 	f.process.Stderr = os.Stderr
-	f.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for this process, which then asks for what there is
+	f.process.SysProcAttr = ownGroup() // Ctrl-C is for this process, which then asks for what there is
 	if f.in, err = f.process.StdinPipe(); err != nil {
 		return nil, err
 	}
