@@ -123,7 +123,8 @@ func (g *guard) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
 			return nil, err
 		}
 	}
-	return g.FS.Open(name, o...)
+	f, err := g.FS.Open(name, o...)
+	return g.health.bad.table(name, f, err)
 }
 
 // Link implements vfs.FS.

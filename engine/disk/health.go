@@ -16,6 +16,7 @@ import (
 type health struct {
 	logger  *slog.Logger
 	failure atomic.Pointer[error]
+	bad     badBlocks // though the store as a whole is well
 
 	mu     sync.Mutex  // held while failure is set
 	failed func(error) // called once, with the failure; it does not block
@@ -73,6 +74,7 @@ func (h *health) events() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) { h.logger.Debug("disk store: work in the background failed", "error", err) },
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			h.bad.learn(&info)
 			mu.Lock()
 			known := seen[info.Path]
 			seen[info.Path] = true

@@ -28,7 +28,10 @@ type salvage struct {
 }
 
 // tablesOnly is a store without its logs: they are read by salvage itself, which goes on behind damage.
-type tablesOnly struct{ vfs.FS }
+type tablesOnly struct {
+	vfs.FS
+	bad *badBlocks
+}
 
 // List implements vfs.FS.
 func (f tablesOnly) List(dir string) ([]string, error) {
@@ -41,7 +44,8 @@ func (f tablesOnly) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
 	if err := checkLog(f.FS, name, memTableBytes); err != nil {
 		return nil, err
 	}
-	return f.FS.Open(name, o...)
+	file, err := f.FS.Open(name, o...)
+	return f.bad.table(name, file, err)
 }
 
 // lockStore locks the store in a directory, which must be there.
@@ -68,7 +72,7 @@ func openSalvage(fs vfs.FS, dir string, lock *pebble.Lock) (*salvage, error) {
 	p := pebbleOptions(&Options{Dir: dir, FS: fs, CacheBytes: DefaultCacheBytes, memTable: memTableBytes}, h, lock)
 	p.ReadOnly = true
 	var err error
-	if s.db, err = openPebble(dir, tablesOnly{fs}, p); err != nil {
+	if s.db, err = openPebble(dir, tablesOnly{fs, &h.bad}, p); err != nil {
 		return nil, damaged("", 0, err)
 	}
 	s.view = s.db.NewIndexedBatch()
