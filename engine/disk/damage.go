@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/wireroom/wireroom/engine"
@@ -48,4 +49,32 @@ func damaged(room string, offset uint64, err error) error {
 		d.File = seen.Path
 	}
 	return d
+}
+
+// maxReported bounds the damaged rooms that are logged; inspecting the store names all of them.
+const maxReported = 1024
+
+// reported is the rooms that were logged as refused: each is once, however often it is asked for.
+type reported struct {
+	mu    sync.Mutex
+	rooms map[string]bool
+}
+
+// first reports whether a room was not logged yet, and is to be.
+func (r *reported) first(room string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rooms[room] || len(r.rooms) == maxReported {
+		return false
+	}
+	r.rooms = note(r.rooms, room, true)
+	return true
+}
+
+// report logs that a room is refused, if that is what err says: clients are told no more than that it is unavailable.
+func (e *Engine) report(err error) {
+	var d *DamageError
+	if errors.As(err, &d) && d.Room != "" && e.reported.first(d.Room) {
+		e.options.Logger.Error("disk store: a room is refused", "room", d.Room, "offset", d.Offset, "file", d.File, "error", d.Err)
+	}
 }

@@ -71,6 +71,7 @@ type Engine struct {
 	feed          engine.Feed
 	store         *store
 	health        health
+	reported      reported
 	space         *space
 	queue         queue
 	views         views

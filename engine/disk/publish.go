@@ -14,6 +14,7 @@ func (e *Engine) Publish(_ context.Context, p *engine.Publication, done func(eng
 	room := p.Message.Room
 	answer := func(r engine.Receipt, err error) {
 		if err != nil {
+			e.report(err)
 			err = fmt.Errorf("disk: publish %q: %w", room, err)
 		}
 		done(r, err)

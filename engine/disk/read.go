@@ -15,6 +15,7 @@ import (
 func (e *Engine) Read(_ context.Context, room string, q engine.Query) (engine.Page, error) {
 	page, err := e.read(room, q)
 	if err != nil {
+		e.report(err)
 		return engine.Page{}, fmt.Errorf("disk: read %q: %w", room, err)
 	}
 	return page, nil
@@ -30,9 +31,11 @@ func (e *Engine) Heads(_ context.Context, rooms []string) ([]protocol.Position, 
 	heads := make([]protocol.Position, len(rooms))
 	for i, room := range rooms {
 		s, err := readState(v.snapshot, room)
-		if err == nil { // otherwise it is the room's own damage, and the others can be read
-			heads[i] = s.head
+		if err != nil { // it is the room's own damage, and the others can be read
+			e.report(err)
+			continue
 		}
+		heads[i] = s.head
 	}
 	return heads, nil
 }
