@@ -139,7 +139,7 @@ func (r *surveyed) mended(now int64) state {
 	for _, e := range r.latest {
 		s.latestBytes += e.size
 	}
-	if r.messages > 0 {
+	if r.messages > 0 && !r.outran() {
 		s.floor, s.floorTotal = r.first.before(), r.first.totalBefore()
 		s.head, s.total = r.last.position, r.last.total
 		s.time = max(s.time, r.last.time)
@@ -152,6 +152,20 @@ func (r *surveyed) mended(now int64) state {
 	epoch := protocol.NewEpoch()
 	s.head.Epoch, s.floor.Epoch, s.due = epoch, epoch, now
 	return s
+}
+
+// outran reports whether a newest message per event is newer than all that is left of the log, which then begins anew
+// behind it: nothing is kept that is beyond the head.
+func (r *surveyed) outran() bool {
+	if !r.known || !r.state.retention.Latest {
+		return false
+	}
+	for _, e := range r.latest {
+		if e.position.Offset > r.last.position.Offset {
+			return true
+		}
+	}
+	return false
 }
 
 // keeps reports whether a repair keeps a message of the room, by its key.
