@@ -144,6 +144,7 @@ func (e *Engine) open(ctx context.Context, feed engine.Feed) (err error) {
 	if err := e.space.hold(); err != nil {
 		e.options.Logger.Warn("disk store: no space is held back", "error", err)
 	}
+	e.store.guard.space.Store(e.space)
 	e.arm()
 	e.views.advance(e.store.db)
 	var sweeper sync.WaitGroup

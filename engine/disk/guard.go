@@ -22,7 +22,7 @@ import (
 // failure. Nothing is acknowledged any more, since the failure is looked up after each sync.
 //
 // The exception is a full disk under a table that is written in the background: what it is made from is still in the
-// log, and Pebble writes another one when there is space.
+// log, and Pebble writes another one when there is space. It is told so a little before the disk is full.
 type guard struct {
 	vfs.FS
 	health   *health
@@ -30,6 +30,7 @@ type guard struct {
 	open     atomic.Bool // the store is open
 	frozen   atomic.Bool
 	sink     vfs.FS // has the files that are created once frozen
+	space    atomic.Pointer[space]
 }
 
 func newGuard(o *Options, h *health) *guard {
@@ -175,7 +176,12 @@ type guardedFile struct {
 
 // Write implements vfs.File.
 func (f *guardedFile) Write(p []byte) (int, error) {
-	err := f.guard.unlessFrozen(f.name, func() error { return whole(p, f.File.Write) })
+	err := f.guard.unlessFrozen(f.name, func() error {
+		if path.Ext(f.name) == ".sst" && f.guard.space.Load().scarce(len(p)) {
+			return syscall.ENOSPC
+		}
+		return whole(p, f.File.Write)
+	})
 	return written(p, err)
 }
 

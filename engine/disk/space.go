@@ -16,7 +16,8 @@ const DefaultReserve = 256 << 20
 const ballastName = "ballast"
 
 // space watches how much of the file system is free. Below the reserve no message is stored. When something else uses
-// up the reserve as well, the ballast is let go, so that what the store still has to do in the background has space.
+// up the reserve as well, the ballast is let go, so that what the store still has to do in the background has space. The
+// last eighth of the reserve is for the logs alone: a table that has no space is written anew, a log fails the store.
 type space struct {
 	fs      vfs.FS // not guarded
 	dir     string
@@ -52,6 +53,11 @@ func (s *space) full(size int64) bool {
 
 // short reports whether even what operators ask for has no space.
 func (s *space) short() bool { return s.reserve > 0 && s.free() < s.reserve/2 }
+
+// scarce reports whether a table must not be written on.
+func (s *space) scarce(size int) bool {
+	return s != nil && s.reserve > 0 && s.free() < s.reserve/8+uint64(size) && !mutShortWrite
+}
 
 // free returns how many bytes are free, and lets the ballast go if there are too few.
 func (s *space) free() uint64 {

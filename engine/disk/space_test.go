@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -109,6 +110,56 @@ func TestNoSpaceInTheBackgroundLosesNothing(t *testing.T) {
 	e = temporary(t, small(fs))
 	if got := len(read(t, e, "room", whole10k).Messages); got != 102 {
 		t.Fatalf("%d messages are there, want 102", got)
+	}
+}
+
+// What is written in the background leaves space for the logs, without which the store fails.
+func TestTablesLeaveSpaceForTheLogs(t *testing.T) {
+	const reserve = 1 << 20
+	fs := newFaults(vfs.NewMem())
+	var free, least atomic.Uint64
+	free.Store(100 << 20)
+	least.Store(100 << 20)
+	fs.space = func() uint64 { return free.Load() }
+	o := tight(fs, reserve)
+	o.memTable = 4 << 20 // nothing is flushed by itself
+	e := temporary(t, o)
+	storesMany(t, e, "room", "x", 300, keepAll)
+	refused := make(chan struct{}, 1000)
+	fs.set(func() {
+		fs.write = func(name string, p []byte) (int, error) {
+			if n := uint64(len(p)); path.Ext(name) == ".sst" {
+				least.Store(min(least.Load(), free.Add(-n)))
+			}
+			return len(p), nil
+		}
+		full := fs.space
+		fs.space = func() uint64 {
+			if full() < reserve/8+4096 {
+				select {
+				case refused <- struct{}{}:
+				default:
+				}
+			}
+			return full()
+		}
+		free.Store(reserve/8 + 4000)
+	})
+	flushed := make(chan error, 1)
+	go func() { flushed <- e.store.db.Flush() }()
+	for range 3 { // it is tried again and again
+		select {
+		case <-refused:
+		case err := <-flushed:
+			t.Fatalf("flushed with %v, and left %d bytes", err, least.Load())
+		}
+	}
+	free.Store(100 << 20)
+	if err := <-flushed; err != nil || e.Health() != nil {
+		t.Fatalf("%v; the engine: %v", err, e.Health())
+	}
+	if least.Load() < reserve/8 {
+		t.Fatalf("tables left %d bytes", least.Load())
 	}
 }
 
