@@ -11,14 +11,15 @@ import (
 	"github.com/wireroom/wireroom/protocol"
 )
 
-// clientErrors is what a client gets for the errors of the layers below.
+// clientErrors is what a client gets for the errors of the layers below; of an error that is several of them, the first.
+// An unknown outcome comes before all reasons for it, which say that nothing was stored.
 var clientErrors = []struct {
 	is      error
 	code    protocol.Code
 	message string
 }{
-	{engine.ErrUnavailable, protocol.CodeEngineUnavailable, "the engine cannot be reached; nothing was stored"},
 	{engine.ErrTimeout, protocol.CodeTimeout, "the outcome is unknown; send again with the same key or seq"},
+	{engine.ErrUnavailable, protocol.CodeEngineUnavailable, "the engine cannot be reached; nothing was stored"},
 	{engine.ErrStorageFull, protocol.CodeStorageFull, "the storage is full; nothing was stored"},
 	{engine.ErrOutOfOrder, protocol.CodeOutOfOrder, "seq does not follow the producer's last one; nothing was stored"},
 	{engine.ErrTooManyKeys, protocol.CodeRateLimited, "too many live keys; nothing was stored"},
