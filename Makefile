@@ -107,16 +107,16 @@ fmt:
 
 faults:
 	$(say) 'faults, the short forms'
-	@test/setup/need.sh ip
+	@test/setup/need.sh ip redis-server nginx
 	@go run ./test/faults run
 
 faults-long:
 	$(say) 'faults, the long forms: hours'
-	@test/setup/need.sh ip
+	@test/setup/need.sh ip redis-server nginx
 	@go run ./test/faults run -long -record test/results/faults.json
 	@go run ./test/faults figures
 
 mutants:
 	$(say) 'bugs that the faults must catch'
-	@test/setup/need.sh ip
+	@test/setup/need.sh ip redis-server nginx
 	@go run ./test/faults mutants

@@ -29,6 +29,7 @@ func faults() []fault {
 		{Name: "F10", About: "slow readers", Run: slowReaders, Mutants: []string{"mut_queue", "mut_blockfanout"}},
 		{Name: "F11", About: "half-open connections", Run: halfOpen, Mutants: []string{"mut_nopong"}},
 		{Name: "F12", About: "everybody comes back at once", Run: reconnectStorm, Mutants: []string{"mut_nocoalesce", "mut_nojitter"}},
+		{Name: "F13", About: "a rolling restart behind nginx", Run: staged(rolling), Mutants: []string{"mut_closeall"}},
 		{Name: "F14", About: "each publish sent three times", Run: staged(duplicateStorm), Mutants: []string{"mut_keyscope"}},
 		{Name: "F15", About: "the wall clock jumps", Run: clockJumps, Mutants: []string{"mut_wallclock"}},
 		{Name: "F16", About: "a process stands still", Run: staged(pausedParts), Mutants: []string{"mut_cachedhead", "mut_noverify"}},

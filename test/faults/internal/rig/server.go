@@ -63,7 +63,7 @@ func (t *Trial) Serve(ctx context.Context, o ServerOptions) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{trial: t, binary: binary, log: filepath.Join(t.Dir, "server.log")}
-	if s.Addr, err = freeAddress(o.Host); err != nil {
+	if s.Addr, err = FreeAddress(o.Host); err != nil {
 		return nil, err
 	}
 	rules := filepath.Join(t.Dir, "wireroom.yaml")
@@ -82,9 +82,9 @@ func (t *Trial) Serve(ctx context.Context, o ServerOptions) (*Server, error) {
 	return s, s.Start(ctx)
 }
 
-// freeAddress returns an address that nobody else takes while the server is down: of host, or 127.x.y.z, with three
+// FreeAddress returns an address that nobody else takes while the server is down: of host, or 127.x.y.z, with three
 // bytes by chance.
-func freeAddress(host string) (string, error) {
+func FreeAddress(host string) (string, error) {
 	if host == "" {
 		host = fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
 	}
@@ -147,6 +147,27 @@ func (s *Server) Exited() bool {
 	default:
 		return false
 	}
+}
+
+// Run starts another program, which ends with the trial. What it prints goes into a file of its name.
+func (t *Trial) Run(program string, args ...string) error {
+	log, err := os.Create(filepath.Join(t.Dir, filepath.Base(program)+".log"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	c := exec.Command(program, args...)
+	c.Stdout, c.Stderr = log, log
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := c.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", program, err)
+	}
+	t.AtEnd(func() error {
+		_ = c.Process.Kill() // it may have ended
+		_ = c.Wait()
+		return nil
+	})
+	return nil
 }
 
 // Signal sends a signal.
