@@ -4,7 +4,7 @@ package web
 
 import "embed"
 
-//go:embed chat dashboard parts
+//go:embed admin chat dashboard parts
 var files embed.FS
 
 // Page is a page, with its files in a folder of that name.
@@ -14,6 +14,7 @@ type Page string
 const (
 	Chat      Page = "chat"
 	Dashboard Page = "dashboard"
+	Admin     Page = "admin" // for the listener of administrators
 	parts     Page = "parts"
 )
 

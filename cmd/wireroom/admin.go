@@ -12,6 +12,7 @@ import (
 	"github.com/wireroom/wireroom"
 	"github.com/wireroom/wireroom/cmd/wireroom/internal/config"
 	"github.com/wireroom/wireroom/cmd/wireroom/internal/exporter"
+	"github.com/wireroom/wireroom/web"
 )
 
 // backstage is the HTTP server that administrators reach: the API with every scope, metrics, health.
@@ -60,7 +61,16 @@ func backstageRoutes(server *wireroom.Server) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("export numbers: %w", err)
 	}
+	pages, err := web.Handler(web.Admin)
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
+	mux.Handle("/", pages)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "admin") // a proxy may have put all of it under a prefix
+		w.WriteHeader(http.StatusFound)
+	})
 	mux.Handle("GET /metrics", numbers.Handler())
 	mux.Handle("/api/", server.Admin())
 	mux.Handle("GET /healthz", server)
