@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/wireroom/wireroom"
 	"github.com/wireroom/wireroom/cmd/wireroom/internal/config"
@@ -29,7 +30,7 @@ func keep(o *wireroom.Options, c *config.Config) error {
 	if dir == "" {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(dir); err != nil {
 		return fmt.Errorf("data: %w", err)
 	}
 	if o.Secret == nil {
@@ -43,12 +44,63 @@ func keep(o *wireroom.Options, c *config.Config) error {
 	return nil
 }
 
+// makeDir makes a directory that outlives the end of the power: what is synced in it is worth nothing without it.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := makeDir(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
+}
+
+// syncDir syncs the names in a directory, where the system can.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
 // keptSecret returns the secret in a file, which is made at the first time.
 func keptSecret(path string) ([]byte, error) {
 	secret, err := os.ReadFile(path)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return secret, err
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		secret = []byte(rand.Text())
+		return secret, writeSynced(path, secret)
+	case err == nil && len(secret) < secretLen:
+		err = fmt.Errorf("%s is cut short: restore it, or delete it, with which anonymous users lose their names", path)
 	}
-	secret = []byte(rand.Text())
-	return secret, os.WriteFile(path, secret, 0o600)
+	return secret, err
+}
+
+// secretLen is how long a secret is at least.
+const secretLen = 16
+
+// writeSynced writes a file that is there whole or not at all, whenever the power ends, for its owner alone.
+func writeSynced(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return syncDir(filepath.Dir(path))
 }

@@ -42,6 +42,31 @@ func TestMessagesOutliveTheServer(t *testing.T) {
 	}
 }
 
+func TestTheSecretIsKeptWholeOrRefused(t *testing.T) {
+	data := t.TempDir()
+	path := filepath.Join(data, secretName)
+	first, err := keptSecret(path)
+	if err != nil || len(first) < secretLen {
+		t.Fatalf("got %q, %v", first, err)
+	}
+	if again, err := keptSecret(path); err != nil || string(again) != string(first) {
+		t.Errorf("the second time: %q, %v; want %q", again, err, first)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file is %v, %v, want it for its owner alone", info, err)
+	}
+	if files, err := os.ReadDir(data); err != nil || len(files) != 1 {
+		t.Errorf("besides it there is something: %v, %v", files, err)
+	}
+	if err := os.Truncate(path, 0); err != nil { // as a crash left it before it was synced
+		t.Fatal(err)
+	}
+	got := run(t, "serve", "--listen", "127.0.0.1:0", "--data", data)
+	if got.status != exitFailed || !strings.Contains(got.err, path) {
+		t.Errorf("a secret that is cut short gives %+v, want it named", got)
+	}
+}
+
 func TestDataThatCannotBeUsedStopsTheStart(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "file")
