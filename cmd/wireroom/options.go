@@ -18,14 +18,17 @@ func serverOptions(c *config.Config, logger *slog.Logger) (wireroom.Options, err
 		return wireroom.Options{}, err
 	}
 	o := wireroom.Options{
-		Rules:           rules,
-		Access:          wireroom.Access(c.Access),
-		Cookie:          c.Tokens.Cookie,
-		Anonymous:       c.Anonymous,
-		Paths:           c.Paths,
-		SSEPaths:        orNoPath(c.StreamPaths),
-		PollPaths:       orNoPath(c.PollPaths),
-		SendPaths:       orNoPath(c.SendPaths),
+		Rules:     rules,
+		Access:    wireroom.Access(c.Access),
+		Cookie:    c.Tokens.Cookie,
+		Anonymous: c.Anonymous,
+		Paths:     c.Paths,
+		SSEPaths:  orNoPath(c.StreamPaths),
+		PollPaths: orNoPath(c.PollPaths),
+		SendPaths: orNoPath(c.SendPaths),
+		SocketIO: wireroom.SocketIO{
+			Paths: orNoPath(c.SocketIO.Paths), Namespaces: c.SocketIO.Namespaces, NoRecovery: !c.SocketIO.Recovery,
+		},
 		Origins:         c.Origins,
 		TrustedProxies:  c.TrustedProxies,
 		ForwardedHeader: c.ForwardedHeader,

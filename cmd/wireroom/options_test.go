@@ -15,6 +15,7 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 	c := config.Config{
 		Access: "signed-in", Tokens: config.Tokens{Cookie: "session"}, Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compression: true,
 		StreamPaths: []string{"/b"}, PollPaths: []string{"/c", "/d"}, SendPaths: []string{""},
+		SocketIO:     config.SocketIO{Paths: []string{"/e/"}, Namespaces: []string{"f"}},
 		PingInterval: 7 * time.Second, Secret: secret, Rules: []config.Rule{{
 			Pattern: "a", Allow: config.Allow{Join: "1", Publish: "2", Presence: "3", History: "4"},
 			Content: config.Content{MaxBytes: 1, MaxCharacters: 2, MaxTextBytes: 3},
@@ -32,6 +33,7 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 	want := wireroom.Options{
 		Access: "signed-in", Cookie: "session", Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compress: true,
 		SSEPaths: []string{"/b"}, PollPaths: []string{"/c", "/d"}, SendPaths: []string{},
+		SocketIO:     wireroom.SocketIO{Paths: []string{"/e/"}, Namespaces: []string{"f"}, NoRecovery: true},
 		PingInterval: 7 * time.Second, Secret: []byte(secret), Logger: logger,
 		Rules: []wireroom.Rule{{
 			Pattern: "a", NoPresence: true, Allow: wireroom.Allow{Join: "1", Publish: "2", Presence: "3", History: "4"},
@@ -98,6 +100,7 @@ func TestTheDefaultsAreThoseOfTheServer(t *testing.T) {
 		got, want any
 	}{
 		{"paths", c.Paths, []string{wireroom.DefaultPath}},
+		{"socketio.paths", c.SocketIO.Paths, []string{wireroom.DefaultSocketIOPath}},
 		{"ping_interval", c.PingInterval, wireroom.DefaultPingInterval},
 		{"limits", serverLimits(c.Limits), limits},
 		{"rules", config.DefaultRule().History.Messages, wireroom.DefaultRule().History.Messages},

@@ -196,7 +196,7 @@ func routes(c *config.Config, server *wireroom.Server) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	paths := slices.Concat(c.Paths, orNoPath(c.StreamPaths), orNoPath(c.PollPaths), orNoPath(c.SendPaths))
+	paths := slices.Concat(c.Paths, orNoPath(c.StreamPaths), orNoPath(c.PollPaths), orNoPath(c.SendPaths), orNoPath(c.SocketIO.Paths))
 	for _, path := range append(paths, "/healthz", "/readyz", "/api/") {
 		mux.Handle(path, server)
 	}

@@ -34,7 +34,7 @@ func run(address string) error {
 		return err
 	}
 	fmt.Printf("http://%s/\n", listener.Addr())
-	handler, err := newServer(context.Background())
+	handler, err := newServer(context.Background(), pingInterval, pingTimeout)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ const (
 
 // newServer returns the product's own server, set to what the suites expect: it echoes the messages of Engine.IO, and
 // answers two events of Socket.IO in the namespaces / and /custom.
-func newServer(ctx context.Context) (*wireroom.Server, error) {
+func newServer(ctx context.Context, pingInterval, pingTimeout time.Duration) (*wireroom.Server, error) {
 	server, err := wireroom.New(ctx, wireroom.Options{
 		Origins: []string{"*"},
 		Limits: wireroom.Limits{

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,18 +31,22 @@ func TestForeignClients(t *testing.T) {
 		} {
 			t.Run(name+"/"+mode, func(t *testing.T) {
 				t.Parallel()
-				run(t, o, command)
+				run(t, o, append(slices.Clone(command), "/ws"), nil)
 			})
 		}
 	}
 }
 
-// run runs a client, which fails by its exit code.
-func run(t *testing.T, o wireroom.Options, command []string) {
+// run runs a client with the URL as its last argument, or where command ends with a path, with that of a WebSocket there.
+// It fails by its exit code.
+func run(t *testing.T, o wireroom.Options, command []string, prepare func(*wireroom.Server)) {
 	o.Logger = slog.New(slog.DiscardHandler)
 	server, err := wireroom.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if prepare != nil {
+		prepare(server)
 	}
 	web := httptest.NewServer(server)
 	defer func() {
@@ -50,10 +55,13 @@ func run(t *testing.T, o wireroom.Options, command []string) {
 			t.Error(err)
 		}
 	}()
+	url, last := web.URL, len(command)-1
+	if strings.HasPrefix(command[last], "/") {
+		url, command = "ws"+strings.TrimPrefix(url, "http")+command[last], command[:last]
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	url := "ws" + strings.TrimPrefix(web.URL, "http") + "/ws"
-	client := exec.CommandContext(ctx, command[0], append(command[1:], url)...)
+	client := exec.CommandContext(ctx, command[0], append(append([]string{}, command[1:]...), url)...)
 	var output bytes.Buffer
 	client.Stdout, client.Stderr = &output, &output
 	if err := client.Run(); err != nil {
@@ -67,7 +75,9 @@ func run(t *testing.T, o wireroom.Options, command []string) {
 func TestMain(m *testing.M) {
 	for _, need := range []struct{ path, install string }{
 		{"node_modules/ws", "run `npm ci` in test/outside"},
+		{"node_modules/socket.io-client", "run `npm ci` in test/outside"},
 		{"/usr/lib/python3/dist-packages/websockets", "run `apt-get install python3-websockets`"},
+		{"/usr/lib/python3/dist-packages/socketio", "run `apt-get install python3-socketio`"},
 	} {
 		if _, err := os.Stat(need.path); err != nil {
 			_, _ = os.Stderr.WriteString(need.path + " is missing: " + need.install + ", or `make test`, which does\n")

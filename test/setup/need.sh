@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # need.sh NAME...: makes sure that what the tests need besides Go is on this machine: gcc (the race detector), node, npm,
-# chromium, python-websockets, redis-server. What is missing is installed where that can be done without asking (Debian and its kin, as
-# root); elsewhere the script says exactly what to install, and fails. What is there is left alone.
+# chromium, python-websockets, python-socketio, redis-server. What is missing is installed where that can be done without
+# asking (Debian and its kin, as root); elsewhere the script says exactly what to install, and fails. What is there is left alone.
 set -euo pipefail
 
 # What node_modules and the test runner of this project ask for.
@@ -13,6 +13,7 @@ there() {
     chromium) [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] ;;
     # Debian's packages are seen by Debian's Python only, whichever stands first on the path.
     python-websockets) "${PYTHON:-/usr/bin/python3}" -c 'import websockets' 2>/dev/null ;;
+    python-socketio) "${PYTHON:-/usr/bin/python3}" -c 'import socketio, requests, websocket' 2>/dev/null ;;
     node) [[ $(node_version) -ge $node_major ]] ;;
     *) command -v "$1" >/dev/null ;;
   esac
@@ -30,6 +31,7 @@ package() {
   case $1 in
     gcc) echo gcc libc6-dev ;;
     node) echo nodejs ;;
+    python-socketio) echo python3-socketio python3-requests python3-websocket ;;
     ip) echo iproute2 ;;
     python-websockets) echo python3-websockets ;;
     *) echo "$1" ;;

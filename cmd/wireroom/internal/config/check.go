@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,10 +40,11 @@ func (l *Loaded) check(found Problems) Problems {
 	for _, other := range []struct {
 		key   string
 		paths []string
-	}{{"stream_paths", c.StreamPaths}, {"poll_paths", c.PollPaths}, {"send_paths", c.SendPaths}} {
+	}{{"stream_paths", c.StreamPaths}, {"poll_paths", c.PollPaths}, {"send_paths", c.SendPaths}, {"socketio.paths", c.SocketIO.Paths}} {
 		report(other.key, checkOtherPaths(other.paths, taken))
 		taken = append(taken, other.paths...)
 	}
+	report("socketio.namespaces", checkNamespaces(c.SocketIO.Namespaces))
 	report("engine", c.checkEngine())
 	report("redis.authorities", c.checkAuthorities())
 	report("redis.timeout", checkPositive(c.Redis.Timeout))
@@ -118,6 +120,21 @@ func checkOtherPaths(paths, taken []string) error {
 			return fmt.Errorf("%q has another purpose: take one such as /ws", path)
 		case slices.Contains(paths[:i], path), slices.Contains(taken, path):
 			return fmt.Errorf("%q is there twice", path)
+		}
+	}
+	return nil
+}
+
+var namespace = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// checkNamespaces reports what cannot name a namespace.
+func checkNamespaces(names []string) error {
+	for i, name := range names {
+		switch {
+		case !namespace.MatchString(name):
+			return fmt.Errorf("%q is no namespace: 1 to 64 of A-Z a-z 0-9 _ -", name)
+		case slices.Contains(names[:i], name):
+			return fmt.Errorf("%q is there twice", name)
 		}
 	}
 	return nil

@@ -16,6 +16,7 @@ type Config struct {
 	StreamPaths []string `default:"/sse" group:"Server" placeholder:"PATH" help:"Paths of streams of server-sent events, for clients that cannot use WebSocket. With an empty one there are none."`
 	PollPaths   []string `default:"/poll" group:"Server" placeholder:"PATH" help:"Paths of long polls, for clients that cannot use streams either. With an empty one there are none."`
 	SendPaths   []string `default:"/send" group:"Server" placeholder:"PATH" help:"Paths to which those clients post what they send. With an empty one there are none."`
+	SocketIO    SocketIO `embed:"" prefix:"socketio-" group:"Server" help:"Clients of Socket.IO."`
 	Data        string   `group:"Server" placeholder:"DIR" help:"Directory to keep messages in: they outlive the server, and are acknowledged when they are safe. Made where it is missing. Left out, messages are kept in memory."`
 	Engine      URL      `group:"Server" placeholder:"URL" help:"Server that carries and keeps messages for many nodes at once: redis://HOST:6379, or rediss:// for TLS. With ?addr=HOST:PORT, again and again, it names more of them: the nodes of a cluster or, with &master_set=NAME besides, Sentinels. Left out, this node is alone."`
 	Redis       Redis    `embed:"" prefix:"redis-" group:"Server" help:"What else there is to say of a Redis server."`
@@ -77,6 +78,13 @@ const noListener = "off"
 
 // Enabled reports whether there is such a listener.
 func (a Admin) Enabled() bool { return a.Listen != noListener }
+
+// SocketIO is how clients of Socket.IO are served.
+type SocketIO struct {
+	Paths      []string `default:"/socket.io/" placeholder:"PATH" help:"Paths of clients of Socket.IO, version 3 or 4. With an empty one there are none."`
+	Namespaces []string `placeholder:"NAME" help:"Namespaces besides the main one, without slash. The rooms of a client in one have its name and a slash in front."`
+	Recovery   bool     `default:"true" negatable:"" help:"Let clients of Socket.IO recover by their own means what they missed: every event then ends with an argument more, which says where the client stands."`
+}
 
 // Tokens is which tokens are taken, besides those that the secret signs.
 type Tokens struct {
