@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/wireroom/wireroom/internal/api"
+	"github.com/wireroom/wireroom/internal/hub"
 	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/internal/session"
 )
@@ -26,6 +27,9 @@ const (
 	ScopeBlock       = api.Block
 	ScopeRevoke      = api.Revoke
 )
+
+// Tracer is told of messages, for traces; the program `wireroom` has one for OpenTelemetry.
+type Tracer = hub.Tracer
 
 // Metrics are the numbers of a node, in plain atomics: the program `wireroom` exports them to Prometheus.
 type Metrics = metrics.Set

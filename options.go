@@ -95,6 +95,8 @@ type Options struct {
 	Compress bool
 	// Node is this node's name. Empty is the host's.
 	Node string
+	// Tracer is told of messages, for traces. Nil is none, and costs nothing.
+	Tracer Tracer
 	// Metrics are counted into. Nil is a set of the server's own, which Server.Metrics returns, too.
 	Metrics *Metrics
 	// Logger for what operators need to know. Nil is slog.Default.

@@ -61,7 +61,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("wireroom: %w", err)
 	}
 	s := &Server{options: o, metrics: o.Metrics}
-	s.hub, err = hub.New(ctx, hub.Options{Engine: o.Engine, Rules: rules, Logger: o.Logger, Metrics: s.metrics, Occupied: s.occupied()})
+	s.hub, err = hub.New(ctx, hub.Options{Engine: o.Engine, Rules: rules, Logger: o.Logger, Metrics: s.metrics, Tracer: o.Tracer, Occupied: s.occupied()})
 	if err != nil {
 		return nil, fmt.Errorf("wireroom: open the engine: %w", err)
 	}

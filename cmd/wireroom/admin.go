@@ -25,7 +25,7 @@ type backstage struct {
 
 // newBackstage listens where administrators are answered; nil if they are not. The default address may be taken, by
 // another Wireroom perhaps: then any free port will do.
-func newBackstage(loaded *config.Loaded, server *wireroom.Server, secure *security, logger *slog.Logger) (*backstage, error) {
+func newBackstage(loaded *config.Loaded, made *service, secure *security, logger *slog.Logger) (*backstage, error) {
 	c := &loaded.Config
 	if !c.Admin.Enabled() {
 		return nil, nil
@@ -37,14 +37,16 @@ func newBackstage(loaded *config.Loaded, server *wireroom.Server, secure *securi
 	if err != nil {
 		return nil, &failure{exitFailed, fmt.Errorf("listen for administrators: %w", err), "--admin-listen says where: another address, or off. " + listenAdvice(err)}
 	}
-	handler, err := backstageRoutes(server)
+	handler, err := backstageRoutes(made.server)
 	if err != nil {
 		_ = listener.Close() // nobody has connected
 		return nil, err
 	}
 	b := &backstage{listener: listener, http: &http.Server{
-		Handler:           handler,
+		Handler:           made.traces.Handler(handler),
 		ReadHeaderTimeout: c.ActiveLimits().HandshakeTimeout,
+		WriteTimeout:      answerTimeout,
+		ConnState:         made.server.ConnState,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),

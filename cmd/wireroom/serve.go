@@ -54,7 +54,7 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 		return fmt.Errorf("serve: %w", err)
 	}
 	server := made.server
-	front, err := newFrontend(loaded, server, logger)
+	front, err := newFrontend(loaded, made, logger)
 	if err != nil {
 		return errors.Join(err, server.Close())
 	}
@@ -120,19 +120,19 @@ type frontend struct {
 }
 
 // newFrontend listens, so that whoever is told the address can connect to it.
-func newFrontend(loaded *config.Loaded, server *wireroom.Server, logger *slog.Logger) (*frontend, error) {
+func newFrontend(loaded *config.Loaded, made *service, logger *slog.Logger) (*frontend, error) {
 	c := &loaded.Config
-	handler, err := routes(c, server)
+	handler, err := routes(c, made.server)
 	if err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
 	}
 	f := &frontend{http: &http.Server{
-		Handler:           handler,
+		Handler:           made.traces.Handler(handler),
 		ReadHeaderTimeout: c.ActiveLimits().HandshakeTimeout,
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ConnState:         server.ConnState,
+		ConnState:         made.server.ConnState,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug), // what clients do wrong is their business
 		Protocols:         new(http.Protocols),
 	}}
@@ -144,7 +144,7 @@ func newFrontend(loaded *config.Loaded, server *wireroom.Server, logger *slog.Lo
 		f.security.close()
 		return nil, &failure{exitFailed, fmt.Errorf("serve: %w", err), listenAdvice(err)}
 	}
-	if f.admin, err = newBackstage(loaded, server, f.security, logger); err != nil {
+	if f.admin, err = newBackstage(loaded, made, f.security, logger); err != nil {
 		_ = f.listener.Close() // nobody has connected
 		f.security.close()
 		return nil, fmt.Errorf("serve: %w", err)

@@ -4,19 +4,25 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"time"
 
 	"github.com/wireroom/wireroom"
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/cmd/wireroom/internal/config"
+	"github.com/wireroom/wireroom/cmd/wireroom/internal/tracing"
 )
+
+// tracesTimeout is how long the last traces may take to be sent.
+const tracesTimeout = 5 * time.Second
 
 // service is a server, and what it calls: what checks tokens, a back end.
 type service struct {
 	server   *wireroom.Server
-	verifier *auth.Verifier // nil without tokens
-	board    *dashboard     // nil without one
-	webhooks *webhooks      // nil without a back end
-	adminKey string         // made up, for administrators where no key is configured
+	verifier *auth.Verifier   // nil without tokens
+	board    *dashboard       // nil without one
+	webhooks *webhooks        // nil without a back end
+	traces   *tracing.Tracing // nil without
+	adminKey string           // made up, for administrators where no key is configured
 }
 
 // newService makes a server of a configuration. What it returns with an error is to be closed, too.
@@ -36,6 +42,12 @@ func newService(ctx context.Context, c *config.Config, logger *slog.Logger) (*se
 	if err := keep(&options, c); err != nil {
 		return s, err
 	}
+	if c.Traces.Endpoint != "" {
+		s.traces = tracing.New(tracing.Options{
+			Endpoint: c.Traces.Endpoint, Ratio: c.Traces.Ratio, Node: options.Node, Version: versionName(), Logger: logger,
+		})
+		options.Tracer = s.traces
+	}
 	s.board = newDashboard(c, &options, logger)
 	if s.webhooks, err = newWebhooks(c, &options, logger); err != nil {
 		return s, err
@@ -53,4 +65,9 @@ func (s *service) close() {
 		s.verifier.Close()
 	}
 	_ = s.webhooks.close() // what was not sent is kept with --data, and otherwise lost
+	if s.traces != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), tracesTimeout)
+		defer cancel()
+		_ = s.traces.Close(ctx) // what was not sent is lost
+	}
 }

@@ -179,7 +179,9 @@ func TestTheSettingsOfWebhooksAreRight(t *testing.T) {
 		"api:\n  keys:\n  - {name: a, key: a-secret-of-the-tests, scopes: [publsh]}":                     `"publsh" is no scope, did you mean "publish"?`,
 		"api:\n  keys:\n  - {name: a, scopes: [publish]}":                                                "neither a key nor a key_file",
 		"api:\n  keys:\n  - {name: admin, key: a-secret-of-the-tests, scopes: [publish]}":                "another one has this name",
-		"admin: {key: short}": "the key has 5 bytes",
+		"traces: {endpoint: 'collector:4318'}":                                                           "no URL of a collector",
+		"traces: {ratio: 2}":                                                                             "2 is not between 0 and 1",
+		"admin: {key: short}":                                                                            "the key has 5 bytes",
 	} {
 		c := command(t, nil, "config", "check", "own.yaml")
 		writeFile(t, filepath.Join(c.Dir, "own.yaml"), text)

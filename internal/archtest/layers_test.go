@@ -24,6 +24,10 @@ func layers() []archtest.Layer {
 		},
 		{Packages: []string{"cmd/wireroom/internal/host"}, Outside: []string{"github.com/shirou/gopsutil/v4"}},
 		{Packages: []string{"cmd/wireroom/internal/doctor"}, Imports: []string{"cmd/wireroom/internal/config"}, Outside: []string{"golang.org/x"}},
+		{
+			Packages: []string{"cmd/wireroom/internal/tracing"}, Imports: []string{"protocol"},
+			Outside: []string{"go.opentelemetry.io/otel", "go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/trace"},
+		},
 		{Packages: []string{"cmd/wireroom/internal/exporter"}, Imports: []string{"internal/metrics"}, Outside: []string{"github.com/prometheus/client_golang"}},
 		{Packages: []string{"cmd/wireroom/internal/certificate"}, Outside: []string{"golang.org/x"}},
 		{

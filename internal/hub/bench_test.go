@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/engine/memory"
@@ -26,35 +27,38 @@ func (s *sink) Removed(*Member, *protocol.Kicked)         {}
 // BenchmarkPublish is one publish from the hub to its members, without any socket: what the hub itself costs.
 func BenchmarkPublish(b *testing.B) {
 	for _, members := range []int{1, 10, 1000, 10_000} {
-		b.Run(fmt.Sprint(members, "-members"), func(b *testing.B) {
-			set, err := rule.NewSet(nil, "")
-			if err != nil {
-				b.Fatal(err)
-			}
-			h, err := New(b.Context(), Options{
-				Engine: memory.New(memory.Options{}), Rules: set, Logger: slog.New(slog.DiscardHandler),
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer func() { _ = h.Close(context.Background()) }()
-			f := new(lines)
-			for i := range members {
-				client := &Client{ID: fmt.Sprint("client", i), User: fmt.Sprint("user", i)}
-				q := JoinRequest{Room: "r", Client: client}
-				if err := h.Join(b.Context(), q, &sink{f}, func(*Member, *protocol.Joined) {}); err != nil {
-					b.Fatal(err)
-				}
-			}
-			done := func(engine.Receipt, error) {}
-			data := json.RawMessage(`{"text":"hello"}`)
-			b.ReportAllocs()
-			for b.Loop() {
-				m := &protocol.Message{Room: "r", From: protocol.Sender{User: "u", Client: "c"}, Data: data}
-				h.Publish(context.Background(), &engine.Publication{Message: m}, done)
-				h.Flush()
-			}
-		})
+		b.Run(fmt.Sprint(members, "-members"), func(b *testing.B) { benchmarkPublish(b, members, nil) })
+	}
+}
+
+func benchmarkPublish(b *testing.B, members int, tracer Tracer) {
+	b.Helper()
+	set, err := rule.NewSet(nil, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	h, err := New(b.Context(), Options{
+		Engine: memory.New(memory.Options{}), Rules: set, Logger: slog.New(slog.DiscardHandler), Tracer: tracer,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = h.Close(context.Background()) }()
+	f := new(lines)
+	for i := range members {
+		client := &Client{ID: fmt.Sprint("client", i), User: fmt.Sprint("user", i)}
+		q := JoinRequest{Room: "r", Client: client}
+		if err := h.Join(b.Context(), q, &sink{f}, func(*Member, *protocol.Joined) {}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	done := func(engine.Receipt, error) {}
+	data := json.RawMessage(`{"text":"hello"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		m := &protocol.Message{Room: "r", From: protocol.Sender{User: "u", Client: "c"}, Data: data}
+		h.Publish(context.Background(), &engine.Publication{Message: m}, done)
+		h.Flush()
 	}
 }
 
@@ -89,4 +93,21 @@ func BenchmarkTail(b *testing.B) {
 			}
 		}
 	})
+}
+
+// traces is a tracer that does nothing.
+type traces struct{}
+
+func (traces) Published(context.Context, *protocol.Message, time.Time, error) {}
+
+func (traces) Delivered(*protocol.Message, time.Time, int) {}
+
+// What traces cost: off they are one comparison with nil a publish and a flush; on, here, a clock and a closure.
+func BenchmarkTracing(b *testing.B) {
+	for _, row := range []struct {
+		name   string
+		tracer Tracer
+	}{{"off", nil}, {"on", traces{}}} {
+		b.Run(row.name, func(b *testing.B) { benchmarkPublish(b, 1, row.tracer) })
+	}
 }

@@ -76,7 +76,9 @@ func (r *room) flush() {
 		if r.rule().Delivery == rule.Latest {
 			b.conflate()
 		}
+		began := r.hub.flushing()
 		r.deliver(b)
+		r.trace(b, began)
 		f.flushed = b.to()
 		f.position = b.positionAt(f.flushed)
 		clear(b.entries)

@@ -46,6 +46,8 @@ type Options struct {
 	Logger *slog.Logger  // required
 	// Metrics, if not nil, is what the hub counts in.
 	Metrics *metrics.Set
+	// Tracer, if not nil, is told of messages.
+	Tracer Tracer
 	// TailBytes bounds the memory of all tails, in bytes; 0 = DefaultTailBytes.
 	TailBytes int64
 	// Occupied, if not nil, is told when a room gets its first member on this node and when it loses its last one,
@@ -55,11 +57,11 @@ type Options struct {
 
 // Hub holds the rooms of this node. Its methods may be called at once.
 type Hub struct {
-	engine    engine.Engine
-	inline    bool
-	rules     atomic.Pointer[rule.Set]
-	logger    *slog.Logger
-	metrics   *metrics.Set
+	engine engine.Engine
+	inline bool
+	rules  atomic.Pointer[rule.Set]
+	logger *slog.Logger
+	observed
 	tailLimit int64
 	tailBytes atomic.Int64
 	seed      maphash.Seed
@@ -77,6 +79,12 @@ type Hub struct {
 	cancel context.CancelCauseFunc
 }
 
+// observed is who is told of what the hub does; each may be nil.
+type observed struct {
+	metrics *metrics.Set
+	tracer  Tracer
+}
+
 // shard is a part of the rooms.
 type shard struct {
 	mu    sync.Mutex
@@ -87,7 +95,7 @@ type shard struct {
 func New(ctx context.Context, o Options) (*Hub, error) {
 	_, inline := o.Engine.(engine.Inline)
 	h := &Hub{
-		engine: o.Engine, inline: inline, logger: o.Logger, metrics: o.Metrics,
+		engine: o.Engine, inline: inline, logger: o.Logger, observed: observed{o.Metrics, o.Tracer},
 		tailLimit: o.TailBytes, seed: maphash.MakeSeed(),
 	}
 	h.rules.Store(o.Rules)
@@ -144,6 +152,9 @@ func (h *Hub) Validates() bool { return h.rules.Load().Validates() }
 // the feed is delivered by the next Flush.
 func (h *Hub) Publish(ctx context.Context, p *engine.Publication, done func(engine.Receipt, error)) {
 	p.Retention = h.Rule(p.Message.Room).History
+	if h.tracer != nil {
+		done = h.traced(ctx, p.Message, done)
+	}
 	h.engine.Publish(ctx, p, done)
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 
 	"github.com/wireroom/wireroom/internal/api"
@@ -48,6 +49,23 @@ func checkAdmin(a Admin) error {
 func checkAdminKey(key Secret) error {
 	if n := len(key); n > 0 && n < api.MinKeyLen {
 		return fmt.Errorf("the key has %d bytes, and %d are the least; `openssl rand -base64 32` makes a good one", n, api.MinKeyLen)
+	}
+	return nil
+}
+
+// checkTraces reports what is no URL of a collector.
+func checkTraces(endpoint string) error {
+	u, err := url.Parse(endpoint)
+	if endpoint != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil) {
+		return fmt.Errorf("%q is no URL of a collector: http://HOST:4318", endpoint)
+	}
+	return nil
+}
+
+// checkRatio reports what is no part of a whole.
+func checkRatio(ratio float64) error {
+	if ratio < 0 || ratio > 1 {
+		return fmt.Errorf("%v is not between 0 and 1", ratio)
 	}
 	return nil
 }

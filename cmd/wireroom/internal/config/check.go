@@ -56,6 +56,8 @@ func (l *Loaded) check(found Problems) Problems {
 	report("tokens.keys", checkKeys(c.Tokens))
 	report("tokens.algorithm", checkAlgorithm(c.Tokens.Algorithm))
 	report("tokens.refresh", checkRefresh(c.Tokens.Refresh))
+	report("traces.endpoint", checkTraces(c.Traces.Endpoint))
+	report("traces.ratio", checkRatio(c.Traces.Ratio))
 	report("admin.listen", checkAdmin(c.Admin))
 	report("admin.key", checkAdminKey(c.Admin.Key))
 	problems = append(problems, l.checkAPIKeys()...)

@@ -43,6 +43,7 @@ type Config struct {
 
 	API      API       `embed:"" prefix:"api-" group:"Programs and administrators" help:"The HTTP API, under /api/: for programs, which show a key."`
 	Webhooks []Webhook `kong:"-" env:"-" help:"A back end that decides events and is informed of them: a list of URLs, each with url, events, secret or secret_file, and, where it differs, timeout (3s), on_failure (deny), rooms, types and headers."`
+	Traces   Traces    `embed:"" prefix:"traces-" group:"Programs and administrators" help:"Traces for OpenTelemetry, of requests to the API and of messages through all nodes."`
 	Admin    Admin     `embed:"" prefix:"admin-" group:"Programs and administrators" help:"The listener of administrators: the API with every scope, and metrics at /metrics."`
 
 	Limits   Limits `embed:"" prefix:"limits-" group:"Limits" help:"What clients may do. 0 is no limit."`
@@ -71,6 +72,12 @@ type Admin struct {
 	Listen  string `default:"127.0.0.1:8090" placeholder:"ADDRESS" help:"Address and port that only administrators should reach; 'off' is none. It speaks TLS where the server does and this is no address of the machine itself. When the default one is taken, any free port is."`
 	Key     Secret `kong:"-" help:"Key of administrators, at least 16 bytes, with every scope. Left out, one is made up at every start and printed. There is no flag for it, which everybody on the machine could see."`
 	KeyFile string `placeholder:"FILE" help:"File with the key of administrators, instead of the key itself."`
+}
+
+// Traces is where traces go.
+type Traces struct {
+	Endpoint string  `placeholder:"URL" help:"Collector that takes OTLP over HTTP, such as http://127.0.0.1:4318. Left out, there are no traces, and they cost nothing."`
+	Ratio    float64 `default:"0.01" placeholder:"N" help:"How many of the messages, and of the requests that do not say it themselves, are traced: from 0 to 1. Let it be the same on all nodes."`
 }
 
 // noListener is what switches Admin.Listen off.
