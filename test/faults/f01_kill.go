@@ -71,7 +71,13 @@ func (o *ordeal) run(ctx context.Context, t *rig.Trial) error {
 		published <- err
 	}()
 	cuts := make(chan error, 1)
-	go func() { cuts <- o.kill(ctx, t, server, &acked, t.Random(1)) }()
+	go func() {
+		err := o.kill(ctx, t, server, &acked, t.Random(1))
+		if err != nil {
+			cancel(err)
+		}
+		cuts <- err
+	}()
 	stop := make(chan struct{})
 	var dropping sync.WaitGroup
 	dropping.Go(func() { drop(ctx, crowd, t.Random(2), stop) })

@@ -21,6 +21,7 @@ const (
 	noticedBusy = 35 * time.Second
 	noticeSlack = 2 * time.Second // for what is swept once a second, and to look
 	perKind     = 5               // connections with nothing to send, and connections with something
+	farEnd      = "02:00:00:00:d5:d6"
 )
 
 // island is a network of its own, with one cable to this machine.
@@ -35,8 +36,11 @@ func newIsland(ctx context.Context, t *rig.Trial) (*island, error) {
 	return i, errors.Join(
 		i.ip(ctx, "netns", "add", i.name),
 		i.ip(ctx, "link", "add", near, "type", "veth", "peer", "name", far, "netns", i.name),
+		// The address of the far end is known for good: what is sent to it after it has vanished is lost, and not refused.
+		i.ip(ctx, "-n", i.name, "link", "set", far, "address", farEnd),
 		i.ip(ctx, "addr", "add", i.here, "peer", i.there, "dev", near),
 		i.ip(ctx, "link", "set", near, "up"),
+		i.ip(ctx, "neigh", "replace", i.there, "lladdr", farEnd, "dev", near, "nud", "permanent"),
 		i.ip(ctx, "-n", i.name, "addr", "add", i.there, "peer", i.here, "dev", far),
 		i.ip(ctx, "-n", i.name, "link", "set", far, "up"),
 	)

@@ -96,15 +96,19 @@ func FreeAddress(host string) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// Start starts the server and waits until it is ready.
+// Start starts the server and waits until it is ready. A server that ends instead is an error.
 func (s *Server) Start(ctx context.Context) error {
 	if err := s.Launch(); err != nil {
 		return err
 	}
-	return Wait(ctx, "the server is ready", startTimeout, func() bool {
+	err := Wait(ctx, "the server is ready", startTimeout, func() bool {
 		ready, _ := s.Ready()
 		return ready || s.Exited()
 	})
+	if err == nil && s.Exited() {
+		err = errors.New("the server ended by itself")
+	}
+	return err
 }
 
 // Launch starts the server and does not wait.
