@@ -12,6 +12,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -106,7 +107,7 @@ func run(ctx context.Context, f fault, o runOptions, out io.Writer) error {
 		return err
 	}
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, rig.Pick(t, 4*time.Minute, 100*time.Minute))
+	ctx, cancel := context.WithTimeout(ctx, rig.Pick(t, cmp.Or(f.Short, 6*time.Minute), 100*time.Minute))
 	defer cancel()
 	err = f.Run(ctx, t)
 	took := time.Since(began)

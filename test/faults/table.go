@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/wireroom/wireroom/test/faults/internal/rig"
 )
@@ -11,7 +12,8 @@ type fault struct {
 	Name    string
 	About   string
 	Run     func(context.Context, *rig.Trial) error
-	Mutants []string // build tags of the bugs that it must catch
+	Mutants []string      // build tags of the bugs that it must catch
+	Short   time.Duration // that the short form may take; 0 is 6 minutes
 }
 
 // faults returns the suite.
@@ -35,5 +37,6 @@ func faults() []fault {
 		{Name: "F16", About: "a process stands still", Run: staged(pausedParts), Mutants: []string{"mut_cachedhead", "mut_noverify"}},
 		{Name: "F17", About: "more is published than can be stored", Run: overload, Mutants: []string{"mut_inbound"}},
 		{Name: "F18", About: "everybody has left", Run: leak, Mutants: []string{"mut_forgotten"}},
+		{Name: "F19", About: "hostile input", Run: hostileInput, Short: 20 * time.Minute},
 	}
 }

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wireroom/wireroom/conformance/hostile"
+	"github.com/wireroom/wireroom/test/faults/internal/rig"
+)
+
+// hostileInput is F19: every kind of input that has broken servers before is sent, by the tests that are named for it and
+// by bare sockets to a server in a process of its own; then each parser is fuzzed.
+func hostileInput(ctx context.Context, t *rig.Trial) error {
+	root, err := rig.Root(ctx)
+	if err != nil {
+		return err
+	}
+	named := make(map[string]bool)
+	inputs := hostile.Inputs()
+	for _, input := range inputs {
+		for _, name := range input.Tests {
+			named[name] = true
+		}
+	}
+	delete(named, "F19")
+	server, err := t.Serve(ctx, rig.ServerOptions{Limits: true})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(rawInput(ctx, t, server), server.Panicked()); err != nil {
+		return err
+	}
+	found, err := findTests(root, named)
+	if err != nil {
+		return err
+	}
+	if err := runTests(ctx, t, root, found, named); err != nil {
+		return err
+	}
+	targets, err := fuzz(ctx, t, root, found, rig.Pick(t, 2*time.Second, 10*time.Minute))
+	if err != nil {
+		return err
+	}
+	t.Figure("kinds_of_input", len(inputs))
+	t.Figure("tests", len(named))
+	t.Figure("parsers_fuzzed", targets)
+	t.Figure("seconds_a_parser", rig.Pick(t, 2, 600))
+	return nil
+}
+
+// findTests returns the folders with the tests that are named, and their names in each. One that is not there is an
+// error.
+func findTests(root string, named map[string]bool) (map[string][]string, error) {
+	defined := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	found, missing := make(map[string][]string), make(map[string]bool)
+	for name := range named {
+		missing[name] = true
+	}
+	err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && slices.Contains([]string{"node_modules", "testdata", ".git", ".cache"}, entry.Name()):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		folder, err := filepath.Rel(root, filepath.Dir(path))
+		for _, match := range defined.FindAllSubmatch(source, -1) {
+			if name := string(match[1]); named[name] {
+				found["./"+folder] = append(found["./"+folder], name)
+				delete(missing, name)
+			}
+		}
+		return err
+	})
+	if len(missing) > 0 {
+		err = errors.Join(err, fmt.Errorf("there is no %v", missing))
+	}
+	return found, err
+}
+
+// runTests runs the tests, and the seeds of the fuzz targets. Each must be seen to pass: one that was skipped has sent
+// nothing. Those that are there with the race detector alone are run with it.
+func runTests(ctx context.Context, t *rig.Trial, root string, found map[string][]string, named map[string]bool) error {
+	missing := maps.Clone(named)
+	for _, flags := range [][]string{{"-count=1"}, {"-count=1", "-race"}} {
+		if err := runMissing(ctx, root, found, missing, flags); err != nil {
+			return err
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("not seen to pass: %v", missing)
+	}
+	t.Say("%d tests in %d packages", len(named), len(found))
+	return nil
+}
+
+// runMissing runs the tests that are missing, and takes away those that pass.
+func runMissing(ctx context.Context, root string, found map[string][]string, missing map[string]bool, flags []string) error {
+	args := append([]string{"test", "-json", "-tags", rig.Tags(), "-run", "^(" + strings.Join(slices.Sorted(maps.Keys(missing)), "|") + ")$"}, flags...)
+	folders := 0
+	for folder, names := range found {
+		if slices.ContainsFunc(names, func(name string) bool { return missing[name] }) {
+			args = append(args, folder)
+			folders++
+		}
+	}
+	if folders == 0 {
+		return nil
+	}
+	c := exec.CommandContext(ctx, "go", args...)
+	c.Dir = root
+	out, err := c.Output()
+	var said []string
+	for line := range bytes.Lines(out) {
+		var e struct{ Action, Test, Output string }
+		if json.Unmarshal(line, &e) != nil {
+			continue
+		}
+		switch {
+		case e.Action == "pass":
+			delete(missing, e.Test)
+		case e.Action == "output" && strings.Contains(e.Output, "FAIL"):
+			said = append(said, strings.TrimSpace(e.Output))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("tests of hostile input: %w: %s", err, strings.Join(said, "; "))
+	}
+	return nil
+}
+
+// fuzz fuzzes each target that is named, for a while.
+func fuzz(ctx context.Context, t *rig.Trial, root string, found map[string][]string, each time.Duration) (targets int, err error) {
+	for folder, names := range found {
+		for _, name := range names {
+			if !strings.HasPrefix(name, "Fuzz") {
+				continue
+			}
+			c := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+name+"$", "-fuzztime", each.String(), folder)
+			c.Dir = root
+			out, err := c.CombinedOutput()
+			if err != nil {
+				return targets, fmt.Errorf("%s in %s: %w: %s", name, folder, err, out)
+			}
+			targets++
+			t.Say("%s: %s", name, lastLine(out, "fuzz: elapsed"))
+		}
+	}
+	return targets, nil
+}
+
+// lastLine returns the last line with a word in it.
+func lastLine(out []byte, word string) (last string) {
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), word) {
+			last = strings.TrimSpace(lines.Text())
+		}
+	}
+	return last
+}
