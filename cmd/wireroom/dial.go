@@ -27,7 +27,7 @@ func (c *connection) dial(ctx context.Context, p *program, o client.Options) (*c
 	if o.Token, err = c.token(p); err != nil {
 		return nil, err
 	}
-	o.Name, o.NoInbox = c.Name, true
+	o.Name = c.Name
 	if o.Token != "" {
 		o.Name = "" // the token says it
 	}

@@ -3,6 +3,7 @@
 //	wireroom serve                 serve on http://127.0.0.1:8080, with a chat page to try
 //	wireroom sub general           print what is published in a room
 //	wireroom pub general "hello"   publish in a room
+//	wireroom chat general          chat in a room
 //	wireroom bench fan-out         put load on a server and measure it
 //	wireroom log inspect DIR       say what is kept in the directory of --data, and what is damaged
 //	wireroom doctor                say what of this machine would trouble a server
@@ -28,6 +29,7 @@ type commands struct {
 	Serve   serveCommand       `cmd:"" help:"Serve clients, until told to stop. Without arguments it is ready to be tried on this machine."`
 	Pub     pubCommand         `cmd:"" help:"Publish in a room."`
 	Sub     subCommand         `cmd:"" help:"Print what happens in a room, one JSON object a line, until told to stop."`
+	Chat    chatCommand        `cmd:"" help:"Chat in a room."`
 	Bench   benchCommand       `cmd:"" help:"Put load on a server, and measure it."`
 	Worker  benchWorkerCommand `cmd:"" name:"bench-worker" hidden:"" help:"A process of bench."`
 	Token   tokenCommands      `cmd:"" help:"Make and check tokens, and the keys that sign them."`

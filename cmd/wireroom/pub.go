@@ -77,7 +77,7 @@ func (c *pubCommand) way(ctx context.Context, p *program) (send func(data any) (
 			return a.publish(ctx, message)
 		}, func() {}, err
 	}
-	connected, err := c.dial(ctx, p, client.Options{})
+	connected, err := c.dial(ctx, p, client.Options{NoInbox: true})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -46,7 +46,7 @@ func (c *subCommand) Run(ctx context.Context, p *program) error {
 
 // follow joins the room and prints what happens there.
 func (c *subCommand) follow(ctx context.Context, p *program, options client.JoinOptions) error {
-	connected, err := c.dial(ctx, p, client.Options{OnState: p.watch()})
+	connected, err := c.dial(ctx, p, client.Options{NoInbox: true, OnState: p.watch()})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,11 @@ func layers() []archtest.Layer {
 			Imports:  []string{"engine", "auth", "internal/api", "internal/gate", "internal/rule", "internal/webhook", "cmd/wireroom/internal/schema"},
 			Outside:  []string{"github.com/alecthomas/kong", "go.yaml.in/yaml/v3"},
 		},
+		{
+			Packages: []string{"cmd/wireroom/internal/chat"},
+			Imports:  []string{"client", "protocol"},
+			Outside:  []string{"golang.org/x"},
+		},
 		{Packages: []string{"cmd/wireroom/internal/host"}, Outside: []string{"github.com/shirou/gopsutil/v4"}},
 		{Packages: []string{"cmd/wireroom/internal/doctor"}, Imports: []string{"cmd/wireroom/internal/config"}, Outside: []string{"golang.org/x"}},
 		{

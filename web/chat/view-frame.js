@@ -69,7 +69,7 @@ export class FrameView {
     avatar.className = `avatar hue-${hueOf(peer)}`;
     setText(avatar, initials(this.#store.nameOf(peer)));
     const here = count || members.size;
-    const subtitle = direct ? "Private messages" : { joining: "Joining", out: "Not joined" }[status] ?? (peopled ? plural(here, "person here", "people here") : "Room");
+    const subtitle = direct ? "Private messages" : { joining: this.#store.connection.phase === "live" ? "Joining" : "Not connected", out: "Not joined" }[status] ?? (peopled ? plural(here, "person here", "people here") : "Room");
     setText(byID("subtitle"), subtitle);
     setText(byID("people-badge"), direct || !here ? "" : String(here));
     byID("leave-icon").setAttribute("href", direct ? "#icon-close" : "#icon-leave");
