@@ -30,19 +30,18 @@ const (
 )
 
 // TestAnIdleClientCostsLittle measures the memory of idle clients, each another user from another address, in one room
-// with presence, with every limit on: over WebSocket, and as streams. The clients are in a process of their own.
+// with presence, with every limit on: over WebSocket, as streams, and as clients of Socket.IO. The clients are in a process of their own.
 func TestAnIdleClientCostsLittle(t *testing.T) {
 	if n := os.Getenv(idleClients); n != "" {
 		beIdle(t, n, os.Getenv(idlePort))
 		return
 	}
-	for _, kind := range []string{"websocket", "stream"} {
-		t.Run(kind, func(t *testing.T) { measureIdle(t, kind) })
+	for kind, bound := range map[string]int{"websocket": 1000, "stream": 1000, "socketio": 2000} {
+		t.Run(kind, func(t *testing.T) { measureIdle(t, kind, bound) })
 	}
 }
 
-func measureIdle(t *testing.T, kind string) {
-	const bound = 1000
+func measureIdle(t *testing.T, kind string, bound int) {
 	n := 2000
 	if text := os.Getenv(idleCount); text != "" {
 		n, _ = strconv.Atoi(text)
@@ -121,14 +120,27 @@ func beIdle(t *testing.T, n, port string) {
 				i>>16, i>>8&255, i&255)), `"of":"join"`)
 			continue
 		}
-		say(t, fd, []byte(fmt.Sprintf("GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		path, welcome := "/ws", `"type":"welcome"`
+		if os.Getenv(idleKind) == "socketio" {
+			path, welcome = "/socket.io/?EIO=4&transport=websocket", `"sid":`
+		}
+		say(t, fd, []byte(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX-Forwarded-For: 10.%d.%d.%d\r\n\r\n",
-			i>>16, i>>8&255, i&255)), `"type":"welcome"`)
-		const join = `{"type":"join","room":"lobby","presence":true,"id":1}`
-		say(t, fd, append([]byte{0x81, 0x80 | byte(len(join)), 0, 0, 0, 0}, join...), `"of":"join"`)
+			path, i>>16, i>>8&255, i&255)), welcome)
+		join, joined := `{"type":"join","room":"lobby","presence":true,"id":1}`, `"of":"join"`
+		if os.Getenv(idleKind) == "socketio" {
+			say(t, fd, maskedText("40"), `["welcome"`)
+			join, joined = `421["join",{"room":"lobby","presence":true}]`, `431[{"ok":true`
+		}
+		say(t, fd, maskedText(join), joined)
 	}
 	fmt.Println("there")
 	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+// maskedText returns a short frame as a client sends it.
+func maskedText(text string) []byte {
+	return append([]byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}, text...)
 }
 
 // say writes to a socket and reads until there is an answer.

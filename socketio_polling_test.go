@@ -79,7 +79,10 @@ func TestSocketIOPollsAreOfWhomeverBeganThem(t *testing.T) {
 
 func TestSocketIOAttacksAreBoundedAndLeaveNothing(t *testing.T) {
 	server, url := start(t, wireroom.Options{SocketIO: wireroom.SocketIO{PingInterval: 200 * time.Millisecond, PingTimeout: 200 * time.Millisecond}})
-	other := newcomer(t, url, "a")
+	other := dial(t, url+"/ws", nil)
+	other.expect("welcome")
+	other.send(`{"type":"join","room":"a","id":1}`)
+	other.expect("ok")
 	for range 300 { // opened and left
 		id := openPolling(t, web(url)+socketIO)
 		post(t, id, "40\x1e"+`42["join",{"room":"a"}]`)
@@ -93,7 +96,6 @@ func TestSocketIOAttacksAreBoundedAndLeaveNothing(t *testing.T) {
 		post(t, id, body)
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		other.send("427[\"ping\"]")
 		if sessions, _ := server.Counts(); sessions == 1 {
 			break
 		}
@@ -103,9 +105,7 @@ func TestSocketIOAttacksAreBoundedAndLeaveNothing(t *testing.T) {
 		}
 	}
 	utter(t, server, "a", "alive")
-	for {
-		if p := other.packet(); strings.HasPrefix(p, `42["message"`) {
-			break
-		}
+	if m := other.expect("message"); m["data"] != "alive" {
+		t.Errorf("heard %v", m)
 	}
 }

@@ -1,5 +1,6 @@
 // One room, one tab a transport, connections cut at random: every tab reads the same sequence. The tabs have nothing
-// but what a browser has: WebSocket, EventSource and fetch. CUTS=1000 is the long form.
+// but what a browser has: WebSocket, EventSource and fetch; and one the client of Socket.IO as it comes from npm, with
+// nothing but its own recovery. CUTS=1000 is the long form.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,6 +9,7 @@ import { newRoom, stage } from "./stage.mjs";
 const CUTS = Number(process.env.CUTS ?? 90);
 const PAUSE_MS = 25; // between two cuts, on average
 const PATIENCE = 60_000;
+const SOCKET_IO = new URL("node_modules/socket.io-client/dist/socket.io.min.js", import.meta.url).pathname;
 
 const set = stage(["--no-limits"]); // a tab that is cut all the time asks more often than a person
 
@@ -53,6 +55,17 @@ function read([transport, room]) {
         };
       };
       open();
+    },
+    socketio() {
+      const socket = window.io(location.origin, { reconnectionDelay: 10, reconnectionDelayMax: 10, randomizationFactor: 0 });
+      let joined = false;
+      socket.on("connect", () => {
+        heard.connections++;
+        if (socket.recovered) return;
+        if (joined) heard.problems.push("not recovered");
+        socket.emit("join", { room, last: 1 }, () => (joined = true));
+      });
+      for (const type of ["message", "gap", "error"]) socket.on(type, take);
     },
     async poll() {
       for (let cursor = ""; ; ) {
@@ -101,9 +114,10 @@ test(`a tab a transport, ${CUTS} random cuts, one sequence`, { timeout: PATIENCE
   const talk = await publisher(room);
   const context = await set.browser.newContext();
   const tabs = {};
-  for (const transport of ["websocket", "sse", "poll"]) {
+  for (const transport of ["websocket", "socketio", "sse", "poll"]) {
     tabs[transport] = await context.newPage();
     await tabs[transport].goto(set.network.url + "healthz"); // a page of the same origin without anything on it
+    if (transport === "socketio") await tabs[transport].addScriptTag({ path: SOCKET_IO });
     await tabs[transport].evaluate(read, [transport, room]);
     await tabs[transport].waitForFunction(() => window.heard.data.length > 0);
   }

@@ -234,6 +234,7 @@ func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) (int, error) {
 		if len(packet.Data) > c.transport.decode.Load().MaxMessage {
 			return http.StatusRequestEntityTooLarge, errBody
 		}
+		c.forgetResume()
 		if !c.packet(packet) && !c.awaitResume(r.Context()) {
 			break
 		}
@@ -249,11 +250,27 @@ func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) (int, error) {
 	return 0, nil
 }
 
+// forgetResume forgets a Resume that nobody waited for.
+func (c *Conn) forgetResume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.poll != nil {
+		select {
+		case <-c.poll.resume:
+		default:
+		}
+	}
+}
+
 // awaitResume returns when more may be handed over; false means that the connection is ending.
 func (c *Conn) awaitResume(ctx context.Context) bool {
 	c.mu.Lock()
-	resume := c.poll.resume
+	p := c.poll
 	c.mu.Unlock()
+	if p == nil { // a WebSocket has taken over in between: its client does not keep to the protocol
+		return false
+	}
+	resume := p.resume
 	select {
 	case <-resume:
 		return c.ending.Load() == nil && !c.over.Load()
