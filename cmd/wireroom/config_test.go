@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -127,8 +128,13 @@ func TestHelpNamesEverySetting(t *testing.T) {
 }
 
 func TestVersionIsTheOneThatWasLinked(t *testing.T) {
-	got := run(t, "version")
-	if got.status != exitDone || !strings.HasPrefix(got.out, "wireroom "+builtVersion+" ") || !strings.Contains(got.out, " go1.") {
+	released := filepath.Join(t.TempDir(), "released")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", released, "-ldflags", "-X main.version=v1.2.3-linked", ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build wireroom: %v\n%s", err, out)
+	}
+	got := finish(t, exec.CommandContext(t.Context(), released, "version"))
+	if got.status != exitDone || !strings.HasPrefix(got.out, "wireroom v1.2.3-linked ") || !strings.Contains(got.out, " go1.") {
 		t.Errorf("got %+v", got)
 	}
 }

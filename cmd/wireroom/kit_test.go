@@ -17,25 +17,25 @@ import (
 	"time"
 )
 
-// builtVersion is the version that the tested binary is given.
+// builtVersion is the version that the tested program says it has.
 const builtVersion = "v9.8.7-test"
 
 // patience is how long anything may take that is expected to happen. Nothing is measured by it.
 const patience = time.Minute
 
-// binary is the name of the file that is tested: the real program, built once.
+// binary is the name of the file that is tested: the whole program, with the tests that start it, under the program's
+// name. Whoever links it once has both, with what looks for races in both.
 var binary string
 
 func TestMain(m *testing.M) {
-	os.Exit(buildAndRun(m))
-}
-
-func buildAndRun(m *testing.M) int {
-	if len(os.Args) == 0 {
-		// Never so. But it links the whole program into the test: the go command, which remembers outcomes of tests, then
-		// knows that a change of the program is one of the test.
+	if filepath.Base(os.Args[0]) == "wireroom" {
+		version = builtVersion
 		main()
 	}
+	os.Exit(nameAndRun(m))
+}
+
+func nameAndRun(m *testing.M) int {
 	folder, err := os.MkdirTemp("", "wireroom")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -43,17 +43,33 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(folder)
 	binary = filepath.Join(folder, "wireroom")
-	arguments := []string{"build", "-o", binary, "-ldflags", "-X main.version=" + builtVersion}
-	if raceEnabled {
-		arguments = append(arguments, "-race")
-	}
-	build := exec.Command("go", append(arguments, ".")...)
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "build wireroom:", err)
+	if err := copyOfThis(binary); err != nil {
+		fmt.Fprintln(os.Stderr, "copy the program:", err)
 		return 1
 	}
 	return m.Run()
+}
+
+// copyOfThis gives the running program another name, too.
+func copyOfThis(name string) error {
+	this, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if os.Link(this, name) == nil {
+		return nil
+	}
+	from, err := os.Open(this)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close())
 }
 
 // process is a running wireroom.

@@ -1,6 +1,0 @@
-//go:build race
-
-package main
-
-// raceEnabled tells that the tests look for races, so the binary should.
-const raceEnabled = true
