@@ -284,8 +284,7 @@ func TestKeysOutliveTheirMessagesAndTheServer(t *testing.T) {
 func TestNoKeyIsForgottenEarly(t *testing.T) {
 	m := serveMortal(t, "no_limits: true\n")
 	c := m.client(client.Options{})
-	impatient := m.client(client.Options{Token: c.Token(), RetryFor: time.Second}) // of the same user
-	one := func(c *user, i int) asked {                                            // in many rooms, so that many are on their way at once
+	one := func(c *user, i int) asked { // in many rooms, so that many are on their way at once
 		return publish(t, c, fmt.Sprint("room-", i%200), "x", client.PublishOptions{Key: fmt.Sprint(i)})
 	}
 	var all []asked
@@ -295,6 +294,7 @@ func TestNoKeyIsForgottenEarly(t *testing.T) {
 	answers := stored(t, all)
 	refused := func(when string) {
 		t.Helper()
+		impatient := m.client(client.Options{Token: c.Token(), RetryFor: time.Second}) // of the same user
 		_, err := one(impatient, engine.MaxUserKeys).Result(t.Context())
 		var why *protocol.Error
 		if !errors.As(err, &why) || why.Code != protocol.CodeRateLimited {
