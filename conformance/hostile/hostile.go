@@ -81,4 +81,12 @@ var inputs = []Input{
 	{"streams and polls without end, streams that nobody reads", []string{"TestAUserHasSoManyStreamsAndPolls", "TestPollersOfOneUserAreBounded", "TestStreamThatTakesNothingIsCut", "TestStreamThatNobodyReadsOverHTTP2IsCut"}},
 	{"bytes of a client on a stream that only the server writes", []string{"TestAClientThatTalksOnAStreamIsCut"}},
 	{"a poll of a client while another one runs, the client's name with another user", []string{"TestTwoPollsOfOneClient", "TestOwnMessagesAreNotEchoedToTheSameClientOfTheSameUser"}},
+
+	// Engine.IO, Socket.IO.
+	{"payloads of very many packets, of unknown types, in wrong base64", []string{"TestRefusesPayloadsThatAreNone", "FuzzPayload"}},
+	{"packets of wrong shape: types, acknowledgements, names of events", []string{"TestRefusesWhatIsNoParcel", "TestSocketIOMalformedPacketsCloseTheirConnectionAndNothingElse", "FuzzParcel"}},
+	{"placeholders that name no attachment, or one twice", []string{"TestRefusesPlaceholdersThatAreNone"}},
+	{"attachments without end, out of turn, that never come", []string{"TestRefusesAttachmentsOutOfTurn", "TestBoundsAParcelWithItsAttachments", "TestSocketIOAttacksAreBoundedAndLeaveNothing"}},
+	{"namespaces without end, or that are none", []string{"TestSocketIOUnknownNamespace", "TestSocketIOAttacksAreBoundedAndLeaveNothing"}},
+	{"the session of somebody else", []string{"TestSocketIOPollsAreOfWhomeverBeganThem", "TestSocketIOForgedOffsetsLeadNowhere"}},
 }

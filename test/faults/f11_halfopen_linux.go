@@ -20,7 +20,7 @@ const (
 	noticedIdle = 40 * time.Second
 	noticedBusy = 35 * time.Second
 	noticeSlack = 2 * time.Second // for what is swept once a second, and to look
-	perKind     = 5               // connections with nothing to send, and connections with something
+	perKind     = 5               // connections with nothing to send, with something, and of programs that stand still
 	farEnd      = "02:00:00:00:d5:d6"
 )
 
@@ -59,7 +59,8 @@ func (i *island) vanish(ctx context.Context) error {
 	return i.ip(ctx, "-n", i.name, "addr", "flush", "to", i.there)
 }
 
-// halfOpen is F11: peers vanish without a word, some that nothing is sent to and some that something is.
+// halfOpen is F11: peers vanish without a word, some that nothing is sent to and some that something is; others stand
+// still.
 func halfOpen(ctx context.Context, t *rig.Trial) error {
 	i, err := newIsland(ctx, t)
 	if err != nil {
@@ -89,6 +90,11 @@ func halfOpen(ctx context.Context, t *rig.Trial) error {
 	if !bufio.NewScanner(out).Scan() {
 		return errors.New("the peers did not connect")
 	}
+	mute, err := standStill(ctx, server)
+	defer mute()
+	if err != nil {
+		return err
+	}
 	if err := i.vanish(ctx); err != nil {
 		return err
 	}
@@ -104,16 +110,38 @@ func halfOpen(ctx context.Context, t *rig.Trial) error {
 	return errors.Join(err, <-published, server.Panicked())
 }
 
+// standStill makes connections of a program that does nothing any more, while its system goes on to confirm what is sent
+// to it: nothing but a missing pong tells.
+func standStill(ctx context.Context, server *rig.Server) (end func(), err error) {
+	var raws []*rig.Raw
+	end = func() {
+		for _, raw := range raws {
+			raw.Drop()
+		}
+	}
+	for range perKind {
+		raw, err := rig.DialRaw(ctx, server.Addr, rig.RawOptions{})
+		if err != nil {
+			return end, err
+		}
+		raws = append(raws, raw)
+		if _, err := raw.Next(nil); err != nil { // the welcome
+			return end, err
+		}
+	}
+	return end, nil
+}
+
 // noticed waits until the server has closed the connections, by its descriptors, of which rest stay.
 func noticed(ctx context.Context, server *rig.Server, rest int, since time.Time) (first, all time.Duration, err error) {
 	open := func() int {
 		u, _ := server.Usage()
 		return u.Descriptors - rest
 	}
-	err = rig.Wait(ctx, "connections with data to send are closed", noticedBusy+noticeSlack-time.Since(since), func() bool { return open() <= perKind })
+	err = rig.Wait(ctx, "connections with data to send are closed", noticedBusy+noticeSlack-time.Since(since), func() bool { return open() <= 2*perKind })
 	first = time.Since(since)
 	if err == nil {
-		err = rig.Wait(ctx, "idle connections are closed", noticedIdle+noticeSlack-time.Since(since), func() bool { return open() <= 0 })
+		err = rig.Wait(ctx, "idle connections and those that stand still are closed", noticedIdle+noticeSlack-time.Since(since), func() bool { return open() <= 0 })
 	}
 	return first, time.Since(since), err
 }
