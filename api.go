@@ -64,5 +64,6 @@ func (s *Server) connections(yield func(api.Connection) bool) {
 			return yield(api.Connection{Session: in, Transport: transport, Network: network})
 		}
 	}
-	_ = s.websocket.Sessions(of("websocket")) && s.others.sse.Sessions(of("sse")) && s.others.poll.Sessions(of("poll"))
+	_ = s.websocket.Sessions(of("websocket")) && s.others.sse.Sessions(of("sse")) && s.others.poll.Sessions(of("poll")) &&
+		s.engines.socketio.Sessions(of("socket.io")) && (s.engines.plain == nil || s.engines.plain.Sessions(of("engine.io")))
 }

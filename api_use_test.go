@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -352,4 +353,78 @@ func TestKeysAreReplacedByAReload(t *testing.T) {
 		t.Error("a short key is taken")
 	}
 	p.get("/api/node")
+}
+
+func TestClientsOfSocketIOAreSeen(t *testing.T) {
+	p, url := stageAPI(t, wireroom.Options{})
+	emit(t, url+socketIO, "")
+	seen := p.get("/api/connections")["connections"].([]any)
+	if len(seen) != 1 || seen[0].(map[string]any)["transport"] != "socket.io" {
+		t.Errorf("seen: %v", seen)
+	}
+}
+
+func TestCountsWhatHappens(t *testing.T) {
+	server, url := start(t, wireroom.Options{})
+	value := func(name, label string) (n int64) {
+		for d, v := range server.Metrics().All() {
+			if d.Name == name && d.Value == label {
+				return v
+			}
+		}
+		t.Errorf("there is no %s of %q", name, label)
+		return 0
+	}
+	alice, _ := joinedAs(t, url, "Alice", "general")
+	bob, _ := joinedAs(t, url, "Bob", "general")
+	bob.send(`{"type":"publish","room":"general","data":"12345","key":"k","id":2}`)
+	position := alice.expect("message")["pos"].(string)
+	bob.send(`{"type":"publish","room":"general","data":"12345","key":"k","id":3}`)
+	bob.send(`{"type":"publish","room":"general","data":1,"ephemeral":true,"id":4}`)
+	alice.expect("message")
+	bob.send(`{"type":"leave","room":"general","id":5}`)
+	bob.send(`{"type":"join","room":"general","since":"` + position + `","id":6}`)
+	bob.send(`{"type":"history","room":"general","id":7}`)
+	for id := 0.0; id != 7; id, _ = bob.receive()["id"].(float64) {
+	}
+	for _, want := range []struct {
+		name, label string
+		n           int64
+	}{
+		{"wireroom_sessions", "", 2},
+		{"wireroom_users", "", 2},
+		{"wireroom_rooms", "", 1},
+		{"wireroom_ready", "", 1},
+		{"wireroom_engine_up", "", 1},
+		{"wireroom_sessions_opened_total", "", 2},
+		{"wireroom_requests_total", "join", 3},
+		{"wireroom_requests_total", "leave", 1},
+		{"wireroom_requests_total", "publish", 3},
+		{"wireroom_requests_total", "read", 1},
+		{"wireroom_joins_total", "fresh", 2},
+		{"wireroom_joins_total", "recovered", 1},
+		{"wireroom_publishes_total", "stored", 1},
+		{"wireroom_publishes_total", "duplicate", 1},
+		{"wireroom_publishes_total", "ephemeral", 1},
+		{"wireroom_publishes_total", "failed", 0},
+	} {
+		if got := value(want.name, want.label); got != want.n {
+			t.Errorf("%s %s is %d, want %d", want.name, want.label, got, want.n)
+		}
+	}
+	if n := value("wireroom_deliveries_total", ""); n < 4 {
+		t.Errorf("%d deliveries", n)
+	}
+	for d, of := range server.Metrics().Histograms() {
+		if d.Name == "wireroom_message_bytes" && (of.Count != 2 || of.Sum != 8) {
+			t.Errorf("%d messages of %v bytes", of.Count, of.Sum)
+		}
+	}
+	_ = alice.conn.Close(1000, "")
+	for value("wireroom_sessions", "") != 1 {
+		runtime.Gosched()
+	}
+	for value("wireroom_sessions_closed_total", "client") != 1 {
+		runtime.Gosched()
+	}
 }

@@ -83,6 +83,9 @@ func (t *talk) Closed(e session.Ended) {
 	t.conn.Forged(t.session.Forged())
 }
 
+// Sessions returns the session.
+func (t *talk) Sessions() []*session.Session { return []*session.Session{&t.session} }
+
 // Recheck implements engineio.Talk.
 func (t *talk) Recheck() { t.session.Recheck() }
 

@@ -93,6 +93,16 @@ func (s *Speech) Open(c *engineio.Conn, pass *gate.Pass) engineio.Talk {
 	}
 }
 
+// Sessions returns the sessions, one for each namespace that the client is in.
+func (t *talk) Sessions() []*session.Session {
+	peers := t.all()
+	sessions := make([]*session.Session, len(peers))
+	for i, p := range peers {
+		sessions[i] = &p.session
+	}
+	return sessions
+}
+
 // Recheck has the sessions see anew what they may do.
 func (t *talk) Recheck() {
 	for _, p := range t.all() {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -165,4 +166,21 @@ func (t *Transport) Recheck() {
 			talk.Recheck()
 		}
 	}
+}
+
+// Sessions calls yield with each session and where it comes from, if its Talk has a method that tells, until it returns
+// false; it reports whether yield never did.
+func (t *Transport) Sessions(yield func(*session.Session, netip.Prefix) bool) bool {
+	for _, c := range t.table.All() {
+		talk, ok := c.talk.(interface{ Sessions() []*session.Session })
+		if !ok {
+			continue
+		}
+		for _, s := range talk.Sessions() {
+			if !yield(s, c.seat.Network()) {
+				return false
+			}
+		}
+	}
+	return true
 }
