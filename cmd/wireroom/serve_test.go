@@ -24,6 +24,9 @@ func TestServesWithoutArguments(t *testing.T) {
 	if !strings.HasPrefix(url, "ws://127.0.0.1:") || !strings.HasSuffix(url, "/ws") {
 		t.Errorf("the URL is %s", url)
 	}
+	if admin, key := server.after("admin "), server.after("admin key"); !strings.HasPrefix(admin, "http://127.0.0.1:") || key == "" {
+		t.Errorf("administrators are answered at %q, by the key %q", admin, key)
+	}
 	for notes := ""; !strings.Contains(notes, "development defaults") || !strings.Contains(notes, "kept in memory"); {
 		notes += server.line()
 	}

@@ -16,7 +16,7 @@ type Config struct {
 	StreamPaths []string `default:"/sse" group:"Server" placeholder:"PATH" help:"Paths of streams of server-sent events, for clients that cannot use WebSocket. With an empty one there are none."`
 	PollPaths   []string `default:"/poll" group:"Server" placeholder:"PATH" help:"Paths of long polls, for clients that cannot use streams either. With an empty one there are none."`
 	SendPaths   []string `default:"/send" group:"Server" placeholder:"PATH" help:"Paths to which those clients post what they send. With an empty one there are none."`
-	SocketIO    SocketIO `embed:"" prefix:"socketio-" group:"Server" help:"Clients of Socket.IO."`
+	SocketIO    SocketIO `embed:"" prefix:"socket-io-" group:"Server" help:"Clients of Socket.IO."`
 	Data        string   `group:"Server" placeholder:"DIR" help:"Directory to keep messages in: they outlive the server, and are acknowledged when they are safe. Made where it is missing. Left out, messages are kept in memory."`
 	Engine      URL      `group:"Server" placeholder:"URL" help:"Server that carries and keeps messages for many nodes at once: redis://HOST:6379, or rediss:// for TLS. With ?addr=HOST:PORT, again and again, it names more of them: the nodes of a cluster or, with &master_set=NAME besides, Sentinels. Left out, this node is alone."`
 	Redis       Redis    `embed:"" prefix:"redis-" group:"Server" help:"What else there is to say of a Redis server."`
