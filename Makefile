@@ -8,6 +8,7 @@
 #   make bench   measure beside the least a server can do, and beside others   (ONLY=rooms REPEAT=5 SECONDS=10)
 #   make bench-growth    measure how the cost grows, and draw it               (the same)
 #   make bench-compare   micro-benchmarks, compared with the last commit       (PACKAGES=./protocol BENCH=Parse COUNT=10)
+#   make scale   many nodes over one Redis: what a connection and a delivery cost   (CONNECTIONS=200000 NODES=3 RATE=200)
 #   make fuzz    look for input that breaks a parser; what it finds becomes a seed   (FUZZTIME=10m FUZZ=Frame)
 #   make faults    break a server on purpose, a minute each; faults-long: at full length; mutants: seeded bugs must be caught
 #   make fmt     format the source
@@ -15,7 +16,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long conformance-long lint fuzz bench bench-growth bench-compare bench-tools fmt faults faults-long mutants
+.PHONY: help run test test-long conformance-long lint fuzz bench bench-growth bench-compare bench-tools scale fmt faults faults-long mutants
 
 ARGS ?=
 PACKAGES ?= ./protocol ./internal/wire/ws ./internal/conn ./internal/transport/websocket ./internal/session ./internal/hub ./engine/memory
@@ -94,6 +95,9 @@ bench-tools:
 	@test/setup/modules.sh bench/peers
 	@mkdir -p .cache
 	@go build -o .cache/ ./cmd/wireroom ./bench/bare ./bench/echo ./bench/embed ./bench/bars
+
+scale:
+	@bench/scale.sh
 
 # The last commit is measured in a copy of its own, in turns with what is here, so that both have the same machine.
 bench-compare:

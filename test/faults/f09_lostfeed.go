@@ -23,12 +23,13 @@ func lostFeed(ctx context.Context, t *rig.Trial) error {
 	if err != nil {
 		return err
 	}
-	crowd, err := f.crowd(ctx, t, 8, "a", "b")
+	rooms := []string{"a", "b", "c", "d", "e", "f", "g", "h"} // each ends with a message that may be lost
+	crowd, err := f.crowd(ctx, t, 8, rooms...)
 	if err != nil {
 		return err
 	}
 	defer crowd.Stop()
-	if err := f.publish(ctx, t, "", rig.Pick(t, 1000, 20_000), 2*time.Millisecond, "a", "b").wait(); err != nil {
+	if err := f.publish(ctx, t, "", rig.Pick(t, 250, 5_000), 2*time.Millisecond, rooms...).wait(); err != nil {
 		return err
 	}
 	c, err := client.Dial(ctx, f.servers[0].URL(), client.Options{NoInbox: true})
