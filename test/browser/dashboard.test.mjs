@@ -98,7 +98,7 @@ test("after a lost connection the newest comes and not the backlog, and the char
     return phase === "live";
   });
   await page.waitForFunction(() => document.getElementById("banner").hidden);
-  while (!page.said.some(({ of, room }) => of === "history" && room === undefined)) await page.waitForTimeout(50);
+  while (!page.said.some(({ of, room }) => of === "history" && (room ?? "host/memory") === "host/memory")) await page.waitForTimeout(50);
   const joined = page.said.find(({ of, room }) => of === "join" && room === "host/memory");
   assert.deepEqual([joined.count, joined.recovered], [1, true]);
   const offsets = page.said.filter(({ of }) => of === "history").flatMap(({ messages }) => messages).filter(({ room }) => room === "host/memory").map(({ pos }) => Number(pos.split(".")[1]));

@@ -21,11 +21,11 @@ let respanned = false;
 
 // The token of the chat page: a server asks once a browser, not once a page. One that is refused is not tried again.
 let offered = "";
-function token() {
+function token(again) {
   const saved = lasting.load("token", "");
-  if (!saved || saved === offered) return undefined;
+  if (again && saved === offered) return undefined;
   offered = saved;
-  return saved;
+  return saved || undefined;
 }
 
 const cards = KINDS.map((kind) => new Card(kind));
@@ -98,13 +98,13 @@ byID("span").addEventListener("change", ({ target }) => {
   respanned = true;
   changed();
 });
-byID("banner-action").addEventListener("click", () => (feed.phase === "stopped" ? feed.start() : feed.wake()));
+byID("banner-action").addEventListener("click", () => feed.start());
 byID("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const entered = byID("token").value.trim();
   if (!entered) return;
   lasting.save("token", entered);
-  offered = byID("token").value = "";
+  byID("token").value = "";
   feed.start();
 });
 setInterval(drawCountdown, 250);

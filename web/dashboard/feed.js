@@ -8,7 +8,8 @@ const EVENT = 64; // bytes of a message's name
 
 /**
  * Phases: connecting; live; offline, with `retryAt` (Unix milliseconds, 0 while an attempt is under way); stopped, with
- * the `code` of the error. Options: rooms; token(); onChange().
+ * the `code` of the error. Options: rooms; onChange(); token(again), where `again` tells that
+ * the one before was refused.
  */
 export class Feed {
   phase = "connecting";
@@ -22,6 +23,7 @@ export class Feed {
   watching = 0;
   #options;
   #client = null;
+  #positions = new Map();
 
   constructor(options) {
     this.#options = options;
@@ -33,20 +35,27 @@ export class Feed {
     return Math.max(0, ...[...this.series.values()].map(({ last }) => last?.ts ?? 0));
   }
 
-  /** Connects, also anew after it was stopped. */
+  /** Connects now and anew, whatever was being waited for; each room goes on where it stood. */
   start() {
-    this.#client?.close();
+    const before = this.#client;
+    this.#client = null;
+    before?.close();
     this.phase = "connecting";
     this.refused.clear();
-    const client = connect("ws", { token: () => this.#options.token(), inbox: false });
+    let again = false;
+    const token = () => {
+      const offered = this.#options.token(again);
+      again = true;
+      return offered;
+    };
+    const client = connect("ws", { token, inbox: false });
     this.#client = client;
     client.on("state", (status) => client === this.#client && this.#changed(status));
-    this.#options.rooms.forEach((name, n) => this.#follow(client.room(name, { presence: n === 0 })));
-  }
-
-  /** Looks at once whether the connection is there. */
-  wake() {
-    this.#client?.wake();
+    this.#options.rooms.forEach((name, n) => {
+      const since = this.#positions.get(name);
+      this.#follow(client.room(name, { presence: n === 0, ...(since ? { since } : {}) }));
+    });
+    this.#options.onChange();
   }
 
   #changed({ state, failures, retryMs, error }) {
@@ -72,6 +81,7 @@ export class Feed {
   #follow(room) {
     const series = this.series.get(room.name);
     room.on("message", (message) => {
+      this.#positions.set(room.name, room.position);
       if (this.#take(series, message)) this.#options.onChange();
     });
     room.on("joined", () => this.#fill(room, series));
