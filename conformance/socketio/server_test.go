@@ -185,6 +185,21 @@ func TestPollingCarriesMessages(t *testing.T) {
 	s.expect(400, "", "GET", id, "")
 }
 
+// A browser sends a request again by itself when its connection breaks before the answer has come.
+func TestARequestThatIsSentAgainGetsTheSameAnswer(t *testing.T) {
+	s := open(t, calm, calm)
+	id := s.session(engine)
+	for range 2 {
+		s.expect(200, "ok", "POST", id+"&t=p1", "4one")
+	}
+	s.expect(200, "ok", "POST", id+"&t=p2", "4two")
+	for range 2 {
+		s.expect(200, "4one\x1e4two", "GET", id+"&t=g1", "")
+	}
+	s.expect(200, "ok", "POST", id+"&t=p3", "4three")
+	s.expect(200, "4three", "GET", id+"&t=g2", "")
+}
+
 func TestTwoPollsAtOnceEndTheSession(t *testing.T) {
 	s := open(t, calm, calm)
 	id := s.session(engine)

@@ -26,10 +26,17 @@ type polling struct {
 	resume  chan struct{} // has an element when the POST may go on
 	trial   *web          // a WebSocket that is being tried out
 	bye     bool          // nothing follows what is in out
+
+	// A browser sends a request again, without a word to the page, when its connection breaks before the answer has come:
+	// then the same answer is given again, and what was said is not taken twice.
+	said      []byte // the last answer, of a GET that had a stamp
+	saidStamp string
+	postStamp string // of the last POST
 }
 
 // get is a request that waits for something to tell.
 type get struct {
+	stamp   string
 	changed chan struct{} // has an element when something changed
 	probed  bool          // a WebSocket answers the client meanwhile: the request has to end
 	refused bool          // a WebSocket has taken over
@@ -70,9 +77,14 @@ func (p *polling) farewell(packet []byte) {
 }
 
 // serveGet answers a request with what there is to tell, as soon as there is.
-func (c *Conn) serveGet(w http.ResponseWriter, r *http.Request) {
-	g := &get{changed: make(chan struct{}, 1)}
-	if !c.beginGet(g) {
+func (c *Conn) serveGet(w http.ResponseWriter, r *http.Request, stamp string) {
+	g := &get{stamp: stamp, changed: make(chan struct{}, 1)}
+	said, begun := c.beginGet(g)
+	switch {
+	case said != nil:
+		answer(w, said)
+		return
+	case !begun:
 		unknownSession.ServeHTTP(w, r)
 		return
 	}
@@ -94,21 +106,26 @@ func (c *Conn) serveGet(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// beginGet makes a request the one that waits; where one does already the client has lost its way and is closed.
-func (c *Conn) beginGet(g *get) bool {
+// beginGet makes a request the one that waits; where one does already the client has lost its way and is closed. Of one
+// that was answered before it returns the answer.
+func (c *Conn) beginGet(g *get) (said []byte, begun bool) {
 	c.mu.Lock()
 	p := c.poll
+	if p != nil && g.stamp != "" && g.stamp == p.saidStamp {
+		defer c.mu.Unlock()
+		return p.said, false
+	}
 	twice := p != nil && p.get != nil
 	if p != nil && !twice && (!c.over.Load() || len(p.out) > 0) {
 		p.get = g
 		c.mu.Unlock()
-		return true
+		return nil, true
 	}
 	c.mu.Unlock()
 	if twice {
 		c.abort(errTwice)
 	}
-	return false
+	return nil, false
 }
 
 // saidAll reports whether the goodbye was told.
@@ -165,12 +182,20 @@ func (c *Conn) take(g *get, over bool) (payload []byte, probed, done bool) {
 		return nil, g.probed || p.trial != nil && p.trial.phaseNow() == tried, false
 	}
 	p.get = nil
+	if p.said, p.saidStamp = nil, g.stamp; g.stamp != "" {
+		p.said = payload
+	}
 	return payload, false, true
 }
 
 // servePost takes what a client says.
-func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
-	if !c.beginPost() {
+func (c *Conn) servePost(w http.ResponseWriter, r *http.Request, stamp string) {
+	again, begun := c.beginPost(stamp)
+	switch {
+	case again:
+		answer(w, []byte("ok"))
+		return
+	case !begun:
 		unknownSession.ServeHTTP(w, r)
 		return
 	}
@@ -186,21 +211,26 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 	answer(w, []byte("ok"))
 }
 
-// beginPost makes a request the one that sends; where one does already the client has lost its way and is closed.
-func (c *Conn) beginPost() bool {
+// beginPost makes a request the one that sends; where one does already the client has lost its way and is closed. One that
+// was taken before is told apart.
+func (c *Conn) beginPost(stamp string) (again, begun bool) {
 	c.mu.Lock()
 	p := c.poll
+	if p != nil && !p.posting && stamp != "" && stamp == p.postStamp {
+		c.mu.Unlock()
+		return true, false
+	}
 	twice := p != nil && p.posting
 	if p != nil && !twice && c.ending.Load() == nil && !c.over.Load() {
-		p.posting = true
+		p.posting, p.postStamp = true, stamp
 		c.mu.Unlock()
-		return true
+		return false, true
 	}
 	c.mu.Unlock()
 	if twice {
 		c.abort(errTwice)
 	}
-	return false
+	return false, false
 }
 
 func (c *Conn) endPost() {

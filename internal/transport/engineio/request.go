@@ -55,6 +55,7 @@ const (
 type ask struct {
 	transport string
 	id        string // of a connection that is there; empty for a new one
+	stamp     string // another one with each request; empty from clients that do not say
 }
 
 // parse reads the query of a request (Engine.IO protocol, "Query parameters").
@@ -69,7 +70,7 @@ func parse(r *http.Request) (ask, refusal, bool) {
 		}
 		return ""
 	}
-	a := ask{transport: one("transport"), id: one("sid")}
+	a := ask{transport: one("transport"), id: one("sid"), stamp: one("t")}
 	switch {
 	case a.transport != overPolling && a.transport != overWebSocket:
 		return a, unknownTransport, false
@@ -186,9 +187,9 @@ func (t *Transport) follow(w http.ResponseWriter, r *http.Request, a ask) {
 	case a.transport == overWebSocket:
 		t.tryUpgrade(w, r, c)
 	case r.Method == http.MethodPost:
-		c.servePost(w, r)
+		c.servePost(w, r, a.stamp)
 	default:
-		c.serveGet(w, r)
+		c.serveGet(w, r, a.stamp)
 	}
 }
 
