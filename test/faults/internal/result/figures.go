@@ -3,6 +3,7 @@ package result
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -35,26 +36,33 @@ func Insert(document string, runs []Run) (string, error) {
 	return document, nil
 }
 
-// Seen returns what was seen in the long runs as a table of Markdown.
+// fullest returns the long run of each fault, or the short one of those that have no other.
+func fullest(runs []Run) (chosen []Run) {
+	for _, r := range runs {
+		long := slices.ContainsFunc(runs, func(other Run) bool { return other.Fault == r.Fault && other.Form == "long" })
+		if r.Form == "long" || !long {
+			chosen = append(chosen, r)
+		}
+	}
+	return chosen
+}
+
+// Seen returns what was seen as a table of Markdown.
 func Seen(runs []Run) string {
 	var b strings.Builder
 	b.WriteString("\n| when | seen |\n|---|---|\n")
-	for _, r := range runs {
-		if r.Form == "long" {
-			fmt.Fprintf(&b, "| %s | %s |\n", r.About, words(r.Figures))
-		}
+	for _, r := range fullest(runs) {
+		fmt.Fprintf(&b, "| %s | %s |\n", r.About, words(r.Figures))
 	}
 	return b.String() + "\n"
 }
 
-// Table returns the long runs as a table of Markdown.
+// Table returns the runs as a table of Markdown.
 func Table(runs []Run) string {
 	var b strings.Builder
-	b.WriteString("\n| fault | figures | seed | date |\n|---|---|---|---|\n")
-	for _, r := range runs {
-		if r.Form == "long" {
-			fmt.Fprintf(&b, "| %s, %s | %s | %d | %s |\n", r.Fault, r.About, words(r.Figures), r.Seed, r.Date)
-		}
+	b.WriteString("\n| fault | form | figures | seed | date |\n|---|---|---|---|---|\n")
+	for _, r := range fullest(runs) {
+		fmt.Fprintf(&b, "| %s, %s | %s | %s | %d | %s |\n", r.Fault, r.About, r.Form, words(r.Figures), r.Seed, r.Date)
 	}
 	return b.String() + "\n"
 }
