@@ -323,3 +323,14 @@ func TestHooksThatAreWrongAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// The signature is what others compute: Python's hmac did this one.
+func TestSignsTimeAndBody(t *testing.T) {
+	const want = "sha256=42520f9bd2039af863954496fff731c1123738e7be8ebcf232a958b79a3eea9d"
+	if got := webhook.Sign(secret, "1700000000", []byte(`{"event":"join"}`)); got != want {
+		t.Errorf("signed %s", got)
+	}
+	if webhook.Sign(secret, "1700000001", []byte(`{"event":"join"}`)) == want {
+		t.Error("the time is not signed")
+	}
+}
