@@ -266,12 +266,12 @@ func TestSocketIOTokens(t *testing.T) {
 }
 
 func TestSocketIOKicksAndCloses(t *testing.T) {
-	var session *wireroom.Session
+	sessions := make(chan *wireroom.Session, 2)
 	server, url := start(t, wireroom.Options{
 		SocketIO: wireroom.SocketIO{Namespaces: []string{"b"}},
 		Hooks: wireroom.Hooks{OnOpen: func(_ context.Context, s *wireroom.Session) error {
 			if s.Namespace() == "/" {
-				session = s
+				sessions <- s
 			}
 			return nil
 		}},
@@ -287,7 +287,7 @@ func TestSocketIOKicksAndCloses(t *testing.T) {
 	}
 	e.connect("/b,", "")
 	e.packet()
-	session.Close(protocol.CloseForbidden, "go away", 0)
+	(<-sessions).Close(protocol.CloseForbidden, "go away", 0)
 	if failure := e.envelope("error"); failure["code"] != "forbidden" {
 		t.Errorf("told %v", failure)
 	}
@@ -302,7 +302,7 @@ func TestSocketIOKicksAndCloses(t *testing.T) {
 	}
 	e.connect("", "")
 	e.envelope("welcome")
-	session.Close(protocol.CloseSlowConsumer, "slow", 0)
+	(<-sessions).Close(protocol.CloseSlowConsumer, "slow", 0)
 	if code := e.closed(); code != 4508 {
 		t.Errorf("closed with %d", code)
 	}
