@@ -152,7 +152,7 @@ func (f *follower) follow(t *testing.T, stays bool, stop <-chan struct{}) {
 		select {
 		case <-stop:
 			stopped = true
-			time.Sleep(settled)
+			time.Sleep(2 * settled) // what fails is tried again
 		default:
 		}
 		f.hub.Leave(s.member, Departure{Now: f.random.IntN(2) == 0})
@@ -243,6 +243,25 @@ func TestFindsTheLossOfTheLastMessageOfABurst(t *testing.T) {
 			expect(t, "after a while", s.say(t), "1 2")
 		})
 	}
+}
+
+// TestAComparisonThatFailedIsMadeAgainSoon has the engine not answer when the head of a room is due.
+func TestAComparisonThatFailedIsMadeAgainSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newLossy(1, 0, 0)
+		h := newHubOn(t, e, nil)
+		s := newSocket(h, new(lines), "a")
+		s.join(t, JoinRequest{Room: "r"})
+		publish(t, h, "r", "1")
+		e.lose(1)
+		publish(t, h, "r", "2")
+		e.fail(1)
+		time.Sleep(settled)
+		expect(t, "while the engine does not answer", s.say(t), "1")
+		e.fail(0)
+		time.Sleep(2 * time.Second)
+		expect(t, "when it answers again", s.say(t), "2")
+	})
 }
 
 // TestComparesManyRoomsAtOnce loses the last message of each of many rooms, and interrupts the feed of some.

@@ -249,6 +249,13 @@ func (e *lossy) hold(held bool) {
 	e.held = held
 }
 
+// fail sets which share of the calls fails.
+func (e *lossy) fail(part float64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.fails = part
+}
+
 // lose sets which part of the feed is lost.
 func (e *lossy) lose(part float64) {
 	e.mu.Lock()

@@ -35,6 +35,9 @@ func (q *quiet) due(head protocol.Position, many bool) bool {
 	return q.seconds > 0 && q.seconds%every == 0
 }
 
+// again has the head be due with the next second, unless it moves: it could not be compared.
+func (q *quiet) again() { q.seconds = max(0, q.seconds-1) }
+
 // heads is the comparisons under way: at most one of quiet rooms, and one of all.
 type heads struct {
 	busy          atomic.Bool
@@ -56,7 +59,13 @@ func (h *Hub) compareHeads() {
 	})
 	h.background(func() {
 		defer h.heads.busy.Store(false)
-		_ = h.compare(rooms, false) // what failed is asked again when the room has been quiet for as long again
+		if h.compare(rooms, false) != nil {
+			for _, r := range rooms {
+				r.mu.Lock()
+				r.quiet.again()
+				r.mu.Unlock()
+			}
+		}
 	})
 }
 
