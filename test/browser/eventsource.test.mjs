@@ -155,7 +155,7 @@ at = get("poll?room=" + room + "&last=1")
 print(at["messages"][-1]["data"])
 body = json.dumps({"type": "publish", "room": room, "data": "by Python"}).encode()
 urllib.request.urlopen(urllib.request.Request(base + "send", body, {"Content-Type": "application/json"})).read()
-print(get("poll?room=" + room + "&cursor=" + at["cursor"])["messages"][0]["data"])
+print(get("poll?room=" + room + "&cursor=" + at["cursor"])["messages"][-1]["data"])
 for line in urllib.request.urlopen(base + "sse?room=" + room + "&last=1"):
     if line.startswith(b"id: ") and b".2." in line: break
     if b"by Python" in line: print("streamed")

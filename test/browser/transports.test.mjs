@@ -8,6 +8,7 @@ import { newRoom, stage } from "./stage.mjs";
 
 const CUTS = Number(process.env.CUTS ?? 90);
 const PAUSE_MS = 25; // between two cuts, on average
+const TALK_MS = 10; // between two messages: a room's history, 1,000 of them, lasts for as long as a client may be kept out
 const PATIENCE = 60_000;
 const SOCKET_IO = new URL("node_modules/socket.io-client/dist/socket.io.min.js", import.meta.url).pathname;
 
@@ -96,7 +97,7 @@ async function publisher(room) {
   };
   await say("start");
   const talking = (async () => {
-    for (; !over; await sleep(2)) await say(`message ${sent}`);
+    for (; !over; await sleep(TALK_MS)) await say(`message ${sent}`);
   })();
   return {
     async end() {
