@@ -59,6 +59,23 @@ func TestSocketIOAndNativeClientsShareARoom(t *testing.T) {
 	})
 }
 
+func TestSocketIOANamespaceForgetsTheRoomsThatAreLeft(t *testing.T) {
+	_, url := start(t, wireroom.Options{SocketIO: wireroom.SocketIO{Namespaces: []string{"game"}}})
+	e := openEngine(t, url+socketIO)
+	e.connect("/game,", "")
+	e.event("welcome")
+	e.send(`42/game,1["join",{"room":"lobby"}]`)
+	e.event("position")
+	if answer := e.packet(); !strings.HasPrefix(answer, `43/game,1[{"ok":true`) || strings.HasSuffix(e.offset, ";") {
+		t.Fatalf("answered %s, stands at %q", answer, e.offset)
+	}
+	e.send(`42/game,2["leave",{"room":"lobby"}]`)
+	e.event("position")
+	if !strings.HasSuffix(e.offset, ";") {
+		t.Errorf("stands at %q", e.offset)
+	}
+}
+
 func TestSocketIOBinaryMessagesAreAttachments(t *testing.T) {
 	_, url := start(t, wireroom.Options{})
 	e, native := emit(t, url+socketIO, ""), dial(t, url+"/ws", nil)

@@ -63,7 +63,7 @@ func (p *peer) Reply(r *protocol.Reply) {
 			p.joined(&b, result)
 		}
 	case *protocol.Left:
-		if r.Err == nil && p.stands.leave(p.space.full(result.Room)) {
+		if r.Err == nil && p.stands.leave(result.Room) {
 			p.tellPosition(&b)
 		}
 	}

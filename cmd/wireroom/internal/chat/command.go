@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/wireroom/wireroom/client"
 	"github.com/wireroom/wireroom/protocol"
@@ -110,9 +112,10 @@ func (c *Chat) sayTo(ctx context.Context, rest string) {
 	}
 	to, said, _ := strings.Cut(rest, " ")
 	if len(users) == 1 {
-		to, said = users[0], rest[len(c.active.members[users[0]]):]
-		if strings.HasPrefix(rest, users[0]+" ") {
-			said = rest[len(users[0]):]
+		to = users[0]
+		var ok bool
+		if said, ok = behind(rest, to); !ok {
+			said, _ = behind(rest, c.active.members[to])
 		}
 	}
 	if said = strings.TrimSpace(said); said == "" {
@@ -130,12 +133,26 @@ func (c *Chat) named(text string) []string {
 		return nil
 	}
 	for user, name := range c.active.members {
-		if strings.HasPrefix(text, user+" ") || strings.HasPrefix(strings.ToLower(text), strings.ToLower(name)+" ") {
+		_, isUser := behind(text, user)
+		if _, isName := behind(text, name); isUser || isName {
 			users = append(users, user)
 		}
 	}
 	slices.Sort(users)
 	return users
+}
+
+// behind returns what follows a name and a blank at the beginning of a text, in upper or lower case, whose letters may
+// have other lengths than the name's.
+func behind(text, name string) (rest string, ok bool) {
+	for _, letter := range name {
+		first, size := utf8.DecodeRuneInString(text)
+		if size == 0 || unicode.ToLower(first) != unicode.ToLower(letter) {
+			return "", false
+		}
+		text = text[size:]
+	}
+	return strings.CutPrefix(text, " ")
 }
 
 // more shows what was said before the oldest message that was shown.

@@ -35,3 +35,20 @@ func TestNamesCannotColourAnything(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestANameIsWhatATextBeginsWith(t *testing.T) {
+	for _, c := range []struct {
+		text, name, rest string
+		ok               bool
+	}{
+		{"ann hello", "Ann", "hello", true},
+		{"Ann Lee hello", "ann lee", "hello", true},
+		{"annie hello", "Ann", "", false},
+		{"ann", "Ann", "", false},
+		{"kkkk yo", "\u212a\u212a\u212a\u212a", "yo", true}, // KELVIN SIGN: three bytes, of one that is k
+	} {
+		if rest, ok := behind(c.text, c.name); ok != c.ok || ok && rest != c.rest {
+			t.Errorf("%q behind %q is %q, %v", c.text, c.name, rest, ok)
+		}
+	}
+}
