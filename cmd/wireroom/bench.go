@@ -74,7 +74,7 @@ func (c *benchCommand) Run(ctx context.Context, p *program) error {
 	if err := o.Check(); err != nil {
 		return &failure{exitUsage, err, "`wireroom bench --help` says what there is."}
 	}
-	if o.PID != 0 && syscall.Kill(o.PID, 0) != nil {
+	if o.PID != 0 && !runs(o.PID) {
 		return &failure{exitUsage, fmt.Errorf("there is no process %d", o.PID), ""}
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
@@ -86,6 +86,16 @@ func (c *benchCommand) Run(ctx context.Context, p *program) error {
 	}
 	report.Version = versionName()
 	return errors.Join(err, c.Out.write(p, report))
+}
+
+// runs reports whether there is a process of that number.
+func runs(pid int) bool {
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = process.Release() }()
+	return !errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
 func (c *benchCommand) options(token string) bench.Options {

@@ -46,22 +46,6 @@ func rawClients(t testing.TB, n int, accept func(net.Conn)) []int {
 	return clients
 }
 
-// quiet is the smallest handler: what an embedding transport adds is its own.
-type quiet struct {
-	conn Conn
-	echo bool
-}
-
-func (q *quiet) Received(p []byte) int {
-	if q.echo {
-		q.conn.Send(p)
-	}
-	return len(p)
-}
-
-func (q *quiet) Writable()    {}
-func (q *quiet) Closed(error) {}
-
 // memoryInUse is what heap and stacks hold after a collection.
 func memoryInUse() int {
 	runtime.GC()

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -59,7 +58,7 @@ func (s *Server) Restart() {
 	s.t.Helper()
 	s.command = exec.Command(s.binary, s.arguments...)
 	s.command.Stdout, s.command.Stderr = &s.output, &s.output
-	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	bound(s.command)
 	if err := s.command.Start(); err != nil {
 		s.t.Fatalf("start redis-server: %v", err)
 	}
