@@ -143,11 +143,10 @@ func (t *Transport) openWeb(w http.ResponseWriter, pass *gate.Pass, hand *ws.Han
 	hello := t.handshake(rand.Text(), false)
 	*carrier.early = ws.AppendFrame(hand.AppendResponse(nil), ws.Text, hello)
 	c.talk = t.Speech.Open(c, pass)
+	t.table.Add(c) // before the client hears anything: whoever has an answer is seen
 	if !t.takeOver(w, carrier) {
 		c.end(session.Ended{Code: closeAbnormal, Reason: "the upgrade failed"})
-		return
 	}
-	t.table.Add(c)
 }
 
 // openPolling begins a connection over long-polling.

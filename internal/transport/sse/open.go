@@ -155,6 +155,7 @@ func (s *stream) takeOver(w http.ResponseWriter, r *http.Request) *response {
 	default:
 		hello = append(appendHead(nil, w.Header()), hello...)
 	}
+	s.transport.table.Add(s)                         // before the client hears anything: whoever has an answer is seen
 	_ = nc.SetDeadline(time.Now().Add(writeTimeout)) // fails with the connection, as the write does
 	if _, err := nc.Write(hello); err != nil {
 		_ = nc.Close()
@@ -168,7 +169,6 @@ func (s *stream) takeOver(w http.ResponseWriter, r *http.Request) *response {
 		return kept
 	}
 	s.opened()
-	s.transport.table.Add(s)
 	return kept
 }
 

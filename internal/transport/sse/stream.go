@@ -81,7 +81,6 @@ func (s *stream) Writable() {
 
 // Closed implements conn.Handler.
 func (s *stream) Closed(err error) {
-	s.transport.table.Remove(s)
 	if e := s.ending.Load(); e != nil {
 		s.end(e.ended())
 		return
@@ -95,6 +94,7 @@ func (s *stream) Closed(err error) {
 
 // end ends the session of a stream that is gone.
 func (s *stream) end(how session.Ended) {
+	s.transport.table.Remove(s)
 	s.session.Close(how)
 	s.seat.Release(how.Blame())
 }

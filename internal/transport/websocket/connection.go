@@ -98,6 +98,12 @@ func (c *connection) Closed(err error) {
 	}
 }
 
+// lost ends a connection that the poller does not have.
+func (c *connection) lost(err error) {
+	c.transport.table.Remove(c)
+	c.over(session.Ended{Code: closeAbnormal, Reason: err.Error()})
+}
+
 // over ends what stands above the connection.
 func (c *connection) over(e session.Ended) {
 	c.session.Close(e)

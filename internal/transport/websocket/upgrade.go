@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom/internal/gate"
-	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/internal/wire/ws"
 )
 
@@ -63,27 +62,28 @@ func (t *Transport) takeOver(w http.ResponseWriter, c *connection, response []by
 	rechecks := t.rechecks.Load()
 	*c.opening = response
 	open()
-	hello := *c.opening
+	hello, ended := *c.opening, c.ending.Load() != nil
 	c.opening = nil
-	ended := c.ending.Load() != nil
+	c.heard.Store(t.table.Clock())
+	t.table.Add(c)                                   // before the client hears anything: whoever has an answer is seen
 	_ = nc.SetDeadline(time.Now().Add(writeTimeout)) // fails with the connection, as the write does
 	if _, err := nc.Write(hello); err != nil {
 		_ = nc.Close()
-		c.over(session.Ended{Code: closeAbnormal, Reason: err.Error()})
+		c.lost(err)
 		return
 	}
 	_ = nc.SetDeadline(time.Time{})
-	c.heard.Store(t.table.Clock())
 	if err := t.Poller.Adopt(&c.socket, nc, early, c); err != nil {
 		t.Logger.Warn("a connection could not be taken over", "error", err)
-		c.over(session.Ended{Code: closeAbnormal, Reason: err.Error()})
+		c.lost(err)
 		return
 	}
-	if ended {
-		c.socket.Finish(nil)
+	if e := c.ending.Load(); e != nil && ended {
+		c.socket.Finish(nil) // its close frame went out with hello
+	} else if e != nil {
+		c.finish(e) // it was closed before it could send
 	}
 	c.session.Start()
-	t.table.Add(c)
 	if t.rechecks.Load() != rechecks {
 		c.session.Recheck()
 	}
