@@ -138,7 +138,13 @@ func TestAPipelineRefusedByAFullDiskIsStoredOnceInOrder(t *testing.T) {
 	if err != nil || len(h.Messages) != len(all) {
 		t.Fatalf("%d were published, the log has %d: %v", len(all), len(h.Messages), err)
 	}
-	for i, m := range h.Messages {
+	inOrder(t, h.Messages, answers)
+}
+
+// inOrder checks that the messages are the numbers from 0 on, each where its answer has it.
+func inOrder(t *testing.T, messages []*protocol.Message, answers []protocol.Published) {
+	t.Helper()
+	for i, m := range messages {
 		if string(m.Data) != fmt.Sprint(i) || m.Position != answers[i].Position {
 			t.Errorf("%s at %v came where %d at %v was next", m.Data, m.Position, i, answers[i].Position)
 		}

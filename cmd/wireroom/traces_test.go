@@ -55,6 +55,24 @@ func collect(t *testing.T) (url string, spans <-chan sent) {
 	return server.URL, all
 }
 
+// await returns the spans by name, as soon as there are so many of each.
+func await(t *testing.T, spans <-chan sent, wanted map[string]int) map[string][]sent {
+	t.Helper()
+	byName := make(map[string][]sent)
+	late := time.After(patience)
+	for name, n := range wanted {
+		for len(byName[name]) < n {
+			select {
+			case s := <-spans:
+				byName[s.Name] = append(byName[s.Name], s)
+			case <-late:
+				t.Fatalf("the collector got %+v", byName)
+			}
+		}
+	}
+	return byName
+}
+
 // One message, published by a request to one node and delivered on two, is one trace, which the request's links to.
 func TestAMessageIsTracedThroughAllNodes(t *testing.T) {
 	store := redistest.Start(t)
@@ -88,16 +106,7 @@ func TestAMessageIsTracedThroughAllNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	byName := make(map[string][]sent)
-	late := time.After(patience)
-	for len(byName["publish"]) < 2 || len(byName["deliver"]) < 2 || len(byName["POST /api/publish"]) < 1 {
-		select {
-		case s := <-spans:
-			byName[s.Name] = append(byName[s.Name], s)
-		case <-late:
-			t.Fatalf("the collector got %+v", byName)
-		}
-	}
+	byName := await(t, spans, map[string]int{"publish": 2, "deliver": 2, "POST /api/publish": 1})
 	request := byName["POST /api/publish"][0]
 	if request.TraceID != trace || request.node != "n1" {
 		t.Errorf("the request: %+v", request)

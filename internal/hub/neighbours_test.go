@@ -144,81 +144,98 @@ func TestPresenceConverges(t *testing.T) {
 }
 
 func converge(t *testing.T, seed uint64) {
-	random := rand.New(rand.NewPCG(seed, 2))
-	b := &board{
-		random: rand.New(rand.NewPCG(seed, 1)), loss: 0.3, feeds: make(map[string]engine.Neighbours),
-		rooms: make(map[string]map[string]*engine.Roll),
+	c := &crowd{
+		random: rand.New(rand.NewPCG(seed, 2)), framing: new(lines), states: make(map[string]string),
+		board: &board{
+			random: rand.New(rand.NewPCG(seed, 1)), loss: 0.3, feeds: make(map[string]engine.Neighbours),
+			rooms: make(map[string]map[string]*engine.Roll),
+		},
 	}
-	var hubs []*Hub
 	for i := range 3 {
-		e := &boarded{Engine: memory.New(memory.Options{}), board: b, node: fmt.Sprint("node", i)}
-		hubs = append(hubs, newHubOn(t, e, nil, rule.Rule{Pattern: "**"}))
+		e := &boarded{Engine: memory.New(memory.Options{}), board: c.board, node: fmt.Sprint("node", i)}
+		c.hubs = append(c.hubs, newHubOn(t, e, nil, rule.Rule{Pattern: "**"}))
 	}
-	framing := new(lines)
-	type stay struct {
-		member *Member
-		node   int
-		user   string
-	}
-	var stays []stay
-	states := make(map[string]string)
 	for i := range 300 {
-		time.Sleep(time.Duration(random.IntN(200)) * time.Millisecond)
-		switch n := random.IntN(3); {
-		case n > 0 && len(stays) > 0: // somebody leaves, or says something
-			at := random.IntN(len(stays))
-			s := stays[at]
-			if n == 1 {
-				hubs[s.node].Leave(s.member, Departure{Now: random.IntN(2) == 0})
-				stays = slices.Delete(stays, at, at+1)
-				continue
-			}
-			states[s.user] = fmt.Sprint(i)
-			hubs[s.node].SetState(s.member, []byte(states[s.user]))
-			time.Sleep(20 * time.Second) // so that it is known everywhere
-		default:
-			s := stay{node: random.IntN(len(hubs)), user: fmt.Sprint("user", random.IntN(8))}
-			socket := newSocket(hubs[s.node], framing, s.user)
-			q := JoinRequest{Room: "r", Client: &socket.client, Presence: true}
-			for s.member == nil { // opening the room may fail
-				_ = hubs[s.node].Join(t.Context(), q, socket, func(m *Member, _ *protocol.Joined) { s.member = m })
-			}
-			stays = append(stays, s)
-		}
-		hubs[0].Flush()
+		c.step(t, i)
 	}
-	agree := func(hubs []*Hub) {
-		t.Helper()
-		time.Sleep(30 * time.Second)
-		there := make(map[string]bool)
-		for _, s := range stays {
-			if s.node < len(hubs) {
-				there[s.user] = true
-			}
+	c.agree(t, c.hubs)
+	c.board.mu.Lock()
+	clear(c.board.rooms) // everything is forgotten
+	c.board.mu.Unlock()
+	c.agree(t, c.hubs)
+	c.board.dies("node2")
+	c.agree(t, c.hubs[:2])
+}
+
+// crowd is users who come to a room and leave it, on several nodes.
+type crowd struct {
+	random  *rand.Rand
+	framing *lines
+	board   *board
+	hubs    []*Hub
+	stays   []stay
+	states  map[string]string // by user
+}
+
+// stay is one connection of a user.
+type stay struct {
+	member *Member
+	node   int
+	user   string
+}
+
+// step has somebody come, leave, or say something.
+func (c *crowd) step(t *testing.T, i int) {
+	time.Sleep(time.Duration(c.random.IntN(200)) * time.Millisecond)
+	switch n := c.random.IntN(3); {
+	case n > 0 && len(c.stays) > 0:
+		at := c.random.IntN(len(c.stays))
+		s := c.stays[at]
+		if n == 1 {
+			c.hubs[s.node].Leave(s.member, Departure{Now: c.random.IntN(2) == 0})
+			c.stays = slices.Delete(c.stays, at, at+1)
+			return
 		}
-		b.mu.Lock()
-		b.loss = 0
-		b.mu.Unlock()
-		first := users(t, hubs[0], "r")
-		for i, h := range hubs {
-			if got := users(t, h, "r"); got != first {
-				t.Errorf("node %d says %q, node 0 %q", i, got, first)
-			}
-			p, _ := h.Members("r", "", protocol.MaxMembers)
-			var names []string
-			for _, m := range p.Members {
-				names = append(names, m.User)
-			}
-			if want := slices.Sorted(maps.Keys(there)); !slices.Equal(names, want) {
-				t.Errorf("node %d says %q, want %q", i, names, want)
-			}
+		c.states[s.user] = fmt.Sprint(i)
+		c.hubs[s.node].SetState(s.member, []byte(c.states[s.user]))
+		time.Sleep(20 * time.Second) // so that it is known everywhere
+	default:
+		s := stay{node: c.random.IntN(len(c.hubs)), user: fmt.Sprint("user", c.random.IntN(8))}
+		socket := newSocket(c.hubs[s.node], c.framing, s.user)
+		q := JoinRequest{Room: "r", Client: &socket.client, Presence: true}
+		for s.member == nil { // opening the room may fail
+			_ = c.hubs[s.node].Join(t.Context(), q, socket, func(m *Member, _ *protocol.Joined) { s.member = m })
+		}
+		c.stays = append(c.stays, s)
+	}
+	c.hubs[0].Flush()
+}
+
+// agree waits, and has the nodes say the same, and what is so.
+func (c *crowd) agree(t *testing.T, hubs []*Hub) {
+	t.Helper()
+	time.Sleep(30 * time.Second)
+	there := make(map[string]bool)
+	for _, s := range c.stays {
+		if s.node < len(hubs) {
+			there[s.user] = true
 		}
 	}
-	agree(hubs)
-	b.mu.Lock()
-	clear(b.rooms) // everything is forgotten
-	b.mu.Unlock()
-	agree(hubs)
-	b.dies("node2")
-	agree(hubs[:2])
+	c.board.mu.Lock()
+	c.board.loss = 0
+	c.board.mu.Unlock()
+	first := users(t, hubs[0], "r")
+	for i, h := range hubs {
+		if got := users(t, h, "r"); got != first {
+			t.Errorf("node %d says %q, node 0 %q", i, got, first)
+		}
+		p, _ := h.Members("r", "", protocol.MaxMembers)
+		var names []string
+		for _, m := range p.Members {
+			names = append(names, m.User)
+		}
+		if want := slices.Sorted(maps.Keys(there)); !slices.Equal(names, want) {
+			t.Errorf("node %d says %q, want %q", i, names, want)
+		}
+	}
 }

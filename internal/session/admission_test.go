@@ -181,6 +181,24 @@ func (s *slow) Publish(ctx context.Context, p *engine.Publication, done func(eng
 
 // A slow engine is offered five times what it can store: what is let in is stored, after about as long as it may wait,
 // and nothing of the rest is.
+// answers counts the publishes that were answered, one way or the other.
+func answers(t *testing.T, peers []*peer) (stored, refused int) {
+	t.Helper()
+	for _, p := range peers {
+		for _, line := range p.take() {
+			switch {
+			case strings.HasPrefix(line, `{"type":"ok"`):
+				stored++
+			case like(`{"type":"error","id":1,"of":"publish","code":"overloaded",…"retryable":true,"retry_after":…}`, line):
+				refused++
+			default:
+				t.Fatal(line)
+			}
+		}
+	}
+	return stored, refused
+}
+
 func TestPublishesThatWouldWaitTooLongAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const takes, seconds, clients = 20 * time.Millisecond, 60, 25
@@ -195,18 +213,8 @@ func TestPublishesThatWouldWaitTooLongAreRefused(t *testing.T) {
 		}
 		stored, refused := 0, 0
 		count := func() {
-			for _, p := range peers {
-				for _, line := range p.take() {
-					switch {
-					case strings.HasPrefix(line, `{"type":"ok"`):
-						stored++
-					case like(`{"type":"error","id":1,"of":"publish","code":"overloaded",…"retryable":true,"retry_after":…}`, line):
-						refused++
-					default:
-						t.Fatal(line)
-					}
-				}
-			}
+			s, r := answers(t, peers)
+			stored, refused = stored+s, refused+r
 		}
 		for range seconds * 10 {
 			for _, p := range peers {
