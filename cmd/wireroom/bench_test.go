@@ -60,6 +60,16 @@ func TestBenchFindsNoFault(t *testing.T) {
 	}
 }
 
+// TestBenchOfLargeMessages has more outstanding than a socket takes.
+func TestBenchOfLargeMessages(t *testing.T) {
+	t.Parallel()
+	r := measure(t, "fan-out", "-n", "30", "--size", "65000", "--window", "24", "--publishers", "1", "-d", "1s")
+	delete(r.Errors, "publish: rate_limited") // the server's bound on bytes
+	if r.Totals.Faults() != 0 || len(r.Errors) != 0 || r.Totals.Delivered == 0 {
+		t.Errorf("%+v, errors %v", r.Totals, r.Errors)
+	}
+}
+
 // TestBenchOfSeveralProcesses shares one room out to three processes: every message reaches all, whichever process
 // published it.
 func TestBenchOfSeveralProcesses(t *testing.T) {

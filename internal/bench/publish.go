@@ -190,6 +190,9 @@ type outbox struct {
 // maxOutbox is from how many bytes on what is gathered goes out.
 const maxOutbox = 16 << 10
 
+// maxKept is how many bytes wait for a server that reads slowly: the largest messages, in a usual window.
+const maxKept = 4 << 20
+
 // for returns the bytes to which what l sends is appended; set takes them back.
 func (o *outbox) begin(w *worker, l *link) []byte {
 	if o.to != l || len(o.bytes) >= maxOutbox {

@@ -78,7 +78,7 @@ func newWorker(s Share) (*worker, error) {
 	if w.dialer, err = newDialer(w); err != nil {
 		return nil, err
 	}
-	if w.poller, err = conn.New(conn.Options{Loops: 1, TurnEnd: w.turnEnd}); err != nil {
+	if w.poller, err = conn.New(conn.Options{Loops: 1, TurnEnd: w.turnEnd, MaxKept: maxKept}); err != nil {
 		return nil, err
 	}
 	w.pacer = newPacer(w)
