@@ -26,13 +26,28 @@ type Handler interface {
 	Closed(err error)
 }
 
+// Frames are what a Write sends: whole frames, one behind the other.
+type Frames struct {
+	Bytes []byte // borrowed
+	Cut   Cutter // asked where the socket took a part; nil: all that it did not take is copied
+}
+
+// Cutter knows where the frames of a Write end. With it a connection whose socket is full keeps nothing but the rest of
+// one frame, in memory that is shared with whoever else gets that frame.
+type Cutter interface {
+	// Cut is called when the socket took the first n bytes and no more, and n is neither 0 nor all; the connection's
+	// mutex is held. It returns the rest of the frame that was cut, which never changes and which the connection sends
+	// before anything else, or nothing if n is between two frames. What follows is the caller's to write again.
+	Cut(n int) []byte
+}
+
 // Outcome says what became of a Write.
 type Outcome uint8
 
 // The outcomes.
 const (
 	Sent    Outcome = iota // all of it went to the socket
-	Kept                   // the connection took all of it, but the socket is full: Writable follows
+	Kept                   // taken, up to the end of the frame that was cut where there is a Cutter; the socket is full: Writable follows
 	Blocked                // nothing of it was taken, the socket is full: Writable follows
 	Skipped                // nothing of it was taken: the flag given to Write was set
 	Gone                   // nothing of it was taken: the connection is closed, or Finish was called
@@ -76,9 +91,10 @@ const (
 
 // rare is the state of a connection that has something to remember beyond being open.
 type rare struct {
-	out *buffer // taken from Send or Write and not sent yet
-	in  *buffer // received and not taken by the handler yet
-	err error   // why it is broken
+	rest []byte  // of a frame that Write cut; lasting, and sent before out
+	out  *buffer // taken from Send or Write and not sent yet
+	in   *buffer // received and not taken by the handler yet
+	err  error   // why it is broken
 }
 
 // carrier moves the bytes of connections: an event loop those of many, a twin those of one. Its methods are called
@@ -98,9 +114,15 @@ type carrier interface {
 	owner() *Poller
 }
 
-// Write sends p, all of it or nothing, without waiting, behind whatever is kept already. A set flag in unless, which
-// may be nil, is seen even when it is set while Write waits for another sender: then p is Skipped. p is not kept.
+// Write is WriteFrames without a Cutter: it sends all of p or nothing.
 func (c *Conn) Write(p []byte, unless *atomic.Bool) Outcome {
+	return c.WriteFrames(Frames{Bytes: p}, unless)
+}
+
+// WriteFrames sends frames, without waiting, behind whatever is kept already. A set flag in unless, which may be nil, is
+// seen even when it is set while WriteFrames waits for another sender: then they are Skipped.
+func (c *Conn) WriteFrames(f Frames, unless *atomic.Bool) Outcome {
+	p := f.Bytes
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if unless != nil && unless.Load() {
@@ -129,7 +151,11 @@ func (c *Conn) Write(p []byte, unless *atomic.Bool) Outcome {
 	if n == 0 {
 		return Blocked
 	}
-	c.keep(p[n:])
+	if f.Cut == nil {
+		c.keep(p[n:])
+	} else if rest := f.Cut.Cut(n); len(rest) > 0 {
+		c.remember().rest = rest
+	}
 	return Kept
 }
 

@@ -13,10 +13,14 @@ func (c *Conn) open() bool {
 
 // held returns how many bytes are kept.
 func (c *Conn) held() int {
-	if c.rare == nil || c.rare.out == nil {
+	if c.rare == nil {
 		return 0
 	}
-	return c.rare.out.len()
+	n := len(c.rare.rest)
+	if c.rare.out != nil {
+		n += c.rare.out.len()
+	}
+	return n
 }
 
 // take sends p or keeps it, whatever its size. It reports false when the socket turned out to be broken.
@@ -52,6 +56,9 @@ func (c *Conn) gather(p []byte) bool {
 // push sends what is kept and p behind it, and returns how many bytes of p went out; fewer than all mean that the
 // socket is full.
 func (c *Conn) push(p []byte) (int, error) {
+	if cut, err := c.pushRest(); cut || err != nil {
+		return 0, err
+	}
 	held := c.held()
 	if held == 0 {
 		return c.give(p)
@@ -76,6 +83,24 @@ func (c *Conn) push(p []byte) (int, error) {
 		return n - held, nil
 	}
 	return c.give(p)
+}
+
+// pushRest sends the rest of a frame that was cut, and reports whether it is cut again.
+func (c *Conn) pushRest() (cut bool, err error) {
+	if c.rare == nil || len(c.rare.rest) == 0 {
+		return false, nil
+	}
+	n, err := c.give(c.rare.rest)
+	if err != nil {
+		return false, err
+	}
+	if n < len(c.rare.rest) {
+		c.rare.rest = c.rare.rest[n:]
+		return true, nil
+	}
+	c.rare.rest = nil
+	c.forget()
+	return false, nil
 }
 
 // give hands p to the carrier and marks a full socket.
@@ -108,19 +133,19 @@ func (c *Conn) remember() *rare {
 	return c.rare
 }
 
-// dropKept gives back what keep took.
+// dropKept gives back what is kept.
 func (c *Conn) dropKept() {
 	if c.rare == nil {
 		return
 	}
 	c.carrier.owner().pool.put(c.rare.out)
-	c.rare.out = nil
+	c.rare.rest, c.rare.out = nil, nil
 	c.forget()
 }
 
 // forget drops the rare state when it holds nothing.
 func (c *Conn) forget() {
-	if r := c.rare; r != nil && *r == (rare{}) {
+	if r := c.rare; r != nil && r.rest == nil && r.out == nil && r.in == nil && r.err == nil {
 		c.rare = nil
 		c.carrier.owner().pool.putRare(r)
 	}

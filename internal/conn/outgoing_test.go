@@ -48,6 +48,31 @@ func write(text string, want Outcome) step {
 	}
 }
 
+// cutFrames are frames that follow each other.
+type cutFrames []string
+
+func (f cutFrames) Cut(n int) []byte {
+	for _, frame := range f {
+		if n < len(frame) {
+			if n == 0 {
+				return nil
+			}
+			return []byte(frame[n:])
+		}
+		n -= len(frame)
+	}
+	panic("nothing was cut")
+}
+
+func frames(want Outcome, f ...string) step {
+	return func(c *Conn) error {
+		if got := c.WriteFrames(Frames{Bytes: []byte(strings.Join(f, "")), Cut: cutFrames(f)}, nil); got != want {
+			return fmt.Errorf("frames %q returned %d, want %d", f, got, want)
+		}
+		return nil
+	}
+}
+
 func reply(text string, want bool) step {
 	return func(c *Conn) error {
 		if got := c.Send([]byte(text)); got != want {
@@ -100,6 +125,16 @@ var systemCalls = []struct {
 	{"gathered ones that do not drain", []int{1}, []step{begin, reply("ab", true), write("cd", Blocked), end, drain(true)}, []string{"abcd", "b"}},
 	{"gathered ones that drain exactly", []int{2}, []step{begin, reply("ab", true), write("cd", Blocked), end, drain(true)}, []string{"abcd"}},
 	{"a write that drains in part", []int{3}, []step{begin, reply("ab", true), write("cd", Kept), end, drain(true)}, []string{"abcd", "d"}},
+	{"frames that are all sent", nil, []step{frames(Sent, "ab", "cd")}, []string{"abcd"}},
+	{"frames for a full socket", []int{0}, []step{frames(Blocked, "ab", "cd"), frames(Blocked, "ab"), drain(true)}, []string{"abcd"}},
+	{"a frame that is cut", []int{3}, []step{frames(Kept, "ab", "cd", "ef"), ready(false), drain(true)}, []string{"abcdef", "d"}},
+	{"a frame that is cut again", []int{3, 1}, []step{frames(Kept, "ab", "cdef", "gh"), drain(false), frames(Blocked, "gh"), drain(true)}, []string{"abcdefgh", "def", "ef"}},
+	{"a cut between two frames", []int{2}, []step{frames(Kept, "ab", "cd"), ready(false), drain(true), frames(Sent, "cd")}, []string{"abcd", "cd"}},
+	{"replies go behind the frame that was cut", []int{1, 1, 2}, []step{frames(Kept, "abc", "d"), reply("e", true), drain(false), reply("f", true), drain(true)}, []string{"abcd", "bc", "c", "ef"}},
+	{"gathered ones and a frame that is cut", []int{4}, []step{begin, reply("r", true), frames(Kept, "ab", "cd", "ef"), reply("s", true), end, drain(true)}, []string{"rabcdef", "d", "s"}},
+	{"finish behind a frame that was cut", []int{1}, []step{frames(Kept, "ab", "cd"), finish, drain(false)}, []string{"abcd", "b", "bye", "HALF"}},
+	{"abort drops a frame that was cut", []int{1}, []step{frames(Kept, "ab", "cd"), abort, drain(false)}, []string{"abcd", "SHUT"}},
+	{"a frame that was cut and breaks", []int{1, -1}, []step{frames(Kept, "ab", "cd"), drain(false)}, []string{"abcd", "b", "SHUT"}},
 	{"a turn that ends full", []int{1}, []step{begin, reply("ab", true), end, ready(false), drain(true)}, []string{"ab", "b"}},
 	{"a reply that is sent short", []int{1}, []step{reply("ab", true), ready(false), drain(true)}, []string{"ab", "b"}},
 	{"a reply too large for a full socket is taken alone", []int{0}, []step{write("a", Blocked), reply(large, true), reply("b", false), drain(true)}, []string{"a", large}},
@@ -136,6 +171,24 @@ func TestSystemCalls(t *testing.T) {
 				t.Errorf("%d bytes are kept, rare %v", c.held(), c.rare)
 			}
 		})
+	}
+}
+
+// lasting is a frame of which the connection gets the memory itself.
+type lasting []byte
+
+func (l lasting) Cut(n int) []byte { return l[n:] }
+
+// Many members wait with the same frame: none of them has a copy.
+func TestAFrameThatWasCutIsNotCopied(t *testing.T) {
+	frame := lasting("abcdef")
+	s := &script{takes: []int{2}}
+	c := Conn{carrier: s}
+	if got := c.WriteFrames(Frames{Bytes: frame, Cut: frame}, nil); got != Kept {
+		t.Fatalf("the outcome is %d", got)
+	}
+	if c.rare == nil || c.rare.out != nil || len(c.rare.rest) != 4 || &c.rare.rest[0] != &frame[2] {
+		t.Fatalf("kept: %+v", c.rare)
 	}
 }
 

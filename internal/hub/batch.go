@@ -1,6 +1,11 @@
 package hub
 
-import "github.com/wireroom/wireroom/protocol"
+import (
+	"sync"
+
+	"github.com/wireroom/wireroom/internal/conn"
+	"github.com/wireroom/wireroom/protocol"
+)
 
 // batch is a run of entries that members get in one write.
 type batch struct {
@@ -52,23 +57,64 @@ func (b *batch) positionAt(seq uint64) protocol.Position {
 	return b.entries[seq-b.from-1].upTo
 }
 
-// appendFrames appends the entries from the member's cursor on that it wants, presence or not, as frames.
+// goesTo reports whether a member, which wants presence or not, gets the i-th entry.
+func (b *batch) goesTo(m *Member, presence bool, i uint64) bool {
+	return m.wants(b.entries[i], presence) && (b.older == nil || !b.older[i])
+}
+
+// appendFrames appends the entries from the member's cursor on that it gets, as frames.
 func (b *batch) appendFrames(out []byte, m *Member, presence bool) []byte {
 	framing := m.receiver.Framing()
 	for i := max(m.cursor, b.from) - b.from; i < uint64(len(b.entries)); i++ {
-		if e := b.entries[i]; m.wants(e, presence) && (b.older == nil || !b.older[i]) {
-			out = append(out, e.frame(framing)...)
+		if b.goesTo(m, presence, i) {
+			out = append(out, b.entries[i].frame(framing)...)
 		}
 	}
 	return out
 }
 
-// frameCache holds what most members of a batch get: the same bytes. Whoever is given them keeps nothing of them.
+// frameCache holds what most members of a batch get: the same bytes. It is the conn.Cutter of what it returned last.
 type frameCache struct {
 	framing  Framing
 	presence bool
 	common   *scratch // nil while it holds nothing
 	own      *scratch // for those that get something else
+
+	// Of the delivery under way:
+	batch   *batch
+	member  *Member
+	asked   bool   // the member gets presence
+	reached uint64 // the next entry for the member, once it took what it was given
+}
+
+var frameCaches = sync.Pool{New: func() any { return new(frameCache) }}
+
+// deliver hands m what it gets of b. Where that was Sent or Kept, it goes up to reached.
+func (c *frameCache) deliver(b *batch, m *Member) conn.Outcome {
+	c.batch, c.member, c.reached = b, m, b.to()
+	return m.receiver.Deliver(conn.Frames{Bytes: c.frames(b, m), Cut: c}, &m.gone)
+}
+
+// Cut implements conn.Cutter.
+func (c *frameCache) Cut(n int) []byte {
+	b, m := c.batch, c.member
+	framing := m.receiver.Framing()
+	for i := max(m.cursor, b.from) - b.from; i < uint64(len(b.entries)); i++ {
+		if !b.goesTo(m, c.asked, i) {
+			continue
+		}
+		frame := b.entries[i].frame(framing)
+		if n == 0 {
+			c.reached = b.from + i
+			return nil
+		}
+		if n < len(frame) {
+			c.reached = b.from + i + 1
+			return frame[n:]
+		}
+		n -= len(frame)
+	}
+	return nil
 }
 
 // frames returns what m gets of b, until the next call.
@@ -84,10 +130,10 @@ func (c *frameCache) frames(b *batch, m *Member) []byte {
 	if !full {
 		c.common = scratches.Get().(*scratch)
 	}
-	presence := m.presence.Load()
-	if !full || c.framing != framing || b.presence && c.presence != presence {
-		c.framing, c.presence = framing, presence
-		c.common.bytes = b.appendFrames(c.common.bytes[:0], m, presence)
+	c.asked = m.presence.Load()
+	if !full || c.framing != framing || b.presence && c.presence != c.asked {
+		c.framing, c.presence = framing, c.asked
+		c.common.bytes = b.appendFrames(c.common.bytes[:0], m, c.asked)
 	}
 	return c.common.bytes
 }
@@ -97,11 +143,12 @@ func (c *frameCache) one(b *batch, m *Member) []byte {
 	if c.own == nil {
 		c.own = scratches.Get().(*scratch)
 	}
-	c.own.bytes = b.appendFrames(c.own.bytes[:0], m, m.presence.Load())
+	c.asked = m.presence.Load()
+	c.own.bytes = b.appendFrames(c.own.bytes[:0], m, c.asked)
 	return c.own.bytes
 }
 
-// release gives the memory back.
+// release gives the cache back, and its memory.
 func (c *frameCache) release() {
 	if c.common != nil {
 		scratches.Put(c.common)
@@ -109,4 +156,6 @@ func (c *frameCache) release() {
 	if c.own != nil {
 		scratches.Put(c.own)
 	}
+	*c = frameCache{}
+	frameCaches.Put(c)
 }

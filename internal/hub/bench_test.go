@@ -19,10 +19,10 @@ import (
 // sink is a receiver that takes everything and keeps nothing.
 type sink struct{ framing Framing }
 
-func (s *sink) Framing() Framing                          { return s.framing }
-func (s *sink) Deliver([]byte, *atomic.Bool) conn.Outcome { return conn.Sent }
-func (s *sink) Ready() bool                               { return true }
-func (s *sink) Removed(*Member, *protocol.Kicked)         {}
+func (s *sink) Framing() Framing                               { return s.framing }
+func (s *sink) Deliver(conn.Frames, *atomic.Bool) conn.Outcome { return conn.Sent }
+func (s *sink) Ready() bool                                    { return true }
+func (s *sink) Removed(*Member, *protocol.Kicked)              {}
 
 // BenchmarkPublish is one publish from the hub to its members, without any socket: what the hub itself costs.
 func BenchmarkPublish(b *testing.B) {

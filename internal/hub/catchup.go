@@ -91,24 +91,79 @@ func (r *room) caughtUp(m *Member) bool {
 	return m.lag.inTail && m.cursor == r.tail.next && len(m.lag.notices) == 0
 }
 
-// step is what a catch-up delivers in one write, and where the member stands afterwards.
+// step is what a catch-up delivers in one write: notices, and then entries of the tail or messages of the log.
 type step struct {
 	ok       bool // false: there is nothing to be had now
+	framing  Framing
 	frames   []byte
+	from, to place // where the member stands before and afterwards
+	notices  []protocol.Push
+	entries  []passing
+	messages []*protocol.Message
+}
+
+// place is where a member stands that catches up.
+type place struct {
 	cursor   uint64
 	position protocol.Position
-	notices  int // how many of the lag's notices it carries
+	notices  int // how many of the lag's notices it has
+}
+
+// passing is an entry of the tail that a step delivers.
+type passing struct {
+	entry  *entry
+	cursor uint64 // behind it
+}
+
+// each yields the frames of a step, in memory of their own, with where the member stands behind each.
+func (s *step) each(yield func(frame []byte, behind place) bool) {
+	at := s.from
+	for _, p := range s.notices {
+		at.notices++
+		if !yield(s.framing.AppendFrame(nil, p), at) {
+			return
+		}
+	}
+	for _, e := range s.entries {
+		at.cursor, at.position = e.cursor, e.entry.upTo
+		if !yield(e.entry.frame(s.framing), at) {
+			return
+		}
+	}
+	for _, m := range s.messages {
+		at.position = m.Position
+		if !yield(s.framing.AppendFrame(nil, m), at) {
+			return
+		}
+	}
+}
+
+// Cut implements conn.Cutter: the step ends with the frame that was cut.
+func (s *step) Cut(n int) []byte {
+	s.to = s.from
+	for frame, behind := range s.each {
+		if n == 0 {
+			return nil
+		}
+		s.to = behind
+		if n < len(frame) {
+			return frame[n:]
+		}
+		n -= len(frame)
+	}
+	return nil
 }
 
 // step prepares the next step. The room is locked, but not while the log is read.
-func (r *room) step(m *Member) step {
+func (r *room) step(m *Member) *step {
 	l := m.lag
-	s := step{ok: true, cursor: m.cursor, position: l.position, notices: len(l.notices)}
-	framing := m.receiver.Framing()
+	s := &step{ok: true, framing: m.receiver.Framing(), notices: l.notices}
+	s.from = place{cursor: m.cursor, position: l.position}
+	s.to = place{cursor: m.cursor, position: l.position, notices: len(l.notices)}
 	for _, p := range l.notices {
-		s.frames = framing.AppendFrame(s.frames, p)
+		s.frames = s.framing.AppendFrame(s.frames, p)
 	}
-	if s.notices > 0 && !l.inTail {
+	if len(l.notices) > 0 && !l.inTail {
 		return s
 	}
 	if !l.inTail {
@@ -116,18 +171,20 @@ func (r *room) step(m *Member) step {
 	}
 	presence := m.presence.Load()
 	for _, e := range r.tail.run(nil, m.cursor) {
-		replayed := e.stored && s.cursor < l.replayTo
-		if replayed || m.wants(e, presence) && (e.stored || s.cursor >= l.liveFrom) {
-			s.frames = append(s.frames, e.frame(framing)...)
+		replayed := e.stored && s.to.cursor < l.replayTo
+		delivered := replayed || m.wants(e, presence) && (e.stored || s.to.cursor >= l.liveFrom)
+		s.to.cursor++
+		s.to.position = e.upTo
+		if delivered {
+			s.frames = append(s.frames, e.frame(s.framing)...)
+			s.entries = append(s.entries, passing{e, s.to.cursor})
 		}
-		s.cursor++
-		s.position = e.upTo
 	}
 	return s
 }
 
 // stepThroughLog reads the next part of the log for a member that the tail cannot serve.
-func (r *room) stepThroughLog(m *Member, s step) step {
+func (r *room) stepThroughLog(m *Member, s *step) *step {
 	since := m.lag.position
 	if r.rule().Delivery == rule.Latest {
 		return r.stepThroughLatest(m, s)
@@ -141,12 +198,12 @@ func (r *room) stepThroughLog(m *Member, s step) step {
 	if p.page.Refused != "" {
 		return r.tellGap(m, p.page)
 	}
-	s.frames, s.position = p.framesIn(m.receiver.Framing()), p.through()
+	s.frames, s.messages, s.to.position = p.framesIn(s.framing), p.page.Messages, p.through()
 	return s
 }
 
 // stepThroughLatest is stepThroughLog where the newest per event are all that is delivered.
-func (r *room) stepThroughLatest(m *Member, s step) step {
+func (r *room) stepThroughLatest(m *Member, s *step) *step {
 	since := m.lag.position
 	r.mu.Unlock()
 	page, err := r.readLog(r.hub.ctx, engine.Query{Since: since, Latest: true})
@@ -155,36 +212,35 @@ func (r *room) stepThroughLatest(m *Member, s step) step {
 		return r.waitForEngine(m, err)
 	}
 	m.lag.passed = m.lag.passed || m.lag.liveFrom != r.tail.next
-	messages := page.Messages
+	s.messages = page.Messages
 	switch page.Refused {
 	case "":
 	case protocol.ReasonExpired:
-		messages = newerThan(messages, since)
+		s.messages = newerThan(page.Messages, since)
 	default:
 		return r.tellGap(m, page)
 	}
-	s.position = page.Head
-	framing := m.receiver.Framing()
-	for _, p := range messages {
-		s.frames = framing.AppendFrame(s.frames, p)
+	s.to.position = page.Head
+	for _, p := range s.messages {
+		s.frames = s.framing.AppendFrame(s.frames, p)
 	}
 	return s
 }
 
 // waitForEngine has the member try again with the next tick: the engine failed, or the feed is behind the log and the
 // tail will have it soon.
-func (r *room) waitForEngine(m *Member, err error) step {
+func (r *room) waitForEngine(m *Member, err error) *step {
 	if err != nil {
 		r.hub.warn("a member that is behind waits for the engine", "room", r.name, "error", err)
 	}
 	m.lag.busy = false
 	r.hub.retryLater(m)
-	return step{}
+	return &step{}
 }
 
 // tellGap has the member told that what it missed is gone. The position moves before the gap is delivered: a tail whose
 // feed is late may prove the old one meanwhile.
-func (r *room) tellGap(m *Member, page engine.Page) step {
+func (r *room) tellGap(m *Member, page engine.Page) *step {
 	m.lag.notices = append(m.lag.notices, r.gap(m, page))
 	m.lag.position = page.Head
 	return r.step(m)
@@ -209,18 +265,18 @@ func newerThan(messages []*protocol.Message, p protocol.Position) []*protocol.Me
 
 // take writes a step and notes how far it came; it reports whether to go on. The room is locked, but not while
 // anything is written.
-func (r *room) take(m *Member, s step) bool {
+func (r *room) take(m *Member, s *step) bool {
 	outcome := conn.Sent
 	if len(s.frames) > 0 {
 		r.mu.Unlock()
-		outcome = m.receiver.Deliver(s.frames, &m.gone)
+		outcome = m.receiver.Deliver(conn.Frames{Bytes: s.frames, Cut: s}, &m.gone)
 		r.mu.Lock()
 	}
 	l := m.lag
 	switch outcome {
 	case conn.Sent, conn.Kept:
-		m.cursor, l.position = s.cursor, s.position
-		l.notices = l.notices[s.notices:]
+		m.cursor, l.position = s.to.cursor, s.to.position
+		l.notices = l.notices[s.to.notices:]
 	case conn.Skipped, conn.Gone:
 		return false
 	}

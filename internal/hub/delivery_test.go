@@ -236,12 +236,16 @@ func TestEveryMemberGetsEveryMessageOnce(t *testing.T) {
 			for stopped := false; ; {
 				s := newSocket(h, keeper.framing, fmt.Sprint("m", i))
 				j := s.join(t, JoinRequest{Room: "r", Since: since, Presence: i%2 == 0})
+				if i%3 == 0 {
+					s.narrow(func() int { return random.IntN(2000) })
+				}
 				for range random.IntN(20) {
 					s.fill()
 					publish(t, h, "noise", "0")
 					s.drain()
 				}
 				if stopped {
+					s.narrow(nil)
 					s.drain()
 				}
 				h.Leave(s.member, Departure{Now: random.IntN(2) == 0})

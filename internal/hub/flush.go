@@ -119,22 +119,23 @@ type chunkIndex int
 // deliverChunks writes b to chunks of members until there are none left.
 func (r *room) deliverChunks(b *batch, next *chunkIndex) {
 	var chunk [chunkMembers]*Member
-	var cache frameCache
+	cache := frameCaches.Get().(*frameCache)
 	defer cache.release()
 	for {
 		n, more := r.takeChunk(b, next, &chunk)
-		blocked, sent := 0, 0
+		blocked, sent := 0, uint64(0)
 		for _, m := range chunk[:n] {
-			switch m.receiver.Deliver(cache.frames(b, m), &m.gone) {
-			case conn.Sent, conn.Kept:
-				m.cursor = b.to()
-				sent++
-			case conn.Blocked:
+			outcome := cache.deliver(b, m)
+			if outcome == conn.Sent || outcome == conn.Kept {
+				sent += cache.reached - b.from
+				m.cursor = cache.reached
+			}
+			if outcome == conn.Blocked || outcome == conn.Kept && m.cursor != b.to() {
 				chunk[blocked] = m
 				blocked++
 			}
 		}
-		r.hub.metrics.Add(metrics.Deliveries, int64(sent*len(b.entries)))
+		r.hub.metrics.Add(metrics.Deliveries, int64(sent))
 		r.fallBehind(b, chunk[:blocked])
 		if !more {
 			return
@@ -159,7 +160,7 @@ func (r *room) takeChunk(b *batch, next *chunkIndex, chunk *[chunkMembers]*Membe
 	return n, i < len(r.members)
 }
 
-// fallBehind gives a lag to members whose socket was full. The socket may have drained in between without anybody
+// fallBehind gives a lag to members whose socket took less than b. The socket may have drained in between without anybody
 // to tell, so each is asked once more.
 func (r *room) fallBehind(b *batch, members []*Member) {
 	if len(members) == 0 {

@@ -32,6 +32,7 @@ type socket struct {
 
 	mu      sync.Mutex
 	full    bool
+	takes   func() int // how many bytes of a delivery; nil: all
 	took    bytes.Buffer
 	writes  int
 	blocked int
@@ -45,7 +46,7 @@ func newSocket(h *Hub, framing Framing, user string) *socket {
 
 func (s *socket) Framing() Framing { return s.framing }
 
-func (s *socket) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
+func (s *socket) Deliver(frames conn.Frames, unless *atomic.Bool) conn.Outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -55,9 +56,25 @@ func (s *socket) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
 		s.blocked++
 		return conn.Blocked
 	}
-	s.took.Write(frames)
 	s.writes++
+	if s.takes != nil {
+		if n := s.takes(); n < len(frames.Bytes) {
+			return s.cut(frames, n)
+		}
+	}
+	s.took.Write(frames.Bytes)
 	return conn.Sent
+}
+
+// cut takes n bytes of a delivery, and then the rest of the frame that was cut.
+func (s *socket) cut(frames conn.Frames, n int) conn.Outcome {
+	s.full = true
+	if n == 0 {
+		return conn.Blocked
+	}
+	s.took.Write(frames.Bytes[:n])
+	s.took.Write(frames.Cut.Cut(n))
+	return conn.Kept
 }
 
 func (s *socket) Ready() bool {

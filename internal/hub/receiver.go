@@ -12,10 +12,10 @@ import (
 type Receiver interface {
 	// Framing says in which form the receiver wants what it gets. It never changes.
 	Framing() Framing
-	// Deliver hands over whole frames, borrowed until it returns, to be sent before whatever is handed over later. unless
-	// is read under the connection's mutex: whoever sets it and then queues a reply knows that no such frames follow the
-	// reply.
-	Deliver(frames []byte, unless *atomic.Bool) conn.Outcome
+	// Deliver hands over frames, to be sent before whatever is handed over later. unless is read under the connection's
+	// mutex: whoever sets it and then queues a reply knows that no such frames follow the reply. A receiver that sends
+	// other bytes than it gets does not ask frames.Cut, and is Kept once it took all.
+	Deliver(frames conn.Frames, unless *atomic.Bool) conn.Outcome
 	// Ready reports whether the socket takes bytes. After a Deliver that was Kept or Blocked either Ready reports true
 	// or the receiver calls CatchUp later.
 	Ready() bool
@@ -26,7 +26,7 @@ type Receiver interface {
 // Framing turns what a room holds into the bytes of a transport. It is made once and shared by all receivers of its
 // kind; two framings are the same when they are ==.
 type Framing interface {
-	// AppendFrame appends p as one frame.
+	// AppendFrame appends p as one frame: the same bytes each time.
 	AppendFrame(dst []byte, p protocol.Push) []byte
 }
 

@@ -25,8 +25,8 @@ func (*sink) Reply(*protocol.Reply)                           {}
 func (*sink) Push(protocol.Push)                              {}
 func (*sink) Resume()                                         {}
 func (*sink) Close(protocol.CloseCode, string, time.Duration) {}
-func (s *sink) Deliver(frames []byte, _ *atomic.Bool) conn.Outcome {
-	s.written += len(frames)
+func (s *sink) Deliver(frames conn.Frames, _ *atomic.Bool) conn.Outcome {
+	s.written += len(frames.Bytes)
 	return conn.Sent
 }
 

@@ -12,7 +12,7 @@ import (
 // Stream is how a transport carries what rooms hold; its methods are those of hub.Receiver.
 type Stream interface {
 	Framing() hub.Framing
-	Deliver(frames []byte, unless *atomic.Bool) conn.Outcome
+	Deliver(frames conn.Frames, unless *atomic.Bool) conn.Outcome
 	Ready() bool
 }
 

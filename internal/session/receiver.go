@@ -13,7 +13,7 @@ import (
 func (s *Session) Framing() hub.Framing { return s.outlet.Framing() }
 
 // Deliver implements hub.Receiver.
-func (s *Session) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
+func (s *Session) Deliver(frames conn.Frames, unless *atomic.Bool) conn.Outcome {
 	return s.outlet.Deliver(frames, unless)
 }
 

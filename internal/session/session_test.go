@@ -38,13 +38,13 @@ var framing = new(lines)
 func (o *fakeOutlet) Framing() hub.Framing { return framing }
 func (o *fakeOutlet) Ready() bool          { return true }
 
-func (o *fakeOutlet) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
+func (o *fakeOutlet) Deliver(frames conn.Frames, unless *atomic.Bool) conn.Outcome {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if unless.Load() {
 		return conn.Skipped
 	}
-	for line := range strings.Lines(string(frames)) {
+	for line := range strings.Lines(string(frames.Bytes)) {
 		o.lines = append(o.lines, strings.TrimSpace(line))
 	}
 	return conn.Sent

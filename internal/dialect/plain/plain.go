@@ -146,7 +146,8 @@ func (s *Speech) AppendFrame(dst []byte, p protocol.Push) []byte {
 }
 
 // Deliver implements session.Outlet.
-func (t *talk) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
+func (t *talk) Deliver(handed conn.Frames, unless *atomic.Bool) conn.Outcome {
+	frames := handed.Bytes
 	if len(frames) == 0 {
 		return conn.Sent
 	}

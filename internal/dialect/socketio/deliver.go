@@ -30,7 +30,8 @@ func (p *peer) Ready() bool {
 }
 
 // Deliver implements session.Outlet.
-func (p *peer) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
+func (p *peer) Deliver(handed conn.Frames, unless *atomic.Bool) conn.Outcome {
+	frames := handed.Bytes
 	if len(frames) == 0 {
 		return conn.Sent
 	}

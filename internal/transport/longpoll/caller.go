@@ -126,7 +126,8 @@ func (c *caller) idleSince() time.Time {
 func (c *caller) Framing() hub.Framing { return &c.transport.framing }
 
 // Deliver implements session.Outlet.
-func (c *caller) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
+func (c *caller) Deliver(handed conn.Frames, unless *atomic.Bool) conn.Outcome {
+	frames := handed.Bytes
 	if len(frames) == 0 {
 		return conn.Sent
 	}

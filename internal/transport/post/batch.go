@@ -181,7 +181,7 @@ func (b *batch) Close(code protocol.CloseCode, reason string, retry time.Duratio
 func (b *batch) Framing() hub.Framing { return nil }
 
 // Deliver implements session.Outlet.
-func (b *batch) Deliver([]byte, *atomic.Bool) conn.Outcome { return conn.Gone }
+func (b *batch) Deliver(conn.Frames, *atomic.Bool) conn.Outcome { return conn.Gone }
 
 // Ready implements session.Outlet.
 func (b *batch) Ready() bool { return false }

@@ -19,7 +19,8 @@ type rest struct {
 }
 
 // Deliver implements session.Outlet.
-func (s *stream) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
+func (s *stream) Deliver(handed conn.Frames, unless *atomic.Bool) conn.Outcome {
+	frames := handed.Bytes
 	if len(frames) == 0 {
 		return conn.Sent
 	}

@@ -177,11 +177,11 @@ func (c *connection) Message(op ws.Opcode, payload []byte) bool {
 func (c *connection) Framing() hub.Framing { return c.framing }
 
 // Deliver implements session.Outlet.
-func (c *connection) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
-	if len(frames) == 0 {
+func (c *connection) Deliver(frames conn.Frames, unless *atomic.Bool) conn.Outcome {
+	if len(frames.Bytes) == 0 {
 		return conn.Sent
 	}
-	return c.socket.Write(frames, unless)
+	return c.socket.WriteFrames(frames, unless)
 }
 
 // Ready implements session.Outlet.
