@@ -1,14 +1,21 @@
 package wireroom_test
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"github.com/wireroom/wireroom"
 	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/protocol"
 )
 
 // openPolling opens a connection over polling and returns the URL of its requests.
@@ -74,6 +81,106 @@ func TestSocketIOPollsAreOfWhomeverBeganThem(t *testing.T) {
 	}
 	if a := ask(t, id, "Origin", "https://elsewhere.example"); a.status != http.StatusForbidden {
 		t.Errorf("a foreign origin: %+v", a)
+	}
+}
+
+// A byte that stands between packets has no escape in them: nobody may make others read packets that are none.
+func TestEngineIOPollsGetNoPacketsThatAreNone(t *testing.T) {
+	server, url := start(t, wireroom.Options{EngineIO: wireroom.EngineIO{Paths: []string{"/engine.io/"}}})
+	server.Handle(wireroom.RawType, func(_ context.Context, s *wireroom.Session, _ wireroom.Message) error {
+		s.Push(&protocol.Message{Event: wireroom.TextEvent, Bytes: []byte("a\x1e1")})
+		return nil
+	})
+	id := openPolling(t, web(url)+"/engine.io/")
+	post(t, id, "4x")
+	if a := ask(t, id); a.body != "bYR4x" { // the same bytes
+		t.Errorf("%q", a.body)
+	}
+}
+
+func TestSocketIOAnUpgradeLosesNothing(t *testing.T) {
+	const many = 12_000 // more than a client may put into one request
+	server, url := start(t, wireroom.Options{})
+	server.Handle("count", func(_ context.Context, s *wireroom.Session, _ wireroom.Message) error {
+		for i := range many {
+			if err := s.Send("n", i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	id := openPolling(t, web(url)+socketIO)
+	post(t, id, "40")
+	ask(t, id)
+	post(t, id, `421["count"]`)
+	e := &emitter{t: t, conn: dial(t, strings.Replace(strings.Replace(id, "http", "ws", 1), "polling", "websocket", 1), nil).conn}
+	e.send("2probe")
+	if got := e.packet(); got != "3probe" {
+		t.Fatal(got)
+	}
+	e.send("5")
+	for i := range many {
+		if got := e.event("n"); got[0] != float64(i) {
+			t.Fatalf("%v, want %d", got, i)
+		}
+	}
+}
+
+// TestSocketIOAnUpgradeOfWhatEndsIsClosed has connections end while a WebSocket is opened for them.
+func TestSocketIOAnUpgradeOfWhatEndsIsClosed(t *testing.T) {
+	server, url := start(t, wireroom.Options{})
+	for range 50 {
+		id := openPolling(t, web(url)+socketIO)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			post(t, id, "1")
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		c, _, err := websocket.Dial(ctx, strings.Replace(strings.Replace(id, "http", "ws", 1), "polling", "websocket", 1), nil)
+		if err == nil {
+			if _, _, err = c.Read(ctx); err == nil || ctx.Err() != nil {
+				t.Errorf("it is open still: %v", err)
+			}
+		}
+		<-ended
+		cancel()
+	}
+	if sessions, _ := server.Counts(); sessions != 0 {
+		t.Errorf("%d sessions", sessions)
+	}
+}
+
+// TestEngineIONothingIsLeftWhenAServerCloses has clients connect meanwhile.
+func TestEngineIONothingIsLeftWhenAServerCloses(t *testing.T) {
+	for range 20 {
+		server, err := wireroom.New(t.Context(), wireroom.Options{
+			Logger: slog.New(slog.DiscardHandler), EngineIO: wireroom.EngineIO{Paths: []string{"/engine.io/"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		handler := httptest.NewServer(server)
+		var clients sync.WaitGroup
+		for range 4 {
+			clients.Go(func() {
+				for range 20 {
+					response, err := http.Get(handler.URL + "/engine.io/?EIO=4&transport=polling")
+					if err != nil {
+						return
+					}
+					_ = response.Body.Close()
+				}
+			})
+		}
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+		clients.Wait()
+		handler.Close()
+		if n, _ := server.Counts(); n != 0 {
+			t.Errorf("%d sessions are left", n)
+		}
 	}
 }
 

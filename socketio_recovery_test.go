@@ -1,6 +1,8 @@
 package wireroom_test
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -170,4 +172,59 @@ func TestSocketIOForgedOffsetsLeadNowhere(t *testing.T) {
 	if strings.HasPrefix(e.pid, nonce) {
 		t.Error("recovered in a room of another namespace")
 	}
+}
+
+// TestSocketIORoomsOfTheApplicationAreKept has an application put every client into a room when it connects.
+func TestSocketIORoomsOfTheApplicationAreKept(t *testing.T) {
+	o := wireroom.Options{SocketIO: wireroom.SocketIO{OnConnect: func(ctx context.Context, s *wireroom.Session, _ json.RawMessage) error {
+		_, err := s.Join(ctx, "news", wireroom.JoinOptions{})
+		return err
+	}}}
+	server, url := start(t, o)
+	other, elsewhere := start(t, o)
+	e := newcomer(t, url, "a")
+	utter(t, server, "news", 1)
+	e.hears(1)
+	e.cut()
+	utter(t, server, "news", 2)
+	e, recovered := e.again(url + socketIO)
+	if !recovered {
+		t.Fatal("not recovered")
+	}
+	e.envelope("welcome")
+	e.hears(2)
+	utter(t, server, "news", 3)
+	e.hears(3)
+	e.cut()
+	if e, recovered = e.again(elsewhere + socketIO); recovered { // another life of the rooms
+		t.Fatal("recovered what another log holds")
+	}
+	e.envelope("welcome")
+	utter(t, other, "news", 4)
+	e.hears(4)
+	if answer := e.join("a"); answer["already"] == true {
+		t.Error("it is in a room that was not recovered")
+	}
+}
+
+// TestSocketIORecoversWithoutWhatItMayNotSeeAnyMore has a client that was told who is there, and may not be any more.
+func TestSocketIORecoversWithoutWhatItMayNotSeeAnyMore(t *testing.T) {
+	server, url := start(t, wireroom.Options{})
+	e := newcomer(t, url)
+	e.send(`421["join",{"room":"a","presence":true}]`)
+	e.event("position")
+	e.ack(1)
+	rule := wireroom.DefaultRule()
+	rule.Pattern, rule.Allow = "a", wireroom.Allow{Join: "anyone", Publish: "anyone", History: "anyone", Presence: "nobody"}
+	if err := server.Reload(wireroom.Changes{Rules: []wireroom.Rule{rule}}); err != nil {
+		t.Fatal(err)
+	}
+	e.cut()
+	utter(t, server, "a", 1)
+	e, recovered := e.again(url + socketIO)
+	if !recovered {
+		t.Fatal("not recovered")
+	}
+	e.envelope("welcome")
+	e.hears(1)
 }

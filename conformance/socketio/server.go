@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"time"
 
 	"github.com/wireroom/wireroom"
@@ -21,6 +22,7 @@ const (
 // newServer returns the product's own server, set to what the suites expect: it echoes the messages of Engine.IO, and
 // answers two events of Socket.IO in the namespaces / and /custom.
 func newServer(ctx context.Context, pingInterval, pingTimeout time.Duration) (*wireroom.Server, error) {
+	greetings := new(greetings)
 	server, err := wireroom.New(ctx, wireroom.Options{
 		Origins: []string{"*"},
 		Limits: wireroom.Limits{
@@ -33,8 +35,9 @@ func newServer(ctx context.Context, pingInterval, pingTimeout time.Duration) (*w
 		SocketIO: wireroom.SocketIO{
 			Namespaces: []string{"custom"}, EventsOnly: true, NoRecovery: true,
 			PingInterval: pingInterval, PingTimeout: pingTimeout, ConnectTimeout: connectTimeout, MaxPayload: maxPayload,
-			OnConnect: greet,
+			OnConnect: greetings.note,
 		},
+		Hooks: wireroom.Hooks{OnOpen: greetings.send, OnDisconnect: greetings.forget},
 	})
 	if err != nil {
 		return nil, err
@@ -49,13 +52,29 @@ func newServer(ctx context.Context, pingInterval, pingTimeout time.Duration) (*w
 	return server, nil
 }
 
-// greet tells a client what it presented. The suites begin to listen for that when they have seen that they are connected,
-// and would not hear it if both came together.
-func greet(_ context.Context, s *wireroom.Session, auth json.RawMessage) error {
+// greetings tell clients what they presented. The suites begin to listen for that when they have seen that they are
+// connected, and would not hear it if both came together: it follows a moment after that.
+type greetings struct{ presented sync.Map } // by client
+
+func (g *greetings) note(_ context.Context, s *wireroom.Session, auth json.RawMessage) error {
+	g.presented.Store(s.Client(), auth)
+	return nil
+}
+
+// send is called when the client has been told that it is connected.
+func (g *greetings) send(_ context.Context, s *wireroom.Session) error {
+	auth, ok := g.presented.LoadAndDelete(s.Client())
+	if !ok { // a client of Engine.IO
+		return nil
+	}
 	time.AfterFunc(greetingDelay, func() {
-		_ = s.Emit("auth", []json.RawMessage{auth}, nil) // it is JSON, and came from a client that may be gone
+		_ = s.Emit("auth", []json.RawMessage{auth.(json.RawMessage)}, nil) // it is JSON, and came from a client that may be gone
 	})
 	return nil
+}
+
+func (g *greetings) forget(s *wireroom.Session, _ protocol.CloseCode, _ string) {
+	g.presented.Delete(s.Client())
 }
 
 // echo sends a message of Engine.IO back as it came.

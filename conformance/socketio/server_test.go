@@ -23,7 +23,8 @@ const (
 
 type suite struct {
 	*testing.T
-	url string
+	url   string
+	agent string // what the client calls itself
 }
 
 // calm is a time in which no ping is due.
@@ -42,7 +43,7 @@ func open(t *testing.T, interval, timeout time.Duration) suite {
 			t.Error(err)
 		}
 	})
-	return suite{t, web.URL}
+	return suite{T: t, url: web.URL}
 }
 
 // ask sends a request and returns its status and body.
@@ -51,6 +52,9 @@ func (s suite) ask(method, path, body string) (int, string) {
 	request, err := http.NewRequestWithContext(s.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
 		s.Fatal(err)
+	}
+	if s.agent != "" {
+		request.Header.Set("User-Agent", s.agent)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -175,7 +179,7 @@ func TestPollingCarriesMessages(t *testing.T) {
 		s.expect(200, payload, "GET", id, "")
 	}
 	s.expect(400, "", "PUT", id, "4x")
-	for _, bad := range []string{"abc", "", strings.Repeat("\x1e", 999_999), "4a\x1e", "7", "b=", "2", strings.Repeat("2\x1e", 20_000)} {
+	for _, bad := range []string{"abc", "", strings.Repeat("\x1e", 999_999), "4a\x1e", "7", "b=", "2", strings.Repeat("2\x1e", 20_000), "4a\xff", "4a\x1e4\xed\xa0\x80"} {
 		id := s.session(engine)
 		s.expect(400, "", "POST", id, bad)
 		s.expect(400, "", "GET", id, "")
@@ -188,6 +192,7 @@ func TestPollingCarriesMessages(t *testing.T) {
 // A browser sends a request again by itself when its connection breaks before the answer has come.
 func TestARequestThatIsSentAgainGetsTheSameAnswer(t *testing.T) {
 	s := open(t, calm, calm)
+	s.agent = browser
 	id := s.session(engine)
 	for range 2 {
 		s.expect(200, "ok", "POST", id+"&t=p1", "4one")
@@ -198,6 +203,66 @@ func TestARequestThatIsSentAgainGetsTheSameAnswer(t *testing.T) {
 	}
 	s.expect(200, "ok", "POST", id+"&t=p3", "4three")
 	s.expect(200, "4three", "GET", id+"&t=g2", "")
+}
+
+const browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"
+
+// Clients that are no browsers send nothing again by themselves, and stamp their requests with the second, if at all.
+func TestRequestsOfTheSameStampAreNotTheSame(t *testing.T) {
+	for _, client := range []struct{ agent, stamp string }{
+		{"Python/3.13 aiohttp/3.11", "1764471600.5"}, {browser, "1764471600"}, {browser, strings.Repeat("x", 40)}, {"a program", "Q8hyd6w"},
+	} {
+		s := open(t, calm, calm)
+		s.agent = client.agent
+		id := s.session(engine) + "&t=" + client.stamp
+		for _, text := range []string{"one", "two", "two"} {
+			s.expect(200, "ok", "POST", id, "4"+text)
+			s.expect(200, "4"+text, "GET", id, "")
+		}
+	}
+	s := open(t, calm, calm)
+	s.agent = browser
+	id := s.session(engine)
+	s.expect(200, "ok", "POST", id+"&t=same", "4one")
+	s.expect(200, "ok", "POST", id+"&t=same", "4two")
+	s.expect(200, "4one\x1e4two", "GET", id, "")
+}
+
+// TestAnUpgradeDuringAPostEndsTheSession has a client go over to a WebSocket while it is still sending by a request: what
+// comes on both would be read at once.
+func TestAnUpgradeDuringAPostEndsTheSession(t *testing.T) {
+	s := open(t, calm, calm)
+	id := s.session(engine)
+	body, rest := io.Pipe()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+id, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	posted := make(chan int, 1)
+	go func() {
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			posted <- 0
+			return
+		}
+		_ = response.Body.Close()
+		posted <- response.StatusCode
+	}()
+	if _, err := rest.Write([]byte("4by request")); err != nil { // the server's to read from now on
+		t.Fatal(err)
+	}
+	c := s.dial(strings.Replace(id, "polling", "websocket", 1))
+	s.send(c, "2probe")
+	s.receive(c, "3probe")
+	s.send(c, "5", "4by WebSocket")
+	if _, data, err := c.Read(t.Context()); err == nil {
+		t.Errorf("%q was taken, too", data)
+	}
+	_ = rest.Close()
+	if status := <-posted; status == 200 {
+		t.Error("the request was taken, too")
+	}
+	s.expect(400, "", "GET", id, "")
 }
 
 func TestTwoPollsAtOnceEndTheSession(t *testing.T) {

@@ -124,7 +124,7 @@ func (n *Node) leave(user string, account *limit.Entry) {
 func (s *Session) charge(r *protocol.Request) *protocol.Error {
 	s.node.Metrics.Add(requestMetric(r.Kind), 1)
 	now, limits := s.node.clock(), s.node.limits.Load()
-	if err := s.chargeBytes(now, len(r.Raw)+len(r.Bytes), limits); err != nil {
+	if err := s.chargeBytes(now, sizeOf(r), limits); err != nil {
 		return err
 	}
 	switch r.Kind {
@@ -151,6 +151,18 @@ func (s *Session) charge(r *protocol.Request) *protocol.Error {
 		return rateLimited(wait, "too many requests of this user")
 	}
 	return nil
+}
+
+// sizeOf returns how many bytes a request came with.
+func sizeOf(r *protocol.Request) int {
+	if len(r.Attachments) == 0 {
+		return len(r.Raw) + len(r.Bytes)
+	}
+	n := len(r.Raw) // Bytes is one of those that follow
+	for _, data := range r.Attachments {
+		n += len(data)
+	}
+	return n
 }
 
 // chargeBytes takes n bytes and the overhead from the session's limits and its user's.

@@ -19,9 +19,10 @@ import (
 
 // Bounds of what one connection may have under way.
 const (
-	maxWaiting  = 64  // commands behind a slow one; the connection is not read meanwhile
-	maxInFlight = 256 // publishes that an engine has not answered
-	maxStrikes  = 3   // malformed envelopes in a row
+	maxWaiting  = 64   // commands behind a slow one; the connection is not read meanwhile
+	maxBehind   = 1024 // the same while the slow one waits for what the client answers, which is behind them
+	maxInFlight = 256  // publishes that an engine has not answered
+	maxStrikes  = 3    // malformed envelopes in a row
 )
 
 // maxIdleUsers is how many users are remembered that have gone and are still being limited.

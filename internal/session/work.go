@@ -17,12 +17,21 @@ type work struct {
 	running  bool     // there is a worker
 	waiting  int      // of jobs, the requests
 	inFlight int      // publishes that the engine has not answered
+	calls    int      // that the client has not answered
 	paused   bool     // the connection is not read
 }
 
 // full reports whether the connection must not be read.
 func (w *work) full() bool {
-	return !mutInbound && (w.waiting >= maxWaiting || w.inFlight >= maxInFlight)
+	return !mutInbound && (w.waiting >= w.most() || w.inFlight >= maxInFlight)
+}
+
+// most returns how many requests may wait.
+func (w *work) most() int {
+	if w.calls > 0 {
+		return maxBehind
+	}
+	return maxWaiting
 }
 
 // later runs f after what is under way, on a worker.
@@ -80,11 +89,11 @@ func (s *Session) worked() *work {
 // locked.
 func (s *Session) settle() (resume bool) {
 	w := s.work
-	resume = w.paused && w.waiting <= maxWaiting/2 && w.inFlight <= maxInFlight/2
+	resume = w.paused && w.waiting <= w.most()/2 && w.inFlight <= maxInFlight/2
 	if resume {
 		w.paused = false
 	}
-	if !w.running && !w.paused && w.inFlight == 0 && len(w.jobs) == 0 {
+	if !w.running && !w.paused && w.inFlight == 0 && w.calls == 0 && len(w.jobs) == 0 {
 		s.work = nil
 	}
 	return resume
@@ -145,6 +154,18 @@ func (s *Session) begin() {
 func (s *Session) end() {
 	s.mu.Lock()
 	s.work.inFlight--
+	resume := s.settle()
+	s.mu.Unlock()
+	if resume {
+		s.outlet.Resume()
+	}
+}
+
+// Calling counts n calls more, or less, that wait for an answer of the client: what they wait for comes behind all that the
+// client said before, so that more of that is taken meanwhile.
+func (s *Session) Calling(n int) {
+	s.mu.Lock()
+	s.worked().calls += n
 	resume := s.settle()
 	s.mu.Unlock()
 	if resume {

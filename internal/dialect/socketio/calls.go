@@ -29,6 +29,7 @@ func (c *calls) take() map[uint64]func(*protocol.Answer, error) {
 
 // Call implements session.Caller: answer is called once, unless cancel is called before.
 func (p *peer) Call(event *protocol.Custom, answer func(*protocol.Answer, error)) (cancel func()) {
+	p.session.Calling(1)
 	b := p.talk.conn.Begin()
 	c := &p.calls
 	failure := errEnded
@@ -41,6 +42,7 @@ func (p *peer) Call(event *protocol.Custom, answer func(*protocol.Answer, error)
 	}
 	if failure != nil {
 		b.End()
+		p.session.Calling(-1)
 		answer(nil, failure)
 		return func() {}
 	}
@@ -68,14 +70,22 @@ func (p *peer) Call(event *protocol.Custom, answer func(*protocol.Answer, error)
 // forget does not wait for an acknowledgement any more; it returns who did.
 func (p *peer) forget(id uint64) func(*protocol.Answer, error) {
 	b := p.talk.conn.Begin()
-	defer b.End()
 	answer := p.calls.waiting[id]
 	delete(p.calls.waiting, id)
+	b.End()
+	if answer != nil {
+		p.session.Calling(-1)
+	}
 	return answer
 }
 
-// acknowledge takes an acknowledgement. One that nobody waits for, any more or at all, is ignored.
+// acknowledge takes an acknowledgement. One that nobody waits for, any more or at all, is ignored, but counted.
 func (p *peer) acknowledge(parcel *eio.Parcel) {
+	size := len(parcel.Text)
+	for _, data := range parcel.Attachments {
+		size += len(data)
+	}
+	p.session.Control(size)
 	id, err := strconv.ParseUint(string(parcel.ID), 10, 64)
 	if err != nil {
 		return

@@ -42,12 +42,15 @@ func present(object []byte) presented {
 // meanwhile.
 func (t *talk) connect(p *eio.Parcel) (more bool) {
 	space := t.speech.namespaces[string(p.Namespace)]
-	if old := t.find(p.Namespace); old != nil {
-		if !old.silenced.Load() {
-			t.conn.Malformed("connected to this namespace already")
-			return true
-		}
+	old := t.find(p.Namespace)
+	switch {
+	case old == nil || old.leaving:
+	case old.silenced.Load():
 		t.forget(old)
+		old = nil
+	default:
+		t.conn.Malformed("connected to this namespace already")
+		return true
 	}
 	if space == nil {
 		t.refuse(string(p.Namespace), &protocol.Error{Message: "Invalid namespace"})
@@ -57,10 +60,17 @@ func (t *talk) connect(p *eio.Parcel) (more bool) {
 	t.connecting = true
 	t.mu.Unlock()
 	with := present(p.Object)
-	t.speech.work.start(func() {
-		defer t.connectOver()
-		t.enter(space, &with)
-	})
+	begin := func() {
+		t.speech.work.start(func() {
+			defer t.connectOver()
+			t.enter(space, &with)
+		})
+	}
+	if old == nil {
+		begin()
+	} else {
+		old.session.Then(begin) // behind what the client still had to do there
+	}
 	return false
 }
 
@@ -111,11 +121,17 @@ func (t *talk) enter(space *namespace, with *presented) {
 		return
 	}
 	if t.speech.Recovery {
-		p.restore(with)
+		failure = p.restore(with)
+	}
+	if failure != nil {
+		p.end(session.Ended{Code: protocol.CloseForbidden, Reason: string(failure.Code)})
+		t.refuse(space.name, failure)
+		return
 	}
 	t.mu.Lock()
 	gone := t.gone
 	if !gone {
+		t.peers = slices.DeleteFunc(t.peers, func(old *peer) bool { return old.space == space }) // one that was left
 		t.peers = append(t.peers, p)
 		t.idle, t.refused = 0, 0
 	}

@@ -24,16 +24,17 @@ const maxReading = 64 << 10
 var readings = sync.Pool{New: func() any { return new(reading) }}
 
 // event hands an event to the session as a request. It returns false when nothing more is to be read until Resume.
-func (p *peer) event(parcel *eio.Parcel, text []byte) (more bool) {
+func (p *peer) event(parcel *eio.Parcel) (more bool) {
 	in := readings.Get().(*reading)
 	defer in.release()
 	kind := protocol.KindOf(string(parcel.Name))
 	if kind == protocol.KindOther || p.space.speech.EventsOnly {
-		in.own(parcel, text)
+		in.own(parcel)
 		return p.session.Receive(&in.request)
 	}
 	if err := in.native(parcel, p.space); err != nil {
 		in.request.ID, in.request.Type, in.request.Kind = parcel.ID, parcel.Name, kind
+		in.request.Attachments = parcel.Attachments
 		p.session.Malformed(&in.request, err)
 		return true
 	}
@@ -49,11 +50,11 @@ func (in *reading) release() {
 }
 
 // own reads an application's own event. Its first argument is its data, its first attachment its bytes.
-func (in *reading) own(parcel *eio.Parcel, text []byte) {
+func (in *reading) own(parcel *eio.Parcel) {
 	r := &in.request
 	*r = protocol.Request{
 		Type: parcel.Name, ID: parcel.ID, Has: protocol.HasType,
-		Args: parcel.Args, Attachments: parcel.Attachments, Raw: text,
+		Args: parcel.Args, Attachments: parcel.Attachments, Raw: parcel.Text,
 	}
 	if r.Args == nil {
 		r.Args = []byte{}

@@ -18,6 +18,7 @@ type peer struct {
 	talk    *talk
 	space   *namespace
 	over    atomic.Bool
+	leaving bool // the client has said that it leaves; the reader's
 
 	silenced atomic.Bool // this side has ended the session
 
@@ -156,15 +157,19 @@ func (p *peer) Close(code protocol.CloseCode, reason string, retry time.Duration
 		b.Reset()
 	}
 	stop := code.Advice() == protocol.AdviceStop || code == protocol.CloseUnauthorized
-	if stop && !p.closed {
+	closed := p.closed
+	if stop && !closed {
 		head := eio.Head{Kind: eio.Disconnect, Namespace: p.space.name}
 		b.Text(head.Append(nil))
 		b.Send() // the last one
 		p.closed = true
 	}
 	b.End()
-	if !stop {
+	switch {
+	case !stop:
 		p.talk.conn.Close(code, reason, retry)
+		return
+	case closed:
 		return
 	}
 	p.session.Then(func() {
@@ -229,6 +234,7 @@ func (p *peer) end(e session.Ended) {
 	for _, answer := range left {
 		answer(nil, errEnded)
 	}
+	p.session.Calling(-len(left))
 	p.session.Close(e)
 	p.talk.conn.Forged(p.session.Forged())
 }

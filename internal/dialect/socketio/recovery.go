@@ -2,6 +2,8 @@ package socketio
 
 import (
 	"crypto/rand"
+	"errors"
+	"slices"
 	"strings"
 
 	"github.com/wireroom/wireroom/internal/hub"
@@ -184,37 +186,103 @@ func isNonce(text string) bool {
 
 // restore takes the client back to the rooms in which it was, if nothing that it missed is gone and it may be in all of
 // them; otherwise to none, and tells it so by another pid. What it missed follows when it is told that it is connected.
-func (p *peer) restore(with *presented) {
+// Rooms in which an application has put it already it is in either way. An error is why that cannot be said now, or why it
+// is not let into one of those again.
+func (p *peer) restore(with *presented) *protocol.Error {
 	places, ok := wasAt(with)
+	held := p.held()
 	begun := 0
+	var failure *protocol.Error
 	for ; ok && begun < len(places); begun++ {
-		ok = p.rejoin(&places[begun])
+		if ok, failure = p.rejoin(&places[begun], held); failure != nil {
+			return failure
+		}
 	}
 	if !ok {
-		for _, at := range places[:begun] {
-			p.session.Drop(at.room)
-		}
+		failure = p.fallBack(places[:begun], held)
 	}
 	b := p.talk.conn.Begin()
 	defer b.End()
 	if ok {
 		p.stands.pid = with.pid
-		return
+	} else {
+		p.stands.renew()
 	}
-	for _, at := range places[:begun] {
-		p.stands.leave(at.room)
+	return failure
+}
+
+// held returns where the client stands in the rooms in which an application has put it.
+func (p *peer) held() []place {
+	b := p.talk.conn.Begin()
+	defer b.End()
+	return slices.Clone(p.stands.places)
+}
+
+// placeIn returns the place in a room, or nil.
+func placeIn(places []place, room string) *place {
+	for i := range places {
+		if places[i].room == room {
+			return &places[i]
+		}
 	}
-	p.stands.renew()
+	return nil
+}
+
+// fallBack takes the client out of the rooms to which it was taken back, and into those again that an application had put
+// it into.
+func (p *peer) fallBack(tried, held []place) *protocol.Error {
+	for _, at := range tried {
+		p.session.Drop(at.room)
+		p.forgetPlace(at.room)
+	}
+	for _, at := range held {
+		if placeIn(tried, at.room) == nil {
+			continue
+		}
+		if _, err := p.join(&at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetPlace notes that the client is not in a room any more.
+func (p *peer) forgetPlace(room string) {
+	b := p.talk.conn.Begin()
+	defer b.End()
+	p.stands.leave(room)
 }
 
 // rejoin takes the client back to a room; it reports whether it can have all that it missed. An application that had it
-// join already did so without knowing where it stood.
-func (p *peer) rejoin(at *place) (recovered bool) {
+// join already did so without knowing where it stood. Where it may not see any more who is there, it is not told that. The
+// error is that of an engine that cannot say.
+func (p *peer) rejoin(at *place, held []place) (recovered bool, failure *protocol.Error) {
 	if !p.space.owns(at.room) {
-		return false
+		return false, nil
 	}
-	p.session.Drop(at.room)
+	back := *at
+	if own := placeIn(held, at.room); own != nil {
+		back.presence = back.presence || own.presence
+		p.session.Drop(at.room)
+		p.forgetPlace(at.room)
+	}
+	recovered, err := p.join(&back)
+	if err != nil && back.presence && (err.Field == "presence" || err.Code == protocol.CodePresenceDisabled) {
+		back.presence = false
+		recovered, err = p.join(&back)
+	}
+	if err != nil && err.Code.Retryable() && err.Code != protocol.CodeInternal {
+		return false, err
+	}
+	return recovered && err == nil, nil
+}
+
+// join has the session join a room from where the client stood.
+func (p *peer) join(at *place) (recovered bool, failure *protocol.Error) {
 	q := hub.JoinRequest{Room: at.room, Since: at.position, Presence: at.presence}
 	err := p.session.Join(p.talk.speech.ctx, q, func(j *protocol.Joined) { recovered = j.Recovered })
-	return recovered && err == nil
+	if err != nil && !errors.As(err, &failure) {
+		failure = protocol.ErrInternal
+	}
+	return recovered, failure
 }

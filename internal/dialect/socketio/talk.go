@@ -32,11 +32,17 @@ type talk struct {
 	gone       bool
 }
 
-// all returns the sessions.
+// all returns the sessions that there are: without those that this side has ended.
 func (t *talk) all() []*peer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.Clone(t.peers)
+	peers := make([]*peer, 0, len(t.peers))
+	for _, p := range t.peers {
+		if !p.silenced.Load() {
+			peers = append(peers, p)
+		}
+	}
+	return peers
 }
 
 // find returns the session of a namespace, or nil.
@@ -72,16 +78,17 @@ func (t *talk) Received(message []byte, binary bool) (more bool) {
 		return t.connect(&p)
 	}
 	peer := t.find(p.Namespace)
-	if peer == nil {
+	if peer == nil || peer.leaving {
 		t.conn.Malformed("not connected to this namespace")
 		return true
 	}
 	switch p.Kind {
 	case eio.Event:
-		return peer.event(&p, message)
+		return peer.event(&p)
 	case eio.Ack:
 		peer.acknowledge(&p)
 	case eio.Disconnect:
+		peer.leaving = true
 		peer.session.Then(func() {
 			t.drop(peer, session.Ended{Code: protocol.CloseNormal, Reason: "closed by the client", Clean: true})
 		})

@@ -1,6 +1,8 @@
 package engineio
 
 import (
+	"bytes"
+	"slices"
 	"sync/atomic"
 
 	"github.com/wireroom/wireroom/internal/conn"
@@ -29,8 +31,13 @@ func (b *Batch) End() {
 	b.conn.transport.buffers.Return(b.buffer)
 }
 
-// Text adds a packet of text, which is the parts together.
+// Text adds a packet of text, which is the parts together. In a payload a byte that stands between packets has no escape: a
+// message with one goes as bytes there, which are the same.
 func (b *Batch) Text(parts ...[]byte) {
+	if b.conn.web == nil && slices.ContainsFunc(parts, eio.Separates) {
+		b.Binary(bytes.Join(parts, nil)[1:])
+		return
+	}
 	to := b.buffer.Bytes
 	if b.conn.web != nil {
 		length := 0

@@ -29,6 +29,7 @@ type Conn struct {
 	id        string // with which requests over HTTP name it; empty if it began as a WebSocket
 	presented uint64 // what the first request presented
 	ending    atomic.Pointer[ending]
+	dying     atomic.Bool // it is closed when what came before was handled: nothing more is taken from the peer
 	over      atomic.Bool
 	place     sweep.Place
 	heard     atomic.Int64 // when the peer gave a sign of life, by the transport's clock
@@ -69,15 +70,15 @@ func (c *Conn) hear() { c.heard.Store(c.transport.now()) }
 
 // packet takes one packet from the peer, in order. It returns false when nothing more is to be read until Resume.
 func (c *Conn) packet(p eio.Packet) (more bool) {
+	if c.dying.Load() || c.over.Load() || c.ending.Load() != nil {
+		return true
+	}
 	switch p.Type {
 	case eio.Message:
-		if c.ending.Load() != nil {
-			return true
-		}
 		return c.talk.Received(p.Data, p.Binary)
 	case eio.Pong, eio.Noop:
 	case eio.Close:
-		c.talk.Then(c.left)
+		c.dieBy(c.left)
 	default: // what only a server sends, or what belongs to a probe
 		c.Malformed("a packet out of place")
 	}
@@ -105,7 +106,14 @@ func (c *Conn) left() {
 
 // Malformed closes a connection whose peer sent what cannot be read, after what came before.
 func (c *Conn) Malformed(reason string) {
-	c.talk.Then(func() { c.Close(protocol.CloseBadRequest, reason, 0) })
+	c.dieBy(func() { c.Close(protocol.CloseBadRequest, reason, 0) })
+}
+
+// dieBy closes the connection by a call after what came before, which may take its time. The first one counts.
+func (c *Conn) dieBy(last func()) {
+	if c.dying.CompareAndSwap(false, true) {
+		c.talk.Then(last)
+	}
 }
 
 // Close ends the connection with a code, a reason, and where retry is not 0 the time after which to come back.

@@ -3,9 +3,11 @@ package engineio
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"io"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/wireroom/wireroom/internal/wire/eio"
 	"github.com/wireroom/wireroom/protocol"
@@ -27,11 +29,8 @@ type polling struct {
 	trial   *web          // a WebSocket that is being tried out
 	bye     bool          // nothing follows what is in out
 
-	// A browser sends a request again, without a word to the page, when its connection breaks before the answer has come:
-	// then the same answer is given again, and what was said is not taken twice.
-	said      []byte // the last answer, of a GET that had a stamp
-	saidStamp string
-	postStamp string // of the last POST
+	awaited bool // what was said last is waited for until it was handled
+	repeats repeats
 }
 
 // get is a request that waits for something to tell.
@@ -42,7 +41,9 @@ type get struct {
 	refused bool          // a WebSocket has taken over
 }
 
-func newPolling() *polling { return &polling{resume: make(chan struct{}, 1)} }
+func newPolling() *polling {
+	return &polling{resume: make(chan struct{}, 1), repeats: repeats{seed: maphash.MakeSeed()}}
+}
 
 // takes reports whether there is a request that takes what rooms hold.
 func (p *polling) takes() bool { return p.get != nil && !p.bye && len(p.out) < enough }
@@ -111,9 +112,9 @@ func (c *Conn) serveGet(w http.ResponseWriter, r *http.Request, stamp string) {
 func (c *Conn) beginGet(g *get) (said []byte, begun bool) {
 	c.mu.Lock()
 	p := c.poll
-	if p != nil && g.stamp != "" && g.stamp == p.saidStamp {
+	if p != nil && p.repeats.got(g.stamp) {
 		defer c.mu.Unlock()
-		return p.said, false
+		return p.repeats.said, false
 	}
 	twice := p != nil && p.get != nil
 	if p != nil && !twice && (!c.over.Load() || len(p.out) > 0) {
@@ -182,27 +183,17 @@ func (c *Conn) take(g *get, over bool) (payload []byte, probed, done bool) {
 		return nil, g.probed || p.trial != nil && p.trial.phaseNow() == tried, false
 	}
 	p.get = nil
-	if p.said, p.saidStamp = nil, g.stamp; g.stamp != "" {
-		p.said = payload
-	}
+	p.repeats.saying(g.stamp, payload)
 	return payload, false, true
 }
 
 // servePost takes what a client says.
 func (c *Conn) servePost(w http.ResponseWriter, r *http.Request, stamp string) {
-	again, begun := c.beginPost(stamp)
-	switch {
-	case again:
-		answer(w, []byte("ok"))
-		return
-	case !begun:
+	if !c.beginPost() {
 		unknownSession.ServeHTTP(w, r)
 		return
 	}
-	defer c.endPost()
-	c.hear()
-	status, err := c.readPost(w, r)
-	if err != nil {
+	if status, err := c.post(w, r, stamp); err != nil {
 		c.abort(err)
 		w.Header().Set("Connection", "close")
 		http.Error(w, err.Error(), status)
@@ -211,26 +202,40 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request, stamp string) {
 	answer(w, []byte("ok"))
 }
 
-// beginPost makes a request the one that sends; where one does already the client has lost its way and is closed. One that
-// was taken before is told apart.
-func (c *Conn) beginPost(stamp string) (again, begun bool) {
+// post takes what a request says, unless that was taken before. An error comes with a status.
+func (c *Conn) post(w http.ResponseWriter, r *http.Request, stamp string) (int, error) {
+	defer c.endPost()
+	c.hear()
+	body, status, err := c.readPost(w, r)
+	switch {
+	case err != nil:
+		return status, err
+	case c.saidBefore(stamp, body):
+		return 0, nil
+	}
+	return c.takePayload(r.Context(), body)
+}
+
+// beginPost makes a request the one that sends; where one does already the client has lost its way and is closed.
+func (c *Conn) beginPost() (begun bool) {
 	c.mu.Lock()
 	p := c.poll
-	if p != nil && !p.posting && stamp != "" && stamp == p.postStamp {
-		c.mu.Unlock()
-		return true, false
-	}
 	twice := p != nil && p.posting
 	if p != nil && !twice && c.ending.Load() == nil && !c.over.Load() {
-		p.posting, p.postStamp = true, stamp
-		c.mu.Unlock()
-		return false, true
+		p.posting, begun = true, true
 	}
 	c.mu.Unlock()
 	if twice {
 		c.abort(errTwice)
 	}
-	return false, false
+	return begun
+}
+
+// saidBefore reports whether a POST is one that was taken already, which its browser sends again.
+func (c *Conn) saidBefore(stamp string, body []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.poll != nil && c.poll.repeats.posts(stamp, body)
 }
 
 func (c *Conn) endPost() {
@@ -241,31 +246,40 @@ func (c *Conn) endPost() {
 	}
 }
 
-// readPost reads a body and hands its packets over. An error comes with a status.
-func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) (int, error) {
+// readPost reads a body. An error comes with a status.
+func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) (body []byte, status int, err error) {
 	switch {
 	case r.ContentLength > int64(c.transport.MaxPayload):
-		return http.StatusRequestEntityTooLarge, errBody
+		return nil, http.StatusRequestEntityTooLarge, errBody
 	case r.Header.Get("Content-Type") == octets:
-		return http.StatusBadRequest, errBody
+		return nil, http.StatusBadRequest, errBody
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(ioTimeout)) // where there is none the client's end ends it
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(c.transport.MaxPayload)))
+	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, int64(c.transport.MaxPayload)))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return http.StatusRequestEntityTooLarge, errBody
+		return nil, http.StatusRequestEntityTooLarge, errBody
 	case err != nil:
-		return http.StatusBadRequest, errAborted
+		return nil, http.StatusBadRequest, errAborted
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	return body, 0, nil
+}
+
+// takePayload hands the packets of a body over, all of them: though the request is given up meanwhile, it was received,
+// and its client does not know how much of it was handled. An error comes with a status.
+func (c *Conn) takePayload(ctx context.Context, body []byte) (int, error) {
+	if !utf8.Valid(body) {
+		return http.StatusBadRequest, errBody
+	}
 	payload := eio.NewPayload(body)
 	for packet := (eio.Packet{}); payload.Next(&packet); {
 		if len(packet.Data) > c.transport.decode.Load().MaxMessage {
 			return http.StatusRequestEntityTooLarge, errBody
 		}
 		c.forgetResume()
-		if !c.packet(packet) && !c.awaitResume(r.Context()) {
+		if !c.packet(packet) && !c.awaitResume() {
 			break
 		}
 	}
@@ -273,9 +287,12 @@ func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) (int, error) {
 		return http.StatusBadRequest, payload.Err
 	}
 	c.transport.Node.Hub.Flush()
-	c.awaitHandled(r.Context())
-	if e := c.ending.Load(); e != nil && e.code == protocol.CloseBadRequest {
+	c.awaitHandled(ctx)
+	switch e := c.ending.Load(); {
+	case e != nil && e.code == protocol.CloseBadRequest:
 		return http.StatusBadRequest, e
+	case e == nil && c.over.Load():
+		return http.StatusBadRequest, errGone
 	}
 	return 0, nil
 }
@@ -293,26 +310,36 @@ func (c *Conn) forgetResume() {
 }
 
 // awaitResume returns when more may be handed over; false means that the connection is ending.
-func (c *Conn) awaitResume(ctx context.Context) bool {
+func (c *Conn) awaitResume() bool {
 	c.mu.Lock()
-	p := c.poll
+	p := c.poll // no WebSocket takes over while a POST is under way
+	bye := p.bye
 	c.mu.Unlock()
-	if p == nil { // a WebSocket has taken over in between: its client does not keep to the protocol
+	if bye {
 		return false
 	}
-	resume := p.resume
-	select {
-	case <-resume:
-		return c.ending.Load() == nil && !c.over.Load()
-	case <-ctx.Done():
-		return false
-	}
+	<-p.resume // a farewell sends one, too
+	return c.ending.Load() == nil && !c.over.Load()
 }
 
 // awaitHandled returns when what was handed over was handled, so that what it led to can be told together, or soon.
+// Where somebody waits for that still the client is ahead of its answers anyway.
 func (c *Conn) awaitHandled(ctx context.Context) {
+	c.mu.Lock()
+	p := c.poll
+	awaited := p.awaited
+	p.awaited = true
+	c.mu.Unlock()
+	if awaited {
+		return
+	}
 	handled := make(chan struct{})
-	c.talk.Then(func() { close(handled) })
+	c.talk.Then(func() {
+		c.mu.Lock()
+		p.awaited = false
+		c.mu.Unlock()
+		close(handled)
+	})
 	timer := time.NewTimer(handledWait)
 	defer timer.Stop()
 	select {

@@ -55,7 +55,7 @@ const (
 type ask struct {
 	transport string
 	id        string // of a connection that is there; empty for a new one
-	stamp     string // another one with each request; empty from clients that do not say
+	stamp     string // see stampOf
 }
 
 // parse reads the query of a request (Engine.IO protocol, "Query parameters").
@@ -70,7 +70,7 @@ func parse(r *http.Request) (ask, refusal, bool) {
 		}
 		return ""
 	}
-	a := ask{transport: one("transport"), id: one("sid"), stamp: one("t")}
+	a := ask{transport: one("transport"), id: one("sid"), stamp: stampOf(r, one("t"))}
 	switch {
 	case a.transport != overPolling && a.transport != overWebSocket:
 		return a, unknownTransport, false
@@ -143,7 +143,7 @@ func (t *Transport) openWeb(w http.ResponseWriter, pass *gate.Pass, hand *ws.Han
 	hello := t.handshake(rand.Text(), false)
 	*carrier.early = ws.AppendFrame(hand.AppendResponse(nil), ws.Text, hello)
 	c.talk = t.Speech.Open(c, pass)
-	t.table.Add(c) // before the client hears anything: whoever has an answer is seen
+	t.add(c) // before the client hears anything: whoever has an answer is seen
 	if !t.takeOver(w, carrier) {
 		c.end(session.Ended{Code: closeAbnormal, Reason: "the upgrade failed"})
 	}
@@ -156,7 +156,7 @@ func (t *Transport) openPolling(w http.ResponseWriter, pass *gate.Pass) {
 	c.id, c.poll = rand.Text(), newPolling()
 	c.talk = t.Speech.Open(c, pass)
 	t.name(c)
-	t.table.Add(c)
+	t.add(c)
 	answer(w, t.handshake(c.id, true))
 }
 

@@ -83,6 +83,7 @@ type Transport struct {
 	buffers  stateless.Buffers
 	birth    time.Time
 	draining atomic.Bool
+	closed   atomic.Bool
 	opening  atomic.Int32 // requests that become connections
 
 	mu   sync.Mutex
@@ -109,6 +110,14 @@ func (t *Transport) SetLimits(maxMessage, maxParts int) {
 
 // now returns nanoseconds that do not follow the wall clock when that is set.
 func (t *Transport) now() int64 { return int64(time.Since(t.birth)) }
+
+// add has a connection be looked after, which ends at once where the transport has been closed meanwhile.
+func (t *Transport) add(c *Conn) {
+	t.table.Add(c)
+	if t.closed.Load() {
+		c.abort(errShutDown)
+	}
+}
 
 // find returns the connection with an id, or nil.
 func (t *Transport) find(id string) *Conn {
@@ -149,6 +158,7 @@ var errShutDown = errors.New("the server was shut down")
 // Close ends every connection at once.
 func (t *Transport) Close() error {
 	t.draining.Store(true)
+	t.closed.Store(true)
 	t.table.Stop()
 	for _, c := range t.table.All() {
 		c.abort(errShutDown)

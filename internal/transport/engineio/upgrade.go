@@ -67,7 +67,8 @@ func (w *web) probed() {
 	}
 }
 
-// carry makes the WebSocket what carries the connection. What waited for a request goes first.
+// carry makes the WebSocket what carries the connection. What waited for a request goes first. A client that still sends
+// over HTTP has lost its way: two would be read at once.
 func (w *web) carry() {
 	c := w.conn
 	c.mu.Lock()
@@ -77,6 +78,11 @@ func (w *web) carry() {
 		w.socket.Abort(errGone)
 		return
 	}
+	if p.posting {
+		c.mu.Unlock()
+		c.abort(errTwice)
+		return
+	}
 	c.poll, c.web = nil, w
 	w.phase.Store(carrying)
 	if p.get != nil {
@@ -84,7 +90,6 @@ func (w *web) carry() {
 		wake(p.get.changed)
 	}
 	sent := len(p.out) == 0 || w.socket.Send(frames(p.out))
-	wake(p.resume)
 	c.mu.Unlock()
 	c.transport.unname(c)
 	c.hear()
@@ -96,7 +101,7 @@ func (w *web) carry() {
 
 // frames turns a payload of ours into frames.
 func frames(payload []byte) (b []byte) {
-	in := eio.NewPayload(payload)
+	in := eio.OwnPayload(payload)
 	for packet := (eio.Packet{}); in.Next(&packet); {
 		if packet.Binary {
 			b = ws.AppendFrame(b, ws.Binary, packet.Data)

@@ -32,6 +32,7 @@ type web struct {
 	early   *[]byte       // what goes out with the answer to the upgrade; nil afterwards. The connection's lock guards it
 	phase   atomic.Uint32 // a phase; changed with the connection locked
 	peerBye bool          // the peer's close frame has come; the reader's
+	deaf    bool          // what came was no frame, and nothing behind it is; the reader's
 	opened  time.Time
 }
 
@@ -40,6 +41,9 @@ func (w *web) Received(p []byte) int {
 	c := w.conn
 	if w.phaseNow() == carrying {
 		c.hear()
+	}
+	if w.deaf {
+		return len(p)
 	}
 	n, err := c.transport.decode.Load().Decode(&w.decoder, p, w)
 	if err == nil {
@@ -54,6 +58,7 @@ func (w *web) phaseNow() phase { return w.phase.Load() }
 // fail closes the WebSocket for what the peer sent, after what came before.
 func (w *web) fail(err *ws.CloseError) {
 	c := w.conn
+	w.deaf = true
 	switch err.Code {
 	case ws.CloseTooBig:
 		c.transport.Metrics.Add(metrics.ClosedTooBig, 1)
@@ -64,7 +69,7 @@ func (w *web) fail(err *ws.CloseError) {
 		w.socket.Abort(err)
 		return
 	}
-	c.talk.Then(func() { c.Close(protocol.CloseCode(err.Code), err.Reason, 0) })
+	c.dieBy(func() { c.Close(protocol.CloseCode(err.Code), err.Reason, 0) })
 }
 
 // Writable implements conn.Handler.
@@ -136,9 +141,7 @@ func (w *web) Message(op ws.Opcode, payload []byte) bool {
 	}
 	packet, err := eio.ParsePacket(payload)
 	if err != nil {
-		if c.ending.Load() == nil {
-			c.Malformed(err.Error())
-		}
+		c.Malformed(err.Error())
 		return true
 	}
 	return c.packet(packet)
@@ -186,7 +189,12 @@ func (t *Transport) takeOver(rw http.ResponseWriter, w *web) bool {
 	if w.phaseNow() == carrying && c.ending.Load() != nil {
 		w.socket.Finish(nil)
 	}
+	over := c.over.Load() || t.closed.Load()
 	c.mu.Unlock()
+	if over { // meanwhile, when there was no socket to end yet
+		w.socket.Abort(errGone)
+		return true
+	}
 	if w.phaseNow() == carrying {
 		c.talk.Writable()
 	}

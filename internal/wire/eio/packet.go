@@ -33,6 +33,9 @@ const (
 	binaryMark = 'b'    // before the base64 of a binary packet in a payload
 )
 
+// Separates reports whether text would be more than one packet in a payload: there is no escape for the byte between them.
+func Separates(text []byte) bool { return bytes.IndexByte(text, separator) >= 0 }
+
 // MaxPackets is how many packets a payload may have.
 const MaxPackets = 10_000
 
@@ -60,24 +63,29 @@ func ParsePacket(text []byte) (Packet, error) {
 // Payload is the body of a request over HTTP long-polling: packets with separators between them.
 type Payload struct {
 	// Err is why Next returned false before the end; nil at the end.
-	Err   error
-	rest  []byte
-	count int
-	over  bool
+	Err  error
+	rest []byte
+	left int // packets that there may be still; -1 for any number
+	over bool
 }
 
-// NewPayload returns the packets of a body, which it uses: binary packets are decoded in place.
-func NewPayload(body []byte) *Payload { return &Payload{rest: body} }
+// NewPayload returns the packets of a peer's body, MaxPackets of them at the most. It uses the body: binary packets are
+// decoded in place.
+func NewPayload(body []byte) *Payload { return &Payload{rest: body, left: MaxPackets} }
+
+// OwnPayload is NewPayload for what this side wrote itself: there is no bound.
+func OwnPayload(body []byte) *Payload { return &Payload{rest: body, left: -1} }
 
 // Next reads the next packet, and reports whether there was one. It borrows from the body.
 func (p *Payload) Next(packet *Packet) bool {
 	if p.over || p.Err != nil {
 		return false
 	}
-	if p.count++; p.count > MaxPackets {
+	if p.left == 0 {
 		p.Err = ErrPackets
 		return false
 	}
+	p.left = max(p.left-1, -1)
 	text := p.rest
 	if end := bytes.IndexByte(p.rest, separator); end >= 0 {
 		text, p.rest = p.rest[:end], p.rest[end+1:]

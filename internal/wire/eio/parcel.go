@@ -46,6 +46,7 @@ type Parcel struct {
 	Name        []byte // of an Event, unescaped
 	Args        List   // of an Event or an Ack
 	Attachments [][]byte
+	Text        []byte // all of it but the attachments, as it came
 
 	announced int // attachments
 }
@@ -70,7 +71,7 @@ func Reserved[T string | []byte](name T) bool {
 
 // parse reads the text of a parcel, all of which it sets.
 func (p *Parcel) parse(text []byte, l *Limits) error {
-	*p = Parcel{}
+	*p = Parcel{Text: text}
 	if len(text) == 0 || text[0] < byte(Connect) || text[0] > byte(BinaryAck) {
 		return ErrParcel
 	}
