@@ -75,7 +75,7 @@ func measureIdle(t *testing.T, kind string, bound int) {
 }
 
 // withClients runs f while a process of its own has n idle clients.
-func withClients(t *testing.T, kind string, n int, port string, f func()) {
+func withClients(t testing.TB, kind string, n int, port string, f func()) {
 	t.Helper()
 	command := exec.Command(os.Args[0], "-test.run=^TestAnIdleClientCostsLittle$")
 	command.Env = append(os.Environ(), fmt.Sprintf("%s=%d", idleClients, n), idlePort+"="+port, idleKind+"="+kind)
@@ -106,6 +106,8 @@ func withClients(t *testing.T, kind string, n int, port string, f func()) {
 // beIdle has n clients connect and join until standard input ends.
 func beIdle(t *testing.T, n, port string) {
 	count, _ := strconv.Atoi(n)
+	var sockets []int
+	defer func() { drain(t, sockets) }()
 	at, _ := strconv.Atoi(port)
 	for i := range count {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -116,10 +118,12 @@ func beIdle(t *testing.T, n, port string) {
 			t.Fatal(err)
 		}
 		if os.Getenv(idleKind) == "stream" {
+			sockets = append(sockets, fd)
 			say(t, fd, []byte(fmt.Sprintf("GET /sse?room=lobby&presence=true HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 10.%d.%d.%d\r\n\r\n",
 				i>>16, i>>8&255, i&255)), `"of":"join"`)
 			continue
 		}
+		sockets = append(sockets, fd)
 		path, welcome := "/ws", `"type":"welcome"`
 		if os.Getenv(idleKind) == "socketio" {
 			path, welcome = "/socket.io/?EIO=4&transport=websocket", `"sid":`
@@ -134,6 +138,33 @@ func beIdle(t *testing.T, n, port string) {
 		}
 		say(t, fd, maskedText(join), joined)
 	}
+}
+
+// drain says that all are there, and reads what they are sent until standard input ends.
+func drain(t *testing.T, sockets []int) {
+	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range sockets {
+		if err := unix.EpollCtl(poll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	go func() {
+		events, buffer := make([]unix.EpollEvent, 256), make([]byte, 64<<10)
+		for {
+			n, err := unix.EpollWait(poll, events, -1)
+			if err != nil && err != unix.EINTR {
+				return
+			}
+			for _, e := range events[:max(n, 0)] {
+				if got, _ := unix.Read(int(e.Fd), buffer); got <= 0 {
+					_ = unix.EpollCtl(poll, unix.EPOLL_CTL_DEL, int(e.Fd), nil)
+				}
+			}
+		}
+	}()
 	fmt.Println("there")
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
@@ -144,7 +175,7 @@ func maskedText(text string) []byte {
 }
 
 // say writes to a socket and reads until there is an answer.
-func say(t *testing.T, fd int, message []byte, want string) {
+func say(t testing.TB, fd int, message []byte, want string) {
 	t.Helper()
 	if _, err := unix.Write(fd, message); err != nil {
 		t.Fatal(err)

@@ -101,7 +101,9 @@ func TestEngineIOPollsGetNoPacketsThatAreNone(t *testing.T) {
 func TestSocketIOAnUpgradeLosesNothing(t *testing.T) {
 	const many = 12_000 // more than a client may put into one request
 	server, url := start(t, wireroom.Options{})
+	said := make(chan struct{})
 	server.Handle("count", func(_ context.Context, s *wireroom.Session, _ wireroom.Message) error {
+		defer close(said)
 		for i := range many {
 			if err := s.Send("n", i); err != nil {
 				return err
@@ -112,7 +114,8 @@ func TestSocketIOAnUpgradeLosesNothing(t *testing.T) {
 	id := openPolling(t, web(url)+socketIO)
 	post(t, id, "40")
 	ask(t, id)
-	post(t, id, `421["count"]`)
+	post(t, id, `42["count"]`)
+	<-said // all of it waits for a request now
 	e := &emitter{t: t, conn: dial(t, strings.Replace(strings.Replace(id, "http", "ws", 1), "polling", "websocket", 1), nil).conn}
 	e.send("2probe")
 	if got := e.packet(); got != "3probe" {
