@@ -45,7 +45,7 @@ run:
 
 test:
 	$(say) 'what the tests need'
-	@test/setup/need.sh gcc node npm chromium python-websockets python-socketio redis-server
+	@test/setup/need.sh gcc node npm chromium openssl python-websockets python-socketio redis-server
 	@test/setup/modules.sh $(outside) $(pages)
 	@go mod download
 	$(say) 'go vet'

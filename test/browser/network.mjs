@@ -7,17 +7,19 @@ export class Network {
   #pairs = new Set();
   #open = true;
   #silent = false;
+  #scheme;
 
   /** A network in front of a port. */
-  static async to(port) {
+  static async to(port, scheme = "http") {
     const network = new Network();
+    network.#scheme = scheme;
     network.#server = createServer((near) => network.#joined(near, port));
     await new Promise((resolve) => network.#server.listen(0, "127.0.0.1", resolve));
     return network;
   }
 
   get url() {
-    return `http://127.0.0.1:${this.#server.address().port}/`;
+    return `${this.#scheme}://127.0.0.1:${this.#server.address().port}/`;
   }
 
   /** Cuts every connection and lets none through until `heal`. */

@@ -2,6 +2,7 @@
 
 import { spawn, execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
+import { get as secureGet } from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,10 +40,11 @@ export class Server {
   constructor(port, flags = []) {
     this.port = port;
     this.flags = flags;
+    this.scheme = flags.includes("--tls-cert-file") ? "https" : "http";
   }
 
   get url() {
-    return `http://127.0.0.1:${this.port}/`;
+    return `${this.scheme}://127.0.0.1:${this.port}/`;
   }
 
   async start() {
@@ -67,9 +69,20 @@ export class Server {
 
   async #answers() {
     try {
-      return (await fetch(this.url)).ok;
+      return this.scheme === "https" ? await answersSecurely(this.url) : (await fetch(this.url)).ok;
     } catch {
       return false;
     }
   }
+}
+
+/** Whether a server answers whose certificate is its own. */
+function answersSecurely(url) {
+  return new Promise((resolve, reject) => {
+    const request = secureGet(url, { rejectUnauthorized: false, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.on("error", reject);
+  });
 }

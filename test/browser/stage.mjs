@@ -12,7 +12,7 @@ export function stage(flags = []) {
 
   before(async () => {
     set.server = await new Server(await freePort(), flags).start();
-    set.network = await Network.to(set.server.port);
+    set.network = await Network.to(set.server.port, set.server.scheme);
     set.browser = await launch();
   });
 

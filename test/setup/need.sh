@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # need.sh NAME...: makes sure that what the tests need besides Go is on this machine: gcc (the race detector), node, npm,
-# chromium, python-websockets, python-socketio, redis-server. What is missing is installed where that can be done without
+# chromium, openssl, python-websockets, python-socketio, redis-server. What is missing is installed where that can be done without
 # asking (Debian and its kin, as root); elsewhere the script says exactly what to install, and fails. What is there is left alone.
 set -euo pipefail
 
