@@ -74,7 +74,7 @@ func TestPostIsRefused(t *testing.T) {
 		{"no JSON by its own word", "", `{"type":"ping"}`, []string{"Authorization", with, "Content-Type", "image/png"}, 400, "bad_request"},
 		{"nobody", "", `{"type":"ping"}`, nil, 401, "unauthorized"},
 		{"somebody else", "", `{"type":"ping"}`, []string{"Authorization", "Bearer x"}, 401, "unauthorized"},
-		{"from elsewhere", "", `{"type":"ping"}`, []string{"Authorization", with, "Origin", "https://elsewhere.example"}, 403, ""},
+		{"from elsewhere", "", `{"type":"ping"}`, []string{"Authorization", with, "Origin", "https://elsewhere.example"}, 403, "forbidden"},
 		{"a bad client", "?client=x", `{"type":"ping"}`, []string{"Authorization", with}, 400, "bad_request"},
 	} {
 		a := post(t, web(url)+"/send"+row.query, row.body, row.headers...)
@@ -128,5 +128,37 @@ func TestOwnMessagesAreNotEchoedToTheSameClientOfTheSameUser(t *testing.T) {
 	from := e.envelope["from"].(map[string]any)
 	if e.envelope["data"] != 2.0 || from["client"] != "c0123456789abcdef" || from["user"] != "bob" {
 		t.Fatalf("got %s", e.data)
+	}
+}
+
+// What sixty-four large histories would be is not built up: what is beyond the bound says so, publications go on.
+func TestAnswersToOneBodyAreBounded(t *testing.T) {
+	_, url := start(t, wireroom.Options{Limits: wireroom.Limits{ByteRate: -1}})
+	address := web(url) + "/send"
+	large := `{"type":"publish","room":"a","data":"` + strings.Repeat("x", 60<<10) + `"}`
+	for range 17 { // a whole answer to a history
+		if a := post(t, address, large); a.status != 200 {
+			t.Fatalf("got %v", a)
+		}
+	}
+	body := "[" + strings.Repeat(`{"type":"history","room":"a","limit":1000},`, 62) + `{"type":"presence","room":"a"},{"type":"publish","room":"b","data":1,"id":1}]`
+	a := post(t, address, body)
+	var replies []map[string]any
+	if err := json.Unmarshal([]byte(a.body), &replies); err != nil || a.status != 200 || len(replies) != 64 {
+		t.Fatalf("%d, %d replies: %v", a.status, len(replies), err)
+	}
+	whole := 0
+	for _, r := range replies[:62] {
+		if r["type"] == "ok" {
+			whole++
+		} else if r["code"] != "too_large" {
+			t.Errorf("got %v", r)
+		}
+	}
+	if whole < 3 || whole > 5 || len(a.body) > 5<<20 {
+		t.Errorf("%d histories, %d bytes", whole, len(a.body))
+	}
+	if replies[63]["of"] != "publish" || replies[63]["type"] != "ok" {
+		t.Errorf("the publish got %v", replies[63])
 	}
 }

@@ -97,8 +97,8 @@ func (b *backstage) close() {
 	if b == nil {
 		return
 	}
-	_ = b.listener.Close() // if it was never started; otherwise the next one does
 	_ = b.http.Close()     // nothing is lost with it
+	_ = b.listener.Close() // if it was never started
 	b.work.Wait()
 }
 

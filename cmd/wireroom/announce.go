@@ -83,6 +83,11 @@ func urlsOf(c *config.Config, listening net.Addr) urls {
 	return u
 }
 
+// states reports whether a configuration says who may do what.
+func states(c *config.Config) bool {
+	return c.Access != "" || slices.ContainsFunc(c.Rules, func(r config.Rule) bool { return r.Allow != config.Allow{} })
+}
+
 // notesOn returns what an operator should know about a configuration, the worst first.
 func notesOn(c *config.Config, listening net.Addr) []string {
 	tcp, ok := listening.(*net.TCPAddr)
@@ -91,7 +96,7 @@ func notesOn(c *config.Config, listening net.Addr) []string {
 	if c.NoLimits {
 		notes = append(notes, "NO LIMITS: any client can use up this server. Only for measuring; take out --no-limits for anything else.")
 	}
-	stated := c.Access != "" || slices.ContainsFunc(c.Rules, func(r config.Rule) bool { return r.Allow != config.Allow{} })
+	stated := states(c)
 	switch {
 	case !c.HasTokens() && stated:
 		notes = append(notes, "there is no secret: every client is anonymous.")

@@ -144,6 +144,9 @@ func newFrontend(loaded *config.Loaded, made *service, logger *slog.Logger) (*fr
 		f.security.close()
 		return nil, &failure{exitFailed, fmt.Errorf("serve: %w", err), listenAdvice(err)}
 	}
+	if development(c, f.listener.Addr()) {
+		f.http.Handler = local(f.http.Handler)
+	}
 	if f.admin, err = newBackstage(loaded, made, f.security, logger); err != nil {
 		_ = f.listener.Close() // nobody has connected
 		f.security.close()

@@ -96,8 +96,13 @@ func layers() []archtest.Layer {
 			Outside: library,
 		},
 		{
-			Packages: []string{"internal/transport/sweep", "internal/transport/stateless"},
+			Packages: []string{"internal/transport/sweep"},
 			Imports:  []string{"protocol"},
+			Outside:  library,
+		},
+		{
+			Packages: []string{"internal/transport/stateless"},
+			Imports:  []string{"internal/gate", "protocol"},
 			Outside:  library,
 		},
 		{

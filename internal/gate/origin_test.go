@@ -86,8 +86,8 @@ func TestOrigins(t *testing.T) {
 				t.Errorf("%d were counted", n)
 			}
 			recorder := httptest.NewRecorder()
-			if answered := g.CORS(recorder, r); answered == row.want {
-				t.Errorf("another answer for HTTP: %v", recorder.Result().Status)
+			if answered, refused := g.CORS(recorder, r); answered || (refused == nil) != row.want {
+				t.Errorf("another answer for HTTP: %v, %+v", recorder.Result().Status, refused)
 			}
 		})
 	}
@@ -143,7 +143,7 @@ func TestCORSNamesTheOriginAndNeverAStar(t *testing.T) {
 			r.Header.Set("Origin", row.origin)
 		}
 		w := httptest.NewRecorder()
-		if g.CORS(w, r) {
+		if answered, _ := g.CORS(w, r); answered {
 			t.Errorf("%s: a request that is no preflight is answered", row.name)
 		}
 		h := w.Header()
@@ -160,7 +160,11 @@ func TestAnswersPreflights(t *testing.T) {
 			"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization")
 		r.Method = http.MethodOptions
 		w := httptest.NewRecorder()
-		if !g.CORS(w, r) || w.Code != status {
+		answered, refused := g.CORS(w, r)
+		if refused != nil {
+			w.Code = refused.Status
+		}
+		if answered == (refused != nil) || w.Code != status {
 			t.Errorf("%s: %d, want %d", origin, w.Code, status)
 		}
 		if methods := w.Header().Get("Access-Control-Allow-Methods"); (methods != "") != (status == http.StatusNoContent) {

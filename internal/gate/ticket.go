@@ -138,7 +138,11 @@ var errVault = &protocol.Error{Code: protocol.CodeEngineUnavailable, Message: "t
 
 // ServeTicket answers a request for a ticket: POST, with a token in any way but a ticket.
 func (g *Gate) ServeTicket(w http.ResponseWriter, r *http.Request) {
-	if g.CORS(w, r) {
+	answered, refused := g.CORS(w, r)
+	if refused != nil {
+		refused.ServeHTTP(w, r)
+	}
+	if answered || refused != nil {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")

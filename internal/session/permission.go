@@ -31,6 +31,10 @@ func (s *Session) permit(ctx context.Context, verb auth.Verb, room string, m *hu
 		}
 		return denied(verb)
 	}
+	var before *rule.Rule
+	if remembers {
+		before = s.node.Hub.Rule(room)
+	}
 	answer, err := s.decide(ctx, verb, room)
 	if err != nil {
 		return err
@@ -42,6 +46,9 @@ func (s *Session) permit(ctx context.Context, verb auth.Verb, room string, m *hu
 			notes |= allowed
 		}
 		m.Notes().Or(notes)
+		if s.node.Hub.Rule(room) != before {
+			m.Notes().Store(0) // the rules were changed meanwhile, and Recheck may have been here already
+		}
 	}
 	if !good {
 		return denied(verb)

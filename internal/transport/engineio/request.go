@@ -84,11 +84,12 @@ func parse(r *http.Request) (ask, refusal, bool) {
 
 // ServeHTTP implements http.Handler.
 func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if t.Gate.CORS(w, r) {
-		return
-	}
+	answered, refused := t.Gate.CORS(w, r)
 	a, why, ok := parse(r)
 	switch {
+	case answered:
+	case refused != nil:
+		refused.ServeHTTP(w, r)
 	case !ok:
 		why.ServeHTTP(w, r)
 	case r.Method != http.MethodGet && (r.Method != http.MethodPost || a.id == "" || a.transport != overPolling):

@@ -62,7 +62,7 @@ func New(o Options) *Transport {
 
 // ServeHTTP implements http.Handler.
 func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if t.Gate.CORS(w, r) || !stateless.MethodAllowed(w, r, http.MethodGet) {
+	if !stateless.Begin(w, r, t.Gate, http.MethodGet) {
 		return
 	}
 	if t.draining.Load() {

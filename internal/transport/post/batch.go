@@ -15,6 +15,9 @@ import (
 	"github.com/wireroom/wireroom/protocol"
 )
 
+// maxAnswer bounds the replies to one body, in bytes: what a history or a presence has beyond it is asked for again.
+const maxAnswer = 4 << 20
+
 // maxPushed bounds what an application sends besides its replies, in envelopes.
 const maxPushed = 64
 
@@ -28,6 +31,7 @@ type batch struct {
 	slots   []slot
 	pushed  [][]byte // what is no reply
 	waiting int      // replies
+	bytes   int      // of the replies there are
 	started bool     // all requests have been handed over
 	over    bool     // nobody waits any more
 }
@@ -105,10 +109,19 @@ func (b *batch) fill(s *slot, reply []byte) {
 	if s.reply != nil {
 		return
 	}
+	if b.bytes += len(reply); b.bytes > maxAnswer && asks(s.of) {
+		b.bytes -= len(reply)
+		reply = (&protocol.Reply{ID: s.id, Of: s.of, Err: &protocol.Error{
+			Code: protocol.CodeTooLarge, Message: "the answers to one body are too much together: ask again in one of its own",
+		}}).Append(nil)
+	}
 	s.reply = reply
 	b.waiting--
 	b.settle()
 }
+
+// asks reports whether a request changes nothing, so that it may be sent again.
+func asks(of string) bool { return of == protocol.TypeHistory || of == protocol.TypePresence }
 
 // close ends the batch and returns its replies, in order, and then what is none. What has no reply yet may come to
 // pass or not.

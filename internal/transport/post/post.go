@@ -53,7 +53,7 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// What is left of the body of a request that is refused is read by net/http, for as long.
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(readTimeout)) // there is none without a connection
-	if t.Gate.CORS(w, r) || !stateless.MethodAllowed(w, r, http.MethodPost) {
+	if !stateless.Begin(w, r, t.Gate, http.MethodPost) {
 		return
 	}
 	client, failure := stateless.ClientOf(r.URL.Query())

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -38,8 +39,19 @@ func RefuseRooms(w http.ResponseWriter, code protocol.Code) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// MethodAllowed answers a request with any other method than these; it reports false then.
-func MethodAllowed(w http.ResponseWriter, r *http.Request, method string) bool {
+// Begin begins to answer a request, and reports whether there is more to do: the method is the one that there is, and the
+// client is no page of an origin that may not connect, nor one's browser that asks first.
+func Begin(w http.ResponseWriter, r *http.Request, at *gate.Gate, method string) bool {
+	answered, refused := at.CORS(w, r)
+	if refused != nil {
+		Refuse(w, refused.Status, refused.Err)
+		return false
+	}
+	return !answered && methodAllowed(w, r, method)
+}
+
+// methodAllowed answers a request with any other method; it reports false then.
+func methodAllowed(w http.ResponseWriter, r *http.Request, method string) bool {
 	if r.Method == method {
 		return true
 	}
