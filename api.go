@@ -54,6 +54,7 @@ func (s *Server) newAPI() (*api.API, error) {
 	return api.New(api.Options{
 		Node: s.node, Gate: s.gate, Logger: s.options.Logger, Connections: s.connections, NotReady: s.notReady,
 		MaxMessage: s.options.Limits.MaxMessage, Keys: s.options.APIKeys, Metrics: s.metrics,
+		Recorder: s.recorder,
 	})
 }
 

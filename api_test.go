@@ -241,6 +241,10 @@ func targetOf(route api.Route) apiAsk {
 		a.body = `{"room":"team/a","data":{"text":"hello"},"event":"note","from":{"user":"alice","name":"Alice"}}`
 	case "/api/history", "/api/presence":
 		a.target += "?room=team/a"
+	case "/api/life":
+		a.target += "?user=bob"
+	case "/api/why":
+		a.target += "?user=bob&room=team/a&pos=aaaaaaab.1.000000aa&ts=1893456000000"
 	case "/api/kick":
 		a.body = `{"room":"team/a","user":"mallory","reason":"spam","for":10}`
 	case "/api/block", "/api/unblock", "/api/revoke":

@@ -214,7 +214,8 @@ func TestRoomsMembersAndConnectionsAreSeen(t *testing.T) {
 		t.Fatalf("connections of a user: %v", seen)
 	}
 	one := seen[0].(map[string]any)
-	if one["name"] != "Ann" || one["transport"] != "websocket" || one["network"] != "local" || one["anonymous"] != true || fmt.Sprint(one["rooms"]) != "[map[behind:false room:team/a]]" {
+	place := one["rooms"].([]any)[0].(map[string]any)
+	if one["name"] != "Ann" || one["transport"] != "websocket" || one["network"] != "local" || one["anonymous"] != true || place["room"] != "team/a" || place["behind"] != false {
 		t.Errorf("a connection: %v", one)
 	}
 	var clients []string

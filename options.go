@@ -97,6 +97,9 @@ type Options struct {
 	Node string
 	// Tracer is told of messages, for traces. Nil is none, and costs nothing.
 	Tracer Tracer
+	// Recorded is how many turning points in the lives of clients are kept in memory, for whoever asks why a user did not
+	// get a message: about 150 bytes each and 200 more for each user. 0 is 65,536, and at least 4,096 are; less than 0 is none.
+	Recorded int
 	// Metrics are counted into. Nil is a set of the server's own, which Server.Metrics returns, too.
 	Metrics *Metrics
 	// Logger for what operators need to know. Nil is slog.Default.

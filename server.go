@@ -19,6 +19,7 @@ import (
 	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/hub"
 	"github.com/wireroom/wireroom/internal/metrics"
+	"github.com/wireroom/wireroom/internal/recorder"
 	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/internal/transport/websocket"
@@ -39,6 +40,7 @@ type Server struct {
 	websocket *websocket.Transport
 	others    others
 	api       *api.API
+	recorder  *recorder.Recorder // nil: nothing is kept of those who are gone
 	engines   engines
 	draining  atomic.Bool
 	reloading sync.Mutex // held while settings are replaced
@@ -61,7 +63,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("wireroom: %w", err)
 	}
 	s := &Server{options: o, metrics: o.Metrics}
-	s.hub, err = hub.New(ctx, hub.Options{Engine: o.Engine, Rules: rules, Logger: o.Logger, Metrics: s.metrics, Tracer: o.Tracer, Occupied: s.occupied()})
+	s.hub, err = hub.New(ctx, s.hubOptions(rules))
 	if err != nil {
 		return nil, fmt.Errorf("wireroom: open the engine: %w", err)
 	}
@@ -91,8 +93,20 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if s.api, err = s.newAPI(); err != nil {
 		return nil, errors.Join(fmt.Errorf("wireroom: Options.APIKeys: %w", err), s.Close())
 	}
+	s.hub.Answer(s.api.Answer)
 	s.route()
 	return s, nil
+}
+
+// hubOptions returns what the hub needs of the options.
+func (s *Server) hubOptions(rules *rule.Set) hub.Options {
+	o := &s.options
+	options := hub.Options{Engine: o.Engine, Rules: rules, Logger: o.Logger, Metrics: s.metrics, Tracer: o.Tracer, Occupied: s.occupied()}
+	if o.Recorded >= 0 {
+		s.recorder = recorder.New(o.Recorded)
+		options.Observer = s.recorder
+	}
+	return options
 }
 
 // secret returns what the tokens of anonymous users are signed with: what the options say, or the nodes share, or a random
@@ -126,6 +140,9 @@ func (s *Server) sessionOptions() session.Options {
 	options.Records, _ = o.Engine.(engine.Records)
 	options.Census, _ = o.Engine.(engine.Census)
 	options.Health = s.health
+	if s.recorder != nil {
+		options.Observer = s.recorder
+	}
 	if o.Auth == nil || o.Anonymous {
 		options.Anonymous = auth.NewAnonymous(o.Secret)
 	}

@@ -4,6 +4,7 @@
 //	wireroom sub general           print what is published in a room
 //	wireroom pub general "hello"   publish in a room
 //	wireroom chat general          chat in a room
+//	wireroom why ana general 5m    say why ana did not get what was published in general 5 minutes ago
 //	wireroom bench fan-out         put load on a server and measure it
 //	wireroom log inspect DIR       say what is kept in the directory of --data, and what is damaged
 //	wireroom doctor                say what of this machine would trouble a server
@@ -30,6 +31,7 @@ type commands struct {
 	Pub     pubCommand         `cmd:"" help:"Publish in a room."`
 	Sub     subCommand         `cmd:"" help:"Print what happens in a room, one JSON object a line, until told to stop."`
 	Chat    chatCommand        `cmd:"" help:"Chat in a room."`
+	Why     whyCommand         `cmd:"" help:"Say why a user did not get a message."`
 	Bench   benchCommand       `cmd:"" help:"Put load on a server, and measure it."`
 	Worker  benchWorkerCommand `cmd:"" name:"bench-worker" hidden:"" help:"A process of bench."`
 	Token   tokenCommands      `cmd:"" help:"Make and check tokens, and the keys that sign them."`

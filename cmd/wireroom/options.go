@@ -37,6 +37,7 @@ func serverOptions(c *config.Config, logger *slog.Logger) (wireroom.Options, err
 		PingInterval:    c.PingInterval,
 		Compress:        c.Compression,
 		Node:            c.Node,
+		Recorded:        orNone(c.Recorded),
 		Logger:          logger,
 	}
 	if c.Secret != "" {

@@ -5,11 +5,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -31,18 +29,11 @@ type apiClient struct {
 
 // api returns a client of the API that --api names.
 func (c *pubCommand) api(p *program) (*apiClient, error) {
-	a := &apiClient{url: strings.TrimSuffix(c.API, "/") + "/api/publish", key: p.env("WIREROOM_API_KEY"), within: c.Timeout}
-	if c.APIKeyFile != "" {
-		content, err := os.ReadFile(c.APIKeyFile)
-		if err != nil {
-			return nil, &failure{status: exitUsage, err: fmt.Errorf("read the key: %w", err)}
-		}
-		a.key = strings.TrimSpace(string(content))
+	key, err := apiKey(p, c.APIKeyFile)
+	if err != nil {
+		return nil, err
 	}
-	if a.key == "" {
-		return nil, &failure{exitUsage, errors.New("publish by the API: there is no key"), "--api-key-file FILE, or WIREROOM_API_KEY in the environment."}
-	}
-	return a, nil
+	return &apiClient{url: strings.TrimSuffix(c.API, "/") + "/api/publish", key: key, within: c.Timeout}, nil
 }
 
 // publish publishes a message, and sends it again where that may help: with a key it is stored once.

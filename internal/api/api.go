@@ -16,6 +16,7 @@ import (
 	"github.com/wireroom/wireroom/docs"
 	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/metrics"
+	"github.com/wireroom/wireroom/internal/recorder"
 	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/internal/transport/stateless"
 	"github.com/wireroom/wireroom/protocol"
@@ -46,7 +47,8 @@ type Options struct {
 	NotReady    func() string        // why clients should be sent elsewhere, or ""
 	MaxMessage  int                  // bytes of a message, to begin with
 	Keys        []Key
-	Metrics     *metrics.Set // nil counts nothing
+	Metrics     *metrics.Set       // nil counts nothing
+	Recorder    *recorder.Recorder // nil keeps nothing of those who are gone
 }
 
 // API answers requests. Its methods may be called at once.
@@ -92,6 +94,8 @@ func (a *API) Routes() []Route {
 		{http.MethodGet, Prefix + "presence", Presence, a.presence},
 		{http.MethodGet, Prefix + "rooms", Rooms, a.rooms},
 		{http.MethodGet, Prefix + "connections", Connections, a.connections},
+		{http.MethodGet, Prefix + "life", Connections, a.life},
+		{http.MethodGet, Prefix + "why", Connections, a.why},
 		{http.MethodPost, Prefix + "kick", Kick, a.kick},
 		{http.MethodPost, Prefix + "block", Block, a.block},
 		{http.MethodPost, Prefix + "unblock", Block, a.unblock},

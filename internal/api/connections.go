@@ -4,20 +4,22 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wireroom/wireroom/internal/hub"
 	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/protocol"
 )
 
 // seen is a connection as a page has it.
 type seen struct {
-	Client    string          `json:"client"`
-	User      string          `json:"user"`
-	Name      string          `json:"name,omitempty"`
-	Anonymous bool            `json:"anonymous"`
-	Transport string          `json:"transport"`
-	Network   string          `json:"network"` // an address of IPv4, a network of IPv6, or local
-	Since     int64           `json:"since"`   // Unix milliseconds
-	Rooms     []session.Place `json:"rooms"`
+	Client    string       `json:"client"`
+	User      string       `json:"user"`
+	Name      string       `json:"name,omitempty"`
+	Anonymous bool         `json:"anonymous"`
+	Transport string       `json:"transport"`
+	Network   string       `json:"network"` // an address of IPv4, a network of IPv6, or local
+	Since     int64        `json:"since"`   // Unix milliseconds
+	Rooms     []place      `json:"rooms"`
+	Used      session.Used `json:"used"`
 }
 
 // connections answers with the connections of this node, in the order of their clients' names: all of them, a user's,
@@ -30,7 +32,8 @@ func (a *API) connections(c *call) ([]byte, *protocol.Error) {
 	if failure != nil {
 		return nil, failure
 	}
-	found := a.look(c)
+	query := c.r.URL.Query()
+	found := a.look(wanted{query.Get("user"), query.Get("room"), query.Get("client"), query.Get("cursor")})
 	slices.SortFunc(found, func(x, y seen) int { return strings.Compare(x.Client, y.Client) })
 	page := struct {
 		Node        string `json:"node"`
@@ -47,27 +50,36 @@ func (a *API) connections(c *call) ([]byte, *protocol.Error) {
 	return encode(page)
 }
 
-// look returns the connections that a request asks for, behind its cursor.
-func (a *API) look(c *call) []seen {
-	query := c.r.URL.Query()
-	user, room, client, cursor := query.Get("user"), query.Get("room"), query.Get("client"), query.Get("cursor")
+// wanted says which connections a request asks for; empty is any.
+type wanted struct{ user, room, client, after string }
+
+// names reports whether the connections of a client are among them.
+func (w *wanted) names(c hub.Client) bool {
+	return c.ID > w.after && (w.user == "" || c.User == w.user) && (w.client == "" || c.ID == w.client)
+}
+
+// look returns the connections that a request asks for.
+func (a *API) look(w wanted) []seen {
 	found := []seen{}
 	for each := range a.Connections {
-		state, open := each.Session.State()
-		of := state.Client
-		if !open || of.ID <= cursor || user != "" && of.User != user || client != "" && of.ID != client || room != "" && !in(state.Rooms, room) {
+		if !w.names(each.Session.Client()) {
 			continue
 		}
+		state, open := each.Session.State()
+		if !open || w.room != "" && !in(state.Rooms, w.room) {
+			continue
+		}
+		of := state.Client
 		found = append(found, seen{
 			Client: of.ID, User: of.User, Name: of.Name, Anonymous: state.Anonymous, Transport: each.Transport,
-			Network: networkOf(each), Since: state.Since.UnixMilli(), Rooms: state.Rooms,
+			Network: networkOf(each), Since: state.Since.UnixMilli(), Rooms: placesOf(state.Rooms), Used: state.Used,
 		})
 	}
 	return found
 }
 
-func in(places []session.Place, room string) bool {
-	return slices.ContainsFunc(places, func(p session.Place) bool { return p.Room == room })
+func in(stays []hub.Stay, room string) bool {
+	return slices.ContainsFunc(stays, func(s hub.Stay) bool { return s.Room == room })
 }
 
 // networkOf returns a network as people write it.

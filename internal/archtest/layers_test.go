@@ -65,7 +65,8 @@ func layers() []archtest.Layer {
 			Packages: []string{"."},
 			Imports: []string{
 				"internal/transport/...", "internal/dialect/...", "internal/gate", "internal/session", "internal/hub", "internal/rule",
-				"internal/conn", "internal/limit", "internal/metrics", "internal/api", "engine", "engine/memory", "auth", "protocol",
+				"internal/conn", "internal/limit", "internal/metrics", "internal/api", "internal/recorder", "engine", "engine/memory", "auth",
+				"protocol",
 			},
 			Outside: library,
 		},
@@ -74,12 +75,13 @@ func layers() []archtest.Layer {
 		{
 			Packages: []string{"internal/api"},
 			Imports: []string{
-				"internal/transport/stateless", "internal/gate", "internal/session", "internal/hub", "internal/rule",
+				"internal/transport/stateless", "internal/gate", "internal/recorder", "internal/session", "internal/hub", "internal/rule",
 				"internal/metrics", "engine", "protocol", "docs",
 			},
 			Outside: library,
 		},
 		{Packages: []string{"docs"}},
+		{Packages: []string{"internal/recorder"}, Imports: []string{"internal/session", "internal/hub", "protocol"}, Outside: library},
 		{
 			Packages: []string{"internal/admin"},
 			Imports:  []string{"internal/session", "internal/hub", "internal/limit", "internal/metrics", "engine", "auth", "protocol"},

@@ -71,6 +71,9 @@ func (r *room) splice(page engine.Page, held int) bool {
 	}
 	if page.Refused != "" {
 		r.hub.metrics.Add(metrics.GapsFeed, 1)
+		if o := r.hub.observer; o != nil {
+			o.Moved(nil, r.name, Move{Why: string(page.Refused), From: r.tail.head, To: page.Head})
+		}
 		r.reset(page.Head)
 		r.append(&entry{push: &protocol.Gap{Room: r.name, Reason: page.Refused, Position: page.Head}, bytes: 256})
 	}

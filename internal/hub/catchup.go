@@ -4,7 +4,6 @@ import (
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/internal/conn"
 	"github.com/wireroom/wireroom/internal/metrics"
-	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -14,6 +13,8 @@ const replayMessages = 256
 // lag is the state of a member that is behind; the room's lock guards it. The member's cursor holds while inTail;
 // otherwise position says where it stands in the log.
 type lag struct {
+	since    int64             // when it fell behind, in Unix milliseconds
+	from     protocol.Position // where that was
 	position protocol.Position // of the newest stored message that the member has
 	liveFrom uint64            // entries before it that are not stored are not for the member
 	replayTo uint64            // entries before it are the replay of a join, which everybody gets
@@ -45,6 +46,7 @@ func (r *room) catchUp(m *Member, mayRead bool) {
 		l := m.lag
 		r.enterTail(m)
 		if r.caughtUp(m) {
+			r.caught(m)
 			r.goLive(m)
 			return
 		}
@@ -69,7 +71,7 @@ func (r *room) enterTail(m *Member) {
 	if l.inTail && m.cursor < r.tail.first {
 		l.inTail, l.passed = false, true
 	}
-	if l.inTail || r.rule().Delivery == rule.Latest && l.position != r.tail.head {
+	if l.inTail || r.latest() && l.position != r.tail.head {
 		return
 	}
 	seq, proven := r.tail.after(l.position)
@@ -78,6 +80,9 @@ func (r *room) enterTail(m *Member) {
 	}
 	l.inTail = true
 	l.passed = l.passed || l.liveFrom < r.tail.first
+	if l.passed {
+		r.move(m, MovedEphemeral, l.since, l.position, l.position)
+	}
 	m.cursor = max(seq, m.cursor)
 	if l.passed && m.presence.Load() {
 		l.notices = append(l.notices, r.presence.snapshot(r.name))
@@ -100,6 +105,7 @@ type step struct {
 	notices  []protocol.Push
 	entries  []passing
 	messages []*protocol.Message
+	skipped  bool // on the way there are messages that it does not carry
 }
 
 // place is where a member stands that catches up.
@@ -186,7 +192,7 @@ func (r *room) step(m *Member) *step {
 // stepThroughLog reads the next part of the log for a member that the tail cannot serve.
 func (r *room) stepThroughLog(m *Member, s *step) *step {
 	since := m.lag.position
-	if r.rule().Delivery == rule.Latest {
+	if r.latest() {
 		return r.stepThroughLatest(m, s)
 	}
 	r.mu.Unlock()
@@ -221,6 +227,7 @@ func (r *room) stepThroughLatest(m *Member, s *step) *step {
 		return r.tellGap(m, page)
 	}
 	s.to.position = page.Head
+	s.skipped = since.Epoch != page.Head.Epoch || page.Head.Offset-since.Offset > uint64(len(s.messages))
 	for _, p := range s.messages {
 		s.frames = s.framing.AppendFrame(s.frames, p)
 	}

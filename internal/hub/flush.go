@@ -7,7 +7,6 @@ import (
 
 	"github.com/wireroom/wireroom/internal/conn"
 	"github.com/wireroom/wireroom/internal/metrics"
-	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -73,8 +72,9 @@ func (r *room) flush() {
 		b := &f.batch
 		*b = batch{from: f.flushed, before: f.position, entries: r.tail.run(b.entries[:0], f.flushed)}
 		b.look()
-		if r.rule().Delivery == rule.Latest {
+		if r.latest() {
 			b.conflate()
+			r.replaced(b)
 		}
 		began := r.hub.flushing()
 		r.deliver(b)
@@ -167,10 +167,12 @@ func (r *room) fallBehind(b *batch, members []*Member) {
 		return
 	}
 	r.hub.metrics.Add(metrics.FellBehind, int64(len(members)))
+	now := time.Now().UnixMilli()
 	r.mu.Lock()
 	for _, m := range members {
 		if !m.gone.Load() {
-			m.lag = &lag{position: b.positionAt(m.cursor), inTail: r.rule().Delivery == rule.Every}
+			at := b.positionAt(m.cursor)
+			m.lag = &lag{position: at, inTail: !r.latest(), since: now, from: at}
 		}
 	}
 	r.mu.Unlock()
@@ -190,13 +192,14 @@ func (r *room) leaveBehind() {
 		positions[a.member] = a.position
 	}
 	var late []*Member
+	now := time.Now().UnixMilli()
 	for _, m := range r.members {
 		if m == nil || m.lag != nil || m.cursor >= r.tail.first {
 			continue
 		}
-		m.lag = &lag{position: f.position, passed: true}
+		m.lag = &lag{position: f.position, passed: true, since: now, from: f.position}
 		if m.cursor > f.flushed {
-			m.lag.position = positions[m]
+			m.lag.position, m.lag.from = positions[m], positions[m]
 		}
 		late = append(late, m)
 	}

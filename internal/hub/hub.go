@@ -48,6 +48,8 @@ type Options struct {
 	Metrics *metrics.Set
 	// Tracer, if not nil, is told of messages.
 	Tracer Tracer
+	// Observer, if not nil, is told of memberships.
+	Observer Observer
 	// TailBytes bounds the memory of all tails, in bytes; 0 = DefaultTailBytes.
 	TailBytes int64
 	// Occupied, if not nil, is told when a room gets its first member on this node and when it loses its last one,
@@ -81,8 +83,9 @@ type Hub struct {
 
 // observed is who is told of what the hub does; each may be nil.
 type observed struct {
-	metrics *metrics.Set
-	tracer  Tracer
+	metrics  *metrics.Set
+	tracer   Tracer
+	observer Observer
 }
 
 // shard is a part of the rooms.
@@ -95,7 +98,7 @@ type shard struct {
 func New(ctx context.Context, o Options) (*Hub, error) {
 	_, inline := o.Engine.(engine.Inline)
 	h := &Hub{
-		engine: o.Engine, inline: inline, logger: o.Logger, observed: observed{o.Metrics, o.Tracer},
+		engine: o.Engine, inline: inline, logger: o.Logger, observed: observed{o.Metrics, o.Tracer, o.Observer},
 		tailLimit: o.TailBytes, seed: maphash.MakeSeed(),
 	}
 	h.rules.Store(o.Rules)
@@ -117,7 +120,7 @@ func New(ctx context.Context, o Options) (*Hub, error) {
 	if err := h.loadKicks(ctx); err != nil {
 		return nil, errors.Join(err, h.events.stop(ctx), o.Engine.Close(ctx))
 	}
-	if err := h.startProbe(ctx); err != nil {
+	if err := errors.Join(h.startProbe(ctx), h.startRelay(ctx)); err != nil {
 		return nil, errors.Join(err, h.Close(ctx))
 	}
 	h.background(h.tickLoop)
@@ -195,6 +198,7 @@ func (h *Hub) Deliver(m *protocol.Message) {
 	r := h.lookup(m.Room)
 	if r == nil {
 		h.probe.hear(m)
+		h.hearRelayed(m)
 		return
 	}
 	r.mu.Lock()

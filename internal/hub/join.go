@@ -1,13 +1,13 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
 
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/internal/metrics"
-	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -48,7 +48,7 @@ func (h *Hub) Join(ctx context.Context, q JoinRequest, receiver Receiver, joined
 		r.release()
 		return err
 	}
-	m := &Member{room: r, receiver: receiver, client: q.Client}
+	m := &Member{room: r, receiver: receiver, client: q.Client, since: time.Now().UnixMilli()}
 	m.presence.Store(q.Presence)
 	r.mu.Lock()
 	if h.kicks.forbidden(q.Room, q.Client.User) { // since this join began: the kick did not find the member
@@ -63,9 +63,10 @@ func (h *Hub) Join(ctx context.Context, q JoinRequest, receiver Receiver, joined
 	default:
 		s.joined.Position, s.joined.Head = r.tail.head, r.tail.head
 	}
+	r.begin(m, &q, &s)
 	r.presence.join(r, q)
 	if s.replay {
-		m.lag = &lag{position: s.joined.Position, liveFrom: r.tail.next, replayTo: r.tail.next, replay: true}
+		m.lag = &lag{position: s.joined.Position, liveFrom: r.tail.next, replayTo: r.tail.next, replay: true, since: m.since, from: m.from}
 	} else {
 		r.goLive(m)
 	}
@@ -79,6 +80,18 @@ func (h *Hub) Join(ctx context.Context, q JoinRequest, receiver Receiver, joined
 	r.mu.Unlock()
 	h.CatchUp(m)
 	return nil
+}
+
+// begin notes where a membership begins, and tells of what it begins without though the client asked for it. The room is
+// locked.
+func (r *room) begin(m *Member, q *JoinRequest, s *start) {
+	m.from = s.joined.Position
+	if r.latest() {
+		m.from = s.joined.Head
+	}
+	if s.joined.WithSince && !s.joined.Recovered && s.joined.Reason != "" {
+		r.move(m, string(s.joined.Reason), 0, q.Since, m.from)
+	}
 }
 
 // metric returns where a join that begins so is counted.
@@ -95,7 +108,7 @@ func (s *start) metric() metrics.ID {
 // start finds where the member starts.
 func (r *room) start(ctx context.Context, q JoinRequest) (start, error) {
 	s := start{joined: protocol.Joined{Room: r.name, WithSince: q.Invalid || !q.Since.IsZero()}}
-	latest := r.rule().Delivery == rule.Latest
+	latest := r.latest()
 	switch {
 	case q.Invalid:
 		s.joined.Reason = protocol.ReasonEpoch
@@ -203,6 +216,7 @@ func (r *room) startAt(page engine.Page, latest bool, s *start) {
 
 // Departure says how a membership ends.
 type Departure struct {
+	Why   string        // one of Left...; empty is LeftClosed
 	Now   bool          // the client said so: the user has left at once
 	Grace time.Duration // otherwise the user has left after it; 0 = DefaultGrace
 }
@@ -215,8 +229,12 @@ const DefaultGrace = 5 * time.Second
 func (h *Hub) Leave(m *Member, d Departure) bool {
 	r := m.room
 	r.mu.Lock()
+	stay := m.stay()
 	left := r.remove(m)
 	if left {
+		if h.observer != nil {
+			h.observer.Left(m.client, stay, cmp.Or(d.Why, LeftClosed))
+		}
 		r.presence.leave(r, m.client.User, d)
 	}
 	r.mu.Unlock()

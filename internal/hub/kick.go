@@ -77,7 +77,7 @@ func (h *Hub) Kick(ctx context.Context, room, user, reason string, duration time
 func (h *Hub) putOut(room, user, reason string, duration time.Duration) {
 	why := &protocol.Kicked{Room: room, Reason: reason, For: duration.Seconds()}
 	for _, m := range h.membersOf(room, user) {
-		if h.Leave(m, Departure{Now: true}) {
+		if h.Leave(m, Departure{Why: LeftKicked, Now: true}) {
 			m.receiver.Removed(m, why)
 		}
 	}

@@ -24,6 +24,7 @@ type cluster struct {
 	presence engine.Presence // nil where nodes do not tell each other who is where
 	herald   herald
 	probe    probe
+	relay    relay
 	listener atomic.Pointer[Listener]
 }
 

@@ -45,7 +45,9 @@ type Member struct {
 	client   *Client
 	lag      *lag   // nil while the member is live; guarded by room.mu
 	cursor   uint64 // the next entry to deliver; the flusher's while live, the catch-up's while behind
-	index    int32  // in room.members; guarded by room.mu
+	since    int64  // when it joined, in Unix milliseconds
+	from     protocol.Position
+	index    int32 // in room.members; guarded by room.mu
 	gone     atomic.Bool
 	presence atomic.Bool // wants presence and state entries
 	notes    atomic.Uint32

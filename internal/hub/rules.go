@@ -19,3 +19,6 @@ func (h *Hub) SetRules(rules *rule.Set) {
 
 // rule returns what holds for the room.
 func (r *room) rule() *rule.Rule { return r.ruled.Load() }
+
+// latest reports whether members that fall behind get the newest message of each event alone.
+func (r *room) latest() bool { return r.rule().Delivery == rule.Latest }

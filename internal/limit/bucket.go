@@ -53,6 +53,15 @@ func (b *Bucket) Give(n int, r Rate) {
 	b.recovered.Add(-cost)
 }
 
+// Used returns which part of what may come at once is missing at the time now, from 0 to 1; 0 where there is no limit.
+func (b *Bucket) Used(now int64, r Rate) float64 {
+	_, burst := r.spans(1)
+	if burst == 0 {
+		return 0
+	}
+	return min(1, float64(max(0, b.recovered.Load()-now))/float64(burst))
+}
+
 // Full reports whether nothing is missing at the time now.
 func (b *Bucket) Full(now int64) bool { return b.recovered.Load() <= now }
 

@@ -79,7 +79,7 @@ func (n *Node) SetLimits(l Limits) { n.limits.Store(&l) }
 func (n *Node) MayConnect(user string) (err *protocol.Error) {
 	now, limits := n.clock(), &n.limits.Load().User
 	n.users.Peek(user, func(a *limit.Account, uses int) { err = n.mayConnect(a, uses+1, now, limits) })
-	return err
+	return n.turnedAway(user, err)
 }
 
 // mayConnect checks a user's account, of which uses are connections.
@@ -104,7 +104,7 @@ func (n *Node) enter(user string) (*limit.Entry, int, *protocol.Error) {
 	account, uses := n.users.Hold(user)
 	if err := n.mayConnect(&account.Account, uses, now, limits); err != nil {
 		n.users.Release(user, account, now)
-		return nil, 0, err
+		return nil, 0, n.turnedAway(user, err)
 	}
 	account.Connects.Take(now, 1, limits.Connects)
 	n.sessions.Add(1)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/internal/limit"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -11,14 +12,26 @@ import (
 type State struct {
 	Client    hub.Client
 	Anonymous bool
-	Since     time.Time // when the user was let in
-	Rooms     []Place   // in the order in which they were joined
+	Since     time.Time  // when the user was let in
+	Rooms     []hub.Stay // in the order in which they were joined
+	Used      Used
 }
 
-// Place is one membership of a session.
-type Place struct {
-	Room   string `json:"room"`
-	Behind bool   `json:"behind"` // messages wait for the client's socket
+// Used is which part of a session's limits it has used up, from 0 to 1.
+type Used struct {
+	Messages float64 `json:"messages"`
+	Bytes    float64 `json:"bytes"`
+	Joins    float64 `json:"joins"`
+	Refusals float64 `json:"refusals"` // of what is taken before the connection is closed
+}
+
+// used returns how far the session has come with its limits.
+func (s *Session) used() Used {
+	now, l := s.node.clock(), s.node.limits.Load()
+	return Used{
+		Messages: s.messages.Used(now, l.Messages), Bytes: s.bytes.Used(now, l.Bytes), Joins: s.joins.Used(now, l.Joins),
+		Refusals: s.refusals.Used(now, limit.Rate{PerSecond: refusalRate, Burst: l.Refusals}),
+	}
 }
 
 // State returns what can be seen of the session; it reports false for one that is not open.
@@ -31,12 +44,24 @@ func (s *Session) State() (State, bool) {
 	if !open {
 		return state, false
 	}
-	state.Since = time.Now().Add(time.Duration(since)*time.Second - time.Duration(s.node.clock())).Truncate(time.Second)
-	state.Rooms = make([]Place, len(rooms))
+	state.Since, state.Used = s.node.wall(since), s.used()
+	state.Rooms = make([]hub.Stay, len(rooms))
 	for i, m := range rooms {
-		state.Rooms[i] = Place{m.Room(), m.Behind()}
+		state.Rooms[i] = m.Stay()
 	}
 	return state, true
+}
+
+// beginning returns when the user was let in, in Unix milliseconds.
+func (s *Session) beginning() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.node.wall(s.since).UnixMilli()
+}
+
+// wall returns when the node's clock showed so many seconds.
+func (n *Node) wall(seconds uint32) time.Time {
+	return time.Now().Add(time.Duration(seconds)*time.Second - time.Duration(n.clock())).Truncate(time.Second)
 }
 
 // ClientError returns what a client sees of an error of the layers below; what it must not see is logged.

@@ -63,6 +63,7 @@ type Options struct {
 	PingInterval time.Duration // told to clients
 	Limits       Limits        // to begin with; SetLimits changes them
 	Metrics      *metrics.Set  // nil counts nothing
+	Observer     Observer      // nil: nobody is told
 	Hooks        Hooks
 }
 
@@ -154,7 +155,7 @@ func (n *Node) Identify(ctx context.Context, c Credentials) (*auth.Identity, str
 	if c.Token != "" {
 		identity, token, err := n.identifyToken(ctx, c)
 		if err == nil {
-			err = n.bans.check(identity.User, identity)
+			err = n.turnedAway(identity.User, n.bans.check(identity.User, identity))
 		}
 		if err != nil {
 			return nil, "", err
@@ -174,7 +175,7 @@ func (n *Node) Return(identity *auth.Identity) (*auth.Identity, string, *protoco
 	if err := n.available(); err != nil {
 		return nil, "", err
 	}
-	if err := n.bans.check(identity.User, identity); err != nil {
+	if err := n.turnedAway(identity.User, n.bans.check(identity.User, identity)); err != nil {
 		return nil, "", err
 	}
 	if !identity.Anonymous || n.Anonymous == nil {
@@ -230,7 +231,7 @@ func (n *Node) Introduce(identity *auth.Identity) (*auth.Identity, *protocol.Err
 		n.Logger.Error("an application's user is empty or too long", "user", identity.User)
 		return nil, protocol.ErrInternal
 	}
-	if err := n.bans.check(identity.User, identity); err != nil {
+	if err := n.turnedAway(identity.User, n.bans.check(identity.User, identity)); err != nil {
 		return nil, err
 	}
 	return presentable(identity), nil

@@ -138,7 +138,7 @@ func (s *Session) recheck(ctx context.Context) {
 			}
 			continue
 		}
-		if s.node.Hub.Leave(m, hub.Departure{Now: true}) {
+		if s.node.Hub.Leave(m, hub.Departure{Why: hub.LeftForbidden, Now: true}) {
 			s.Removed(m, &protocol.Kicked{Room: m.Room(), Reason: string(protocol.CodeForbidden)})
 		}
 	}

@@ -102,6 +102,7 @@ func (p *publishing) finish(receipt engine.Receipt, err error) {
 	switch {
 	case err != nil:
 		p.reply.Err = clientError(s.node.Logger, err)
+		s.denied(WantedPublish, p.room, p.reply.Err)
 		s.outlet.Reply(&p.reply)
 	case len(p.id) > 0:
 		p.published = published(p.room, receipt)

@@ -155,5 +155,6 @@ func (s *Session) ok(r *protocol.Request, result protocol.Result) {
 
 // fail answers a request with an error, whether it asked for an answer or not.
 func (s *Session) fail(r *protocol.Request, err *protocol.Error) {
+	s.refused(r, err)
 	s.outlet.Reply(&protocol.Reply{ID: r.ID, Of: string(r.Type), Err: err})
 }

@@ -58,6 +58,7 @@ func (s *Session) Join(ctx context.Context, q hub.JoinRequest, joined func(*prot
 		joined(j)
 	})
 	if err != nil {
+		s.denied(WantedJoin, q.Room, err)
 		return err
 	}
 	s.node.Hub.Flush()
@@ -151,7 +152,7 @@ func (s *Session) Leave(room string) bool {
 
 func (s *Session) leaveRoom(m *hub.Member) {
 	s.drop(m)
-	if s.node.Hub.Leave(m, hub.Departure{Now: true}) {
+	if s.node.Hub.Leave(m, hub.Departure{Why: hub.LeftAsked, Now: true}) {
 		s.informLeave(m.Room())
 	}
 }

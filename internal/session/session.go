@@ -218,7 +218,7 @@ func (s *Session) Close(e Ended) {
 	rooms := s.rooms
 	s.rooms = nil
 	s.mu.Unlock()
-	departure := hub.Departure{Now: e.Clean}
+	departure := hub.Departure{Why: hub.LeftClosed, Now: e.Clean}
 	if e.Retry > 0 {
 		departure.Grace = e.Retry + hub.DefaultGrace
 	}
@@ -230,6 +230,7 @@ func (s *Session) Close(e Ended) {
 		return
 	}
 	s.node.Metrics.Add(e.metric(), 1)
+	s.ended(e)
 	if hook := s.node.Hooks.Disconnect; hook != nil {
 		s.later(func() { hook(s, e.Code, e.Reason) })
 	}

@@ -44,6 +44,7 @@ type Config struct {
 	API      API       `embed:"" prefix:"api-" group:"Programs and administrators" help:"The HTTP API, under /api/: for programs, which show a key."`
 	Webhooks []Webhook `kong:"-" env:"-" help:"A back end that decides events and is informed of them: a list of URLs, each with url, events, secret or secret_file, and, where it differs, timeout (3s), on_failure (deny), rooms, types and headers."`
 	Traces   Traces    `embed:"" prefix:"traces-" group:"Programs and administrators" help:"Traces for OpenTelemetry, of requests to the API and of messages through all nodes."`
+	Recorded int       `default:"65536" group:"Programs and administrators" placeholder:"N" help:"How many turning points in the lives of clients are kept in memory, to answer why a user did not get a message (wireroom why): about 25 MiB when it is full. At least 4096 are kept; 0 keeps none."`
 	Admin    Admin     `embed:"" prefix:"admin-" group:"Programs and administrators" help:"The listener of administrators: the API with every scope, and metrics at /metrics."`
 
 	Limits   Limits `embed:"" prefix:"limits-" group:"Limits" help:"What clients may do. 0 is no limit."`
