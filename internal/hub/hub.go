@@ -120,7 +120,7 @@ func New(ctx context.Context, o Options) (*Hub, error) {
 	if err := h.loadKicks(ctx); err != nil {
 		return nil, errors.Join(err, h.events.stop(ctx), o.Engine.Close(ctx))
 	}
-	if err := errors.Join(h.startProbe(ctx), h.startRelay(ctx)); err != nil {
+	if err := h.startReserved(ctx); err != nil {
 		return nil, errors.Join(err, h.Close(ctx))
 	}
 	h.background(h.tickLoop)

@@ -30,12 +30,19 @@ type probe struct {
 	failure error     // of the newest one that was answered
 }
 
-// startProbe has the engine probed until the hub is closed, where it is one whose feed can fail by itself.
-func (h *Hub) startProbe(ctx context.Context) error {
+// startReserved starts what has rooms of its own, where the engine is one that nodes share. What is fed is looked at from
+// the first subscription on.
+func (h *Hub) startReserved(ctx context.Context) error {
 	if h.presence == nil {
 		return nil
 	}
 	h.probe.room = probeRoom + h.presence.Node()
+	h.relay.init(h.presence.Node())
+	return errors.Join(h.startProbe(ctx), h.startRelay(ctx))
+}
+
+// startProbe has the engine probed until the hub is closed: its feed can fail by itself.
+func (h *Hub) startProbe(ctx context.Context) error {
 	if err := h.engine.Subscribe(ctx, h.probe.room); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
@@ -35,17 +36,13 @@ type relayed struct {
 	Body   json.RawMessage `json:"body"`
 }
 
-// startRelay has the hub hear what other nodes ask, where there can be any.
+func (l *relay) init(node string) {
+	l.node, l.waiting, l.slots = node, make(map[uint64]chan<- []byte), make(chan struct{}, maxAnswering)
+}
+
+// startRelay has the hub hear what other nodes ask and answer.
 func (h *Hub) startRelay(ctx context.Context) error {
-	if h.presence == nil {
-		return nil
-	}
-	l := &h.relay
-	l.node, l.waiting, l.slots = h.presence.Node(), make(map[uint64]chan<- []byte), make(chan struct{}, maxAnswering)
-	if err := h.engine.Subscribe(ctx, askRoom); err != nil {
-		return err
-	}
-	return h.engine.Subscribe(ctx, answerRoom+l.node)
+	return errors.Join(h.engine.Subscribe(ctx, askRoom), h.engine.Subscribe(ctx, answerRoom+h.relay.node))
 }
 
 // Answer has questions of other nodes answered by f, which may wait. A question and its answer are JSON.

@@ -88,6 +88,65 @@ test("a room is seen live and back in time, and published in", async (t) => {
   await ana.sees("no JSON {");
 });
 
+test("a busy room is kept up with, and older messages that were asked for stay", async (t) => {
+  const room = newRoom();
+  const publish = (from, to) => Promise.all(Array.from({ length: to - from + 1 }, (_, n) => n + from).map((n) => fetch(address.replace("admin", "api/publish"), {
+    method: "POST", headers: { Authorization: `Bearer ${KEY}` }, body: JSON.stringify({ room, data: `message ${String(n).padStart(4, "0")}` }),
+  })));
+  for (let n = 0; n < 12; n++) await publish(n * 50 + 1, n * 50 + 50);
+  const page = await open(t, "#room/" + room);
+  await reads(page, "#messages li:last-child .pos", /^600$/);
+  for (const first of [501, 451]) {
+    await page.click("#older");
+    await reads(page, "#messages li:first-child .pos", new RegExp(`^${first}$`));
+  }
+  await page.evaluate(() => { document.getElementById("log").scrollTop = 0; });
+  await publish(601, 1000); // more than one look used to fetch, and more than is kept at the end
+  await reads(page, "#messages li:last-child .pos", /^1000$/);
+  assert.equal(await page.textContent("#messages li:first-child .pos"), "451");
+});
+
+test("why somebody did not get a message is answered, from a message or by hand", async (t) => {
+  const room = newRoom();
+  const ana = await set.arrive("Ana", { room });
+  const user = await ana.user();
+  await ana.say("hello");
+  await ana.allSent();
+  const page = await open(t, "#room/" + room);
+  await page.click("#messages li:last-child a.pos");
+  await page.waitForSelector("#why", { state: "visible" });
+  assert.equal(await page.inputValue("#why-room"), room);
+  await page.fill("#why-user", user);
+  await page.press("#why-user", "Enter");
+  await reads(page, "#answer-reason", /^Delivered$/);
+  await page.fill("#why-user", "somebody-else");
+  await page.press("#why-user", "Enter");
+  await reads(page, "#answer-reason", /^Not in the room$/);
+  await page.fill("#why-when", "whenever");
+  await page.press("#why-when", "Enter");
+  await reads(page, "#why-problem", /A time is 5m/);
+  assert.equal(await page.isVisible("#answer"), false);
+  await page.fill("#why-user", user);
+  await page.fill("#why-when", "0s");
+  await page.press("#why-when", "Enter");
+  await reads(page, "#answer-reason", /^Delivered$/);
+});
+
+test("a user's connections are seen, and why they ended", async (t) => {
+  const room = newRoom();
+  const ana = await set.arrive("Ana", { room });
+  const user = await ana.user();
+  const page = await open(t, "#connections/" + user);
+  await page.click("#connection-rows th a");
+  await reads(page, "#life-here", new RegExp(room));
+  await ana.leave();
+  await reads(page, "#life-nobody", /no connection/);
+  await reads(page, "#life-turns", /The connection ended/);
+  await reads(page, "#life-turns", /was in it until the connection ended/);
+  await page.click("#life-why");
+  assert.equal(await page.inputValue("#why-user"), user);
+});
+
 test("markup in names and messages is shown as text", async (t) => {
   const room = newRoom();
   const eve = await set.arrive("<img src=x onerror=alert(1)>", { room });
@@ -143,7 +202,7 @@ for (const colorScheme of ["light", "dark"]) {
     const ana = await set.arrive("Ana", { room });
     await ana.say("hello");
     for (const viewport of [{ width: 1400, height: 900 }, { width: 360, height: 800 }]) {
-      for (const where of ["#rooms", "#room/" + room, "#connections"]) {
+      for (const where of ["#rooms", "#room/" + room, "#connections", "#life/" + (await ana.user()), `#why/${await ana.user()}/${room}/0s`]) {
         const page = await open(t, where, { colorScheme, viewport });
         await reads(page, "#status-text", /^Live$/);
         await page.evaluate(AXE);

@@ -5,25 +5,31 @@ import { browserStorage } from "../parts/saved.js";
 import { Api } from "./api.js";
 import { ConnectionsView } from "./connections.js";
 import { plural, span } from "./format.js";
+import { LifeView } from "./life.js";
 import { RoomView } from "./room.js";
 import { RoomsView } from "./rooms.js";
+import { WhyView } from "./why.js";
 
 const EVERY = 2000; // milliseconds between two looks
 
 const { tab } = browserStorage();
 const api = new Api();
-const views = { rooms: new RoomsView(api), room: new RoomView(api, ask, tells), connections: new ConnectionsView(api) };
+const views = {
+  rooms: new RoomsView(api), room: new RoomView(api, ask, tells), connections: new ConnectionsView(api), life: new LifeView(api), why: new WhyView(api),
+};
+const TABS = { room: "rooms", life: "connections" }; // what is seen below which
 let shown = "rooms";
 let timer = 0;
 
-// The address says what is shown: #rooms, #room/NAME, #connections, #connections/USER.
+// The address says what is shown: #rooms, #room/NAME, #connections, #connections/USER, #life/USER, #why/USER/ROOM/MESSAGE,
+// of which each may be left out.
 function route() {
-  const [name, rest = ""] = location.hash.slice(1).split("/", 2);
-  shown = views[name] && (name !== "room" || rest) ? name : "rooms";
-  views[shown].open?.(decoded(rest));
+  const [name, ...rest] = location.hash.slice(1).split("/");
+  shown = Object.hasOwn(views, name) && (!TABS[name] || rest[0]) ? name : "rooms";
+  views[shown].open?.(...(rest.length ? rest.map(decoded) : [""]));
   for (const view of Object.keys(views)) byID(view).hidden = view !== shown;
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.hash === (shown === "connections" ? "#connections" : "#rooms")) link.setAttribute("aria-current", "page");
+    if (link.hash === `#${TABS[shown] ?? shown}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   look();

@@ -36,7 +36,7 @@ function row({ client, user, name, anonymous, transport, network, since, rooms }
   const shown = rooms.filter(({ room }) => !room.startsWith("@")); // everybody has an inbox
   const where = shown.map(({ room, behind: late }) => el("a", { href: `#room/${encodeURIComponent(room)}`, class: late ? "place warn" : "place" }, el("bdi", {}, room)));
   const build = () => el("tr", {},
-    el("th", { scope: "row" }, el("bdi", {}, name || user), el("small", {}, name && name !== user ? user : anonymous ? "anonymous" : "")),
+    el("th", { scope: "row" }, el("a", { href: `#life/${encodeURIComponent(user)}` }, el("bdi", {}, name || user)), el("small", {}, name && name !== user ? user : anonymous ? "anonymous" : "")),
     el("td", {}, transport),
     el("td", {}, network),
     el("td", { class: "number", title: fullTime(since) }, span(Date.now() - since)),

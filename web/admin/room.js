@@ -3,8 +3,11 @@
 import { List, byID, el, setText } from "../parts/dom.js";
 import { clockTime, content, fullTime, plural, typed } from "./format.js";
 
-const PAGE = 50;
-const KEPT = 500;
+const PAGE = 50; // messages at first, and of older ones
+const NEWER = 500; // messages of one request for what came since
+const PAGES = 4; // such requests in one look: of what is more, the newest are shown
+const KEPT = 500; // messages while the newest are in sight
+const READ = 5000; // messages while somebody reads older ones
 
 /** ask(question, more): asks before something is done to somebody; tells(text) says what was done. */
 export class RoomView {
@@ -45,11 +48,19 @@ export class RoomView {
     this.#render(people.members, people.count);
   }
 
-  // What came since the last look; the newest at first, and when what was seen cannot be proven any more.
+  // What came since the last look; the newest at first, when what was seen cannot be proven any more, and when more came
+  // than anybody could read.
   async #newer(room) {
-    const since = this.#messages.at(-1)?.pos;
-    const log = since ? await this.#api.get("history", { room, since, limit: PAGE }) : { recovered: false };
-    return log.recovered === false ? { ...(await this.#api.get("history", { room, limit: PAGE })), anew: true } : log;
+    const messages = [];
+    let since = this.#messages.at(-1)?.pos;
+    for (let n = 0; since && n < PAGES; n++) {
+      const log = await this.#api.get("history", { room, since, limit: NEWER });
+      if (log.recovered === false) break;
+      messages.push(...log.messages);
+      if (!log.more) return { messages };
+      since = log.next;
+    }
+    return { ...(await this.#api.get("history", { room, limit: PAGE })), anew: true };
   }
 
   #take({ anew, messages, more, next }) {
@@ -59,8 +70,9 @@ export class RoomView {
     } else {
       this.#messages.push(...messages);
     }
-    if (this.#messages.length <= KEPT) return;
-    this.#messages = this.#messages.slice(-KEPT);
+    const kept = atEnd(byID("log")) ? KEPT : READ;
+    if (this.#messages.length <= kept) return;
+    this.#messages = this.#messages.slice(-kept);
     this.#before = this.#messages[0].pos;
   }
 
@@ -82,13 +94,14 @@ export class RoomView {
 
   #renderLog() {
     const scroller = byID("log");
-    const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
+    const follows = atEnd(scroller);
     const fromEnd = scroller.scrollHeight - scroller.scrollTop;
     const first = byID("messages").firstElementChild;
     byID("older").hidden = !this.#before;
     byID("log-empty").hidden = this.#messages.length > 0;
-    this.#log.show(this.#messages.map((message) => ({ key: message.pos, version: 0, build: () => line(message) })));
-    if (atEnd) scroller.scrollTop = scroller.scrollHeight;
+    const room = this.#name;
+    this.#log.show(this.#messages.map((message) => ({ key: message.pos, version: 0, build: () => line(room, message) })));
+    if (follows) scroller.scrollTop = scroller.scrollHeight;
     else if (first !== byID("messages").firstElementChild) scroller.scrollTop = scroller.scrollHeight - fromEnd;
   }
 
@@ -134,12 +147,15 @@ export class RoomView {
   }
 }
 
+/** Whether the newest messages are in sight. */
+const atEnd = (scroller) => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
+
 const noPresence = () => ({ members: [], count: 0 });
 
-function line({ pos, ts, from = {}, event, ...message }) {
+function line(room, { pos, ts, from = {}, event, ...message }) {
   return el("li", { class: "message" },
     el("time", { datetime: new Date(ts).toISOString(), title: fullTime(ts) }, clockTime(ts)),
     el("bdi", { class: "from", title: from.user || "the server" }, from.name || from.user || "server"),
     el("span", { class: "content" }, event && el("span", { class: "event" }, event), content(message)),
-    el("span", { class: "pos", title: pos }, pos ? pos.split(".")[1] : ""));
+    el("a", { class: "pos", title: `${pos}: why did somebody not get it?`, href: `#why//${encodeURIComponent(room)}/${pos}` }, pos.split(".")[1]));
 }
