@@ -248,7 +248,9 @@ func (r *room) waitForEngine(m *Member, err error) *step {
 // tellGap has the member told that what it missed is gone. The position moves before the gap is delivered: a tail whose
 // feed is late may prove the old one meanwhile.
 func (r *room) tellGap(m *Member, page engine.Page) *step {
-	m.lag.notices = append(m.lag.notices, r.gap(m, page))
+	gap := r.gap(m, page)
+	r.move(m, string(gap.Reason), m.lag.since, m.lag.position, page.Head)
+	m.lag.notices = append(m.lag.notices, gap)
 	m.lag.position = page.Head
 	return r.step(m)
 }
@@ -282,6 +284,7 @@ func (r *room) take(m *Member, s *step) bool {
 	l := m.lag
 	switch outcome {
 	case conn.Sent, conn.Kept:
+		r.passed(m, s)
 		m.cursor, l.position = s.to.cursor, s.to.position
 		l.notices = l.notices[s.to.notices:]
 	case conn.Skipped, conn.Gone:

@@ -75,14 +75,14 @@ func (s *stage) AppendFrame(dst []byte, p protocol.Push) []byte {
 
 func (r *reader) Framing() hub.Framing { return r.stage }
 
-func (r *reader) Deliver(frames []byte, unless *atomic.Bool) conn.Outcome {
+func (r *reader) Deliver(frames conn.Frames, unless *atomic.Bool) conn.Outcome {
 	switch {
 	case unless.Load():
 		return conn.Skipped
 	case r.full.Load():
 		return conn.Blocked
 	}
-	r.lines.Add(int64(strings.Count(string(frames), "\n")))
+	r.lines.Add(int64(strings.Count(string(frames.Bytes), "\n")))
 	return conn.Sent
 }
 
