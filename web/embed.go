@@ -4,7 +4,7 @@ package web
 
 import "embed"
 
-//go:embed admin chat dashboard parts
+//go:embed admin chat dashboard demo parts
 var files embed.FS
 
 // Page is a page, with its files in a folder of that name.
@@ -15,7 +15,9 @@ const (
 	Chat      Page = "chat"
 	Dashboard Page = "dashboard"
 	Admin     Page = "admin" // for the listener of administrators
-	parts     Page = "parts"
+	// Transports shows one room over each transport.
+	Transports Page = "demo/transports"
+	parts      Page = "parts"
 )
 
 // Path returns where the page is: "/" for the chat, "/" and its name for any other. Its files are under its name.

@@ -16,7 +16,7 @@ import (
 // all returns a handler with every page.
 func all(t *testing.T) http.Handler {
 	t.Helper()
-	h, err := web.Handler(web.Chat, web.Dashboard, web.Admin)
+	h, err := web.Handler(web.Chat, web.Dashboard, web.Admin, web.Transports)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func each(t *testing.T, f func(name string, content []byte)) {
 
 func TestServesEachPageAtItsPath(t *testing.T) {
 	h := all(t)
-	for page, path := range map[web.Page]string{web.Chat: "/", web.Dashboard: "/dashboard", web.Admin: "/admin"} {
+	for page, path := range map[web.Page]string{web.Chat: "/", web.Dashboard: "/dashboard", web.Admin: "/admin", web.Transports: "/demo/transports"} {
 		response := ask(h, http.MethodGet, path)
 		if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/html; charset=utf-8" || page.Path() != path {
 			t.Errorf("%s at %s: got %d, %q", page, path, response.StatusCode, response.Header.Get("Content-Type"))
@@ -96,8 +96,8 @@ func TestEveryLinkLeadsToAFile(t *testing.T) {
 	found := 0
 	each(t, func(name string, content []byte) {
 		base := path.Dir(name)
-		if path.Base(name) == "index.html" {
-			base = "" // every page is at the top
+		if folder, found := strings.CutSuffix(name, "/index.html"); found {
+			base = path.Dir(web.Page(folder).Path())
 		}
 		for _, link := range links.FindAllSubmatch(content, -1) {
 			found++

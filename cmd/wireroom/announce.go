@@ -32,6 +32,9 @@ func (p *program) announce(loaded *config.Loaded, front *frontend, madeUp string
 	if servesDashboard(c) {
 		fmt.Fprintf(&b, "  dashboard  %s%s\n", strings.TrimSuffix(urls.page, "/"), web.Dashboard.Path())
 	}
+	if servesTransports(c) {
+		fmt.Fprintf(&b, "  demo       %s%s\n", strings.TrimSuffix(urls.page, "/"), web.Transports.Path())
+	}
 	for _, url := range urls.sockets {
 		fmt.Fprintf(&b, "  WebSocket  %s\n", url)
 	}

@@ -188,6 +188,9 @@ func routes(c *config.Config, server *wireroom.Server) (http.Handler, error) {
 	if servesChat(c) {
 		pages = append(pages, web.Chat)
 	}
+	if servesTransports(c) {
+		pages = append(pages, web.Transports)
+	}
 	if servesDashboard(c) {
 		pages = append(pages, web.Dashboard)
 	}
@@ -223,5 +226,12 @@ func servesChat(c *config.Config) bool { return c.Chat && hasDefaultPath(c) }
 
 // servesDashboard reports whether there is a dashboard: it does so, too.
 func servesDashboard(c *config.Config) bool { return c.Dashboard && hasDefaultPath(c) }
+
+// servesTransports reports whether there is the page that shows the transports: beside the chat, where all of them have
+// their default paths.
+func servesTransports(c *config.Config) bool {
+	return servesChat(c) && slices.Contains(c.StreamPaths, wireroom.DefaultSSEPath) && slices.Contains(c.PollPaths, wireroom.DefaultPollPath) &&
+		slices.Contains(c.SendPaths, wireroom.DefaultSendPath) && slices.Contains(c.SocketIO.Paths, wireroom.DefaultSocketIOPath)
+}
 
 func hasDefaultPath(c *config.Config) bool { return slices.Contains(c.Paths, wireroom.DefaultPath) }

@@ -1,7 +1,12 @@
 """Debian's python3-socketio, as it is, over each transport. Prints "passed" when everything was as it should be."""
 
+import contextlib
+import os
+import socket
 import sys
 import threading
+import traceback
+from urllib.parse import urlsplit
 
 import socketio
 
@@ -24,6 +29,72 @@ class Heard:
         with self.changed:
             assert self.changed.wait_for(lambda: self.calls, 20), "nothing came"
             return self.calls.pop(0)
+
+
+class Link:
+    """A way to the server that can be cut, until it is mended."""
+
+    def __init__(self):
+        self.open, self.whole, self.lock = [], True, threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        server = urlsplit(URL)
+        while True:
+            near, _ = self.listener.accept()
+            with self.lock:
+                if not self.whole:
+                    near.close()
+                    continue
+                far = socket.create_connection((server.hostname, server.port))
+                self.open += [near, far]
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=self.pump, args=pair, daemon=True).start()
+
+    @staticmethod
+    def pump(source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def cut(self):
+        with self.lock:
+            cut, self.open, self.whole = self.open, [], False
+        for end in cut:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def mend(self):
+        with self.lock:
+            self.whole = True
+
+
+def come_back(transports):
+    """Is cut off, comes back by itself, and has what it missed by its positions."""
+    room, link = "-".join(["back", *transports]), Link()
+    a = socketio.Client(reconnection_delay=0.05, reconnection_delay_max=0.05, randomization_factor=0)
+    connected, disconnected, message = Heard(a, "connect"), Heard(a, "disconnect"), Heard(a, "message")
+    a.connect(link.url, transports=transports)
+    connected.next()
+    position = a.call("join", {"room": room}, timeout=20)["pos"]
+    other = socketio.Client(reconnection=False)
+    other.connect(URL, transports=transports)
+    for turn in range(3):
+        link.cut()
+        disconnected.next()
+        assert other.call("publish", {"room": room, "data": turn}, timeout=20)["ok"]
+        link.mend()
+        connected.next()
+        joined = a.call("join", {"room": room, "since": position}, timeout=20)
+        assert joined["ok"] and joined["recovered"], joined
+        missed = message.next()[0]
+        assert missed["data"] == turn, missed
+        position = missed["pos"]
+    a.disconnect()
+    other.disconnect()
 
 
 def play(transports):
@@ -67,6 +138,12 @@ def play(transports):
         assert why.next()[0]["message"] == "not you"
 
 
-for transports in (["polling"], ["websocket"], ["polling", "websocket"]):
-    play(transports)
-print("passed")
+try:
+    for transports in (["polling"], ["websocket"], ["polling", "websocket"]):
+        play(transports)
+        come_back(transports)
+    print("passed", flush=True)
+except BaseException:  # its threads would wait for more
+    traceback.print_exc()
+    os._exit(1)
+os._exit(0)
