@@ -155,6 +155,56 @@ func TestStreamWithARoomThatIsForbidden(t *testing.T) {
 	}
 }
 
+// TestStreamBeginsWithLongListsOfUsers has the replies to the joins of one stream be longer than what anybody else may
+// say before it begins.
+func TestStreamBeginsWithLongListsOfUsers(t *testing.T) {
+	eachCarrier(t, func(t *testing.T, o wireroom.Options) {
+		_, url := start(t, o)
+		const users, rooms = 20, 8
+		state := strings.Repeat("x", protocol.MaxStateLen-2)
+		query := "presence=true"
+		for i := range rooms {
+			query += fmt.Sprint("&room=", i)
+		}
+		for range users {
+			p := dial(t, url+"/ws", nil)
+			p.expect("welcome")
+			for i := range rooms {
+				p.send(fmt.Sprintf(`{"type":"join","room":"%d","state":"%s","id":1}`, i, state))
+				p.expect("ok")
+			}
+		}
+		s := stream(t, web(url)+"/sse?"+query)
+		s.expect("welcome")
+		for range rooms {
+			e := s.expect("ok")
+			if list := e.envelope["members"].([]any); len(list) != users+1 || e.id == "" {
+				t.Fatalf("%d users, id %q", len(list), e.id)
+			}
+		}
+	})
+}
+
+func TestStateIsBounded(t *testing.T) {
+	_, url := start(t, wireroom.Options{})
+	p := dial(t, url+"/ws", nil)
+	p.expect("welcome")
+	long := `"` + strings.Repeat("x", protocol.MaxStateLen-1) + `"`
+	for _, text := range []string{
+		`{"type":"join","room":"a","state":` + long + `,"id":1}`,
+		`{"type":"join","room":"a","id":1}`,
+		`{"type":"state","room":"a","state":` + long + `,"id":1}`,
+		`{"type":"state","room":"a","state":` + strings.Replace(long, "x", "", 1) + `,"id":1}`,
+	} {
+		p.send(text)
+		if !strings.Contains(text, long) {
+			p.expect("ok")
+		} else if e := p.expect("error"); e["code"] != "too_large" || e["field"] != "state" {
+			t.Errorf("answered with %v", e)
+		}
+	}
+}
+
 func TestStreamOfTheOwnInbox(t *testing.T) {
 	secret := []byte("a secret of sixteen bytes")
 	server, url := start(t, wireroom.Options{Access: "signed-in", Auth: auth.HMAC(secret)})

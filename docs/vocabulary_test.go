@@ -169,6 +169,7 @@ func TestLimitsAreThoseOfTheCode(t *testing.T) {
 		"messages in a history reply":                      protocol.MaxHistory,
 		"bytes of a history reply":                         protocol.MaxHistoryBytes,
 		"members in a presence reply":                      protocol.MaxMembers,
+		"bytes of a member's `state`":                      protocol.MaxStateLen,
 		"`id`, `event`, `key`, `producer`, `ts` of a ping": protocol.MaxIDLen,
 	}
 	if protocol.MaxIDLen != protocol.MaxEventLen {

@@ -64,6 +64,7 @@ const (
 	MaxRequests     = 64      // envelopes in one frame
 	MaxIDLen        = 64      // bytes of a string id
 	MaxEventLen     = 64      // bytes of event, key and producer
+	MaxStateLen     = 4 << 10 // bytes of a member's own data
 	MaxDepth        = 64      // levels of JSON
 	MaxRoomLen      = 200     // bytes of a room's name
 	MaxRecover      = 10_000  // messages replayed by a join

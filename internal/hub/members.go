@@ -48,17 +48,22 @@ func (h *Hub) SetState(m *Member, state json.RawMessage) bool {
 	return !m.gone.Load() && m.room.presence.setState(m.room, m.client.User, state)
 }
 
-// IsMember reports whether a user is in a room by any connection; without presence, by any to this node.
-func (h *Hub) IsMember(room, user string) bool {
+// IsMember reports whether a user is in a room by any connection; without presence, by any to this node. Where the
+// engine is not Inline it may have to be asked, which fails when it does not answer.
+func (h *Hub) IsMember(room, user string) (bool, error) {
+	if h.Rule(room).NoPresence {
+		return len(h.membersOf(room, user)) > 0, nil
+	}
 	r := h.lookup(room)
 	if r == nil {
-		return false
-	}
-	if r.rule().NoPresence {
-		return len(h.membersOf(room, user)) > 0
+		away, err := h.elsewhere(room)
+		if err != nil {
+			return false, err
+		}
+		r = away
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	u := r.presence.users[user]
-	return u != nil && (u.conns > 0 || u.elsewhere())
+	return u != nil && (u.conns > 0 || u.elsewhere()), nil
 }

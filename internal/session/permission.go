@@ -39,7 +39,13 @@ func (s *Session) permit(ctx context.Context, verb auth.Verb, room string, m *hu
 	if err != nil {
 		return err
 	}
-	good := answer == rule.Yes || answer == rule.IfMember && (m != nil || s.node.Hub.IsMember(room, s.client.User))
+	good := answer == rule.Yes || answer == rule.IfMember && m != nil
+	if answer == rule.IfMember && m == nil {
+		var failure error
+		if good, failure = s.node.Hub.IsMember(room, s.client.User); failure != nil {
+			return clientError(s.node.Logger, failure)
+		}
+	}
 	if remembers {
 		notes := known
 		if good {
@@ -73,6 +79,16 @@ func (s *Session) decide(ctx context.Context, verb auth.Verb, room string) (rule
 	user, identity := s.client.User, s.identity
 	s.mu.Unlock()
 	return s.node.Hub.Rule(room).May(verb, room, user, identity), nil
+}
+
+// asksAround reports whether other nodes may have to be asked before it is known whether the session may publish in a
+// room: those may who are in it, and this session is not.
+func (s *Session) asksAround(room []byte) bool {
+	if s.node.inline || !protocol.CheckRoom(room) || s.member(room) != nil {
+		return false
+	}
+	answer, err := s.decide(s.node.ctx, auth.Publish, string(room))
+	return err == nil && answer == rule.IfMember
 }
 
 // permitJoin returns an error unless the session may become a member as q says. The position before the first message is

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine"
@@ -78,6 +79,9 @@ func (s *Session) state(r *protocol.Request) *protocol.Error {
 	if !r.Has.Has(protocol.HasState) {
 		return fail(protocol.CodeBadRequest, "state", "state is needed")
 	}
+	if err := checkState(r); err != nil {
+		return err
+	}
 	m := s.member(r.Room)
 	switch {
 	case m == nil:
@@ -87,6 +91,14 @@ func (s *Session) state(r *protocol.Request) *protocol.Error {
 	}
 	s.node.Hub.SetState(m, bytes.Clone(r.State))
 	s.ok(r, nil)
+	return nil
+}
+
+// checkState returns an error for data of a member's own that is too long: a list of users has that of each.
+func checkState(r *protocol.Request) *protocol.Error {
+	if len(r.State) > protocol.MaxStateLen {
+		return fail(protocol.CodeTooLarge, "state", fmt.Sprintf("state is longer than %d bytes", protocol.MaxStateLen))
+	}
 	return nil
 }
 

@@ -48,7 +48,7 @@ func (s *Session) waits(r *protocol.Request) bool {
 	case protocol.KindJoin:
 		return !s.node.inline || s.node.Hooks.Join != nil || s.node.Hooks.Permit != nil
 	case protocol.KindPublish:
-		return s.node.Hooks.Publish != nil || s.node.Hooks.Permit != nil || s.node.Hub.Validates() && s.validates(r.Room)
+		return s.node.Hooks.Publish != nil || s.node.Hooks.Permit != nil || s.node.Hub.Validates() && s.validates(r.Room) || s.asksAround(r.Room)
 	case protocol.KindHistory, protocol.KindPresence:
 		return !s.node.inline || s.node.Hooks.Permit != nil
 	}

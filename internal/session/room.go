@@ -30,6 +30,9 @@ func (s *Session) join(r *protocol.Request) *protocol.Error {
 		s.ok(r, &protocol.Joined{Room: m.Room(), Already: true})
 		return nil
 	}
+	if err := checkState(r); err != nil {
+		return err
+	}
 	q := hub.JoinRequest{
 		Room: string(r.Room), Client: &s.client,
 		Last: r.Last, Presence: r.Presence, State: bytes.Clone(r.State),

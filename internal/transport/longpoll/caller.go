@@ -29,9 +29,10 @@ type caller struct {
 	name      string // that the client gave itself; empty if none
 	place     sweep.Place
 
+	opened atomic.Bool // the session is; what holds the turn sets it
+
 	turn sync.Mutex // held while a poll begins, or the caller ends: there is one of them at a time
 	// Guarded by turn:
-	opened   bool
 	presence bool
 	asked    []string // the rooms of the last poll
 	number   int64    // of the newest poll, where the client counts them
@@ -41,11 +42,17 @@ type caller struct {
 	gone     bool
 	ending   *ending // why the session shall end
 	poll     *poll   // nil between polls
+	given
+	pushed  envelopes
+	idle    time.Time    // since when there is no poll
+	network netip.Prefix // where the last poll came from
+}
+
+// given is what a client has got, as far as that is known.
+type given struct {
 	vector   stateless.Vector
-	doubtful bool // an answer was lost: the client may not have what it was given
-	pushed   envelopes
-	idle     time.Time    // since when there is no poll
-	network  netip.Prefix // where the last poll came from
+	doubtful bool  // an answer was lost: the client may not have what it was given
+	told     int64 // the number of the newest poll whose answer had something in it
 }
 
 // ending is how a session is ended from this side.
@@ -81,13 +88,14 @@ func (e *envelopes) addAll(other *envelopes) {
 
 func (e *envelopes) full() bool { return len(e.text) >= maxBytes || e.count >= maxMessages }
 
-// isThere reports whether the caller is not gone, and not about to; then it is of no use to who has reserved it.
-func (c *caller) isThere() bool {
+// isThere reports whether the caller is not gone, and shall not end; if it shall, it is of no use to who has reserved
+// it, and e says why.
+func (c *caller) isThere() (there bool, e *ending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	there := !c.gone && c.ending == nil
+	there = !c.gone && c.ending == nil
 	c.reserved = c.reserved && there
-	return there
+	return there, c.ending
 }
 
 // free reports whether a poll may begin without ending another one, and whether the client stands where v says, if it
@@ -175,7 +183,9 @@ func (c *caller) Reply(r *protocol.Reply) {
 	}
 	switch p := p.(type) {
 	case *stateless.OK:
-		c.vector.Move([]byte(p.Joined.Room), p.Joined.Position)
+		if room, position := stateless.Target(p); room != "" { // where it was before, nobody says where it stands
+			c.vector.Move([]byte(room), position)
+		}
 		c.poll.joined(p)
 	case *stateless.Failure:
 		if !p.Err.Code.Retryable() {
@@ -229,12 +239,8 @@ func (c *caller) Drain(most time.Duration) {
 
 // LookAfter implements sweep.Entry.
 func (c *caller) LookAfter(_ uint32, now time.Time) {
-	if c.turn.TryLock() {
-		opened := c.opened
-		c.turn.Unlock()
-		if opened {
-			c.session.Tick(now.Unix())
-		}
+	if c.opened.Load() {
+		c.session.Tick(now.Unix())
 	}
 	c.reap(now)
 }
@@ -254,12 +260,12 @@ func (c *caller) reap(now time.Time) {
 	}
 }
 
-// end ends the session. The caller's turn is locked.
-func (c *caller) end(e *ending) {
+// end ends the session; it reports whether it was there until now. The caller's turn is locked.
+func (c *caller) end(e *ending) bool {
 	c.mu.Lock()
 	if c.gone {
 		c.mu.Unlock()
-		return
+		return false
 	}
 	c.gone = true
 	c.mu.Unlock()
@@ -268,7 +274,8 @@ func (c *caller) end(e *ending) {
 	if e != nil {
 		how = session.Ended{Code: e.code, Reason: e.reason, Retry: e.retry, Clean: e.code == protocol.CloseNormal}
 	}
-	if c.opened {
+	if c.opened.Load() {
 		c.session.Close(how)
 	}
+	return true
 }

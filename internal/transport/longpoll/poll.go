@@ -67,8 +67,8 @@ func (p *poll) failed(f *stateless.Failure) {
 }
 
 // poll answers a request, when there is something to tell or it has waited for long enough.
-func (t *Transport) poll(w http.ResponseWriter, r *http.Request, ask *stateless.Ask, pass *gate.Pass) {
-	c := t.attach(ask, pass.Identity.User)
+// The caller's turn is locked, and is not any more when it returns.
+func (t *Transport) poll(w http.ResponseWriter, r *http.Request, ask *stateless.Ask, pass *gate.Pass, c *caller) {
 	if c.overtaken(ask) {
 		c.turn.Unlock()
 		stateless.Answer(w, http.StatusOK, appendAnswer(nil, stateless.Given(r)))
@@ -99,6 +99,7 @@ func (c *caller) begin(ask *stateless.Ask) *poll {
 	defer c.mu.Unlock()
 	if old := c.poll; old != nil {
 		old.sealed, old.cursor = true, c.vector.String()
+		c.tells(old)
 		old.wake()
 	}
 	c.poll, c.reserved = p, false
@@ -111,11 +112,11 @@ func (c *caller) begin(ask *stateless.Ask) *poll {
 // whether it is worth waiting. A room in which the client stands where it was left is left as it is. The caller's turn
 // is locked.
 func (c *caller) align(r *http.Request, p *poll, pass *gate.Pass) bool {
-	if !c.opened {
-		c.opened = true
+	if !c.opened.Load() {
 		c.session.SetClient(c.name)
 		c.session.Open(c.transport.Node, c, pass.Identity, pass.Token)
 		c.session.Start()
+		c.opened.Store(true)
 	} else {
 		c.session.Renew(r.Context(), pass.Identity)
 	}
@@ -133,12 +134,14 @@ func (c *caller) align(r *http.Request, p *poll, pass *gate.Pass) bool {
 	for i := range joins {
 		c.session.Receive(&joins[i].Request)
 	}
-	if !c.waitForJoins(r, p) {
-		return false
-	}
+	open := c.waitForJoins(r, p)
 	c.mu.Lock()
-	p.open = !p.hurry && p.rooms > 0
-	open := p.open
+	if p.waiting > 0 && c.ending == nil {
+		// Of joins that are under way nobody can say what they come to, so that no other poll goes on here.
+		c.ending = &ending{code: closeAbnormal, reason: "rooms were not joined in time"}
+	}
+	open = open && !p.hurry && p.rooms > 0
+	p.open = open
 	c.mu.Unlock()
 	if open {
 		c.session.Writable()
@@ -157,7 +160,8 @@ func (c *caller) leaveOthers(ask *stateless.Ask) []stateless.Join {
 	}
 	c.asked = rooms
 	c.mu.Lock()
-	anew := c.doubtful || c.presence != ask.Presence
+	missed := ask.Presence && ask.Got > 0 && ask.Got < c.told // what has no position is made good by a list
+	anew := c.doubtful || c.presence != ask.Presence || missed
 	c.doubtful = false
 	stands := c.vector
 	c.mu.Unlock()
@@ -235,11 +239,11 @@ func (c *caller) answer(w http.ResponseWriter, r *http.Request, p *poll, passing
 	if mine {
 		c.poll, c.idle = nil, time.Now()
 		p.cursor = c.vector.String()
+		c.tells(p)
 		if r.Context().Err() != nil {
 			c.doubtful = true
 		}
-		if e == nil && (passing || p.waiting > 0) {
-			// Of joins that are under way nobody can say what they come to.
+		if e == nil && passing {
 			e = &ending{code: closeAbnormal, reason: "the client cannot come back to this session"}
 			c.ending = e
 		}
@@ -249,10 +253,17 @@ func (c *caller) answer(w http.ResponseWriter, r *http.Request, p *poll, passing
 	case !mine || e == nil || e.code == closeAbnormal:
 		c.tell(w, p)
 	default:
-		c.tellEnd(w, p, e)
+		tellEnd(w, p, e)
 	}
 	if e != nil {
 		c.reap(time.Now())
+	}
+}
+
+// tells notes that a poll is answered with what it has. The caller is locked.
+func (c *caller) tells(p *poll) {
+	if p.count > 0 {
+		c.told = max(c.told, p.ask.Number)
 	}
 }
 
@@ -272,7 +283,7 @@ func (c *caller) tell(w http.ResponseWriter, p *poll) {
 }
 
 // tellEnd answers with what there is and why the session ended.
-func (c *caller) tellEnd(w http.ResponseWriter, p *poll, e *ending) {
+func tellEnd(w http.ResponseWriter, p *poll, e *ending) {
 	err := stateless.ErrorOf(e.code, e.reason, e.retry)
 	if stateless.Stops(e.code) {
 		if err == nil {

@@ -47,6 +47,7 @@ type Transport struct {
 	framing  stateless.Framing
 	table    sweep.Table[*caller]
 	draining atomic.Bool
+	arriving atomic.Int32 // polls that have no caller yet
 
 	mu      sync.Mutex
 	callers map[string][]*caller // by user
@@ -65,29 +66,48 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !stateless.Begin(w, r, t.Gate, http.MethodGet) {
 		return
 	}
+	ask, pass, c := t.admit(w, r)
+	if pass == nil {
+		return
+	}
+	defer pass.Seat.Release(0)
+	if c != nil {
+		t.poll(w, r, ask, pass, c)
+	}
+}
+
+// admit lets a poll in, and returns what it asks for and its caller, with the caller's turn locked; or it answers the
+// poll, and returns no caller. Where there is a pass its seat is to be released. A drain waits until it is over.
+func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (*stateless.Ask, *gate.Pass, *caller) {
+	t.arriving.Add(1)
+	defer t.arriving.Add(-1)
 	if t.draining.Load() {
 		t.sendAway(w, r, &protocol.Draining{ReconnectAfter: sweep.Retry(comeBack).Seconds()})
-		return
+		return nil, nil, nil
 	}
 	pass, refusal := t.Gate.Admit(r, gate.Poll)
 	if refusal != nil {
 		t.refuse(w, r, refusal.Status, refusal.Err)
-		return
+		return nil, nil, nil
 	}
-	defer pass.Seat.Release(0)
 	if pass.Identity == nil {
 		t.refuse(w, r, http.StatusUnauthorized, &protocol.Error{Code: protocol.CodeUnauthorized, Message: "a token is needed"})
-		return
+		return nil, pass, nil
 	}
 	ask, failure := stateless.Parse(r, pass.Identity.User)
 	switch {
 	case failure != nil:
 		stateless.Refuse(w, http.StatusBadRequest, failure)
+		return nil, pass, nil
 	case ask.Stopped:
 		stateless.RefuseRooms(w, protocol.CodeForbidden)
-	default:
-		t.poll(w, r, ask, pass)
+		return nil, pass, nil
 	}
+	c, e := t.attach(ask, pass.Identity.User)
+	if c == nil {
+		tellEnd(w, &poll{cursor: stateless.Given(r)}, e)
+	}
+	return ask, pass, c
 }
 
 // refuse answers a poll that is not served. One that shall come back is told when, as is everything else.
@@ -120,6 +140,11 @@ func appendAnswer(envelopes []byte, cursor string) []byte {
 // stays, or ctx has ended.
 func (t *Transport) Drain(ctx context.Context) error {
 	t.draining.Store(true)
+	for t.arriving.Load() > 0 { // those that were let in before are sent elsewhere, too
+		if !sweep.Sleep(ctx, time.Millisecond) {
+			return context.Cause(ctx)
+		}
+	}
 	return t.table.Drain(ctx)
 }
 
@@ -134,14 +159,12 @@ func (t *Transport) Close() error {
 	return nil
 }
 
-// Recheck has every session see anew what it may do.
+// Recheck has every session see anew what it may do. One that is not open yet joins its rooms by what holds now.
 func (t *Transport) Recheck() {
 	for _, c := range t.table.All() {
-		c.turn.Lock()
-		if c.opened && c.isThere() {
+		if c.opened.Load() {
 			c.session.Recheck()
 		}
-		c.turn.Unlock()
 	}
 }
 
@@ -163,15 +186,21 @@ func (t *Transport) Sessions(yield func(*session.Session, netip.Prefix) bool) bo
 }
 
 // attach returns the caller that a poll is of, with its turn locked. A client without a name of its own is whichever
-// of its user's nameless ones is free, best the one that stands where it says.
-func (t *Transport) attach(ask *stateless.Ask, user string) *caller {
+// of its user's nameless ones is free, best the one that stands where it says. One that shall end is ended here: the
+// client is to be told why, or where that is nothing to it another one takes its place.
+func (t *Transport) attach(ask *stateless.Ask, user string) (*caller, *ending) {
 	for {
 		c := t.find(ask, user)
 		c.turn.Lock()
-		if c.isThere() {
-			return c
+		there, e := c.isThere()
+		if there {
+			return c, nil
 		}
+		ended := c.end(e)
 		c.turn.Unlock()
+		if ended && e.code != closeAbnormal {
+			return nil, e
+		}
 	}
 }
 

@@ -14,12 +14,14 @@ import (
 	"github.com/wireroom/wireroom/protocol"
 )
 
-// maxOpening bounds what is said to a client before it gets what rooms hold, in bytes.
+// maxOpening bounds what is said to a client before it gets what rooms hold, besides the replies to its joins, which the
+// number of rooms and of the users that one lists bound; in bytes.
 const maxOpening = 256 << 10
 
 // opening is the state of a stream whose rooms are being joined. The stream's lock guards it.
 type opening struct {
 	events   []byte
+	pushed   int // bytes of them, those of replies left out
 	waiting  int // replies
 	rooms    int // that were joined
 	failures []protocol.Push
@@ -29,10 +31,13 @@ type opening struct {
 	over     bool            // it is closed
 }
 
-// keep takes events; it reports false when they are too many.
-func (o *opening) keep(events []byte) bool {
-	if len(o.events)+len(events) > maxOpening {
-		return false
+// keep takes events, of the reply to a join or of something else; it reports false when they are too many.
+func (o *opening) keep(events []byte, reply bool) bool {
+	if !reply {
+		if o.pushed+len(events) > maxOpening {
+			return false
+		}
+		o.pushed += len(events)
 	}
 	o.events = append(o.events, events...)
 	return true
@@ -137,7 +142,7 @@ func (s *stream) refused(w http.ResponseWriter) bool {
 }
 
 // takeOver hands the connection of the request to the poller, once the head of the answer and what was said so far
-// went out in one write. Where net/http does not give it away, as with HTTP/2, the poller gets the answer itself, and
+// went out in one write; of what is long, the beginning. Where net/http does not give it away, as with HTTP/2, the poller gets the answer itself, and
 // the handler has to wait for its end.
 func (s *stream) takeOver(w http.ResponseWriter, r *http.Request) *response {
 	setHeader(w.Header())
@@ -172,13 +177,14 @@ func (s *stream) takeOver(w http.ResponseWriter, r *http.Request) *response {
 	return kept
 }
 
-// said takes what was said so far.
+// said takes what was said so far, or the beginning of it: nobody is waited for until he has read lists of users.
 func (s *stream) said() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	events := s.opening.events
-	s.opening.events = nil
-	return events
+	n := min(len(events), pieceBytes)
+	s.opening.events = events[n:]
+	return events[:n:n]
 }
 
 // opened lets the client have what rooms hold.

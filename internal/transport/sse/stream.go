@@ -133,7 +133,7 @@ func (s *stream) tell(p protocol.Push, reply bool) {
 	room, position := stateless.Target(p)
 	s.mu.Lock()
 	b.Bytes = s.endEvent(b.Bytes, []byte(room), position)
-	sent := s.send(b.Bytes)
+	sent := s.send(b.Bytes, reply)
 	if reply && s.opening != nil {
 		s.opening.note(p)
 	}
@@ -146,9 +146,9 @@ func (s *stream) tell(p protocol.Push, reply bool) {
 
 // send sends events to this stream alone. It reports false when the client leaves so much unread that they do not fit,
 // or is gone. The stream is locked.
-func (s *stream) send(events []byte) bool {
+func (s *stream) send(events []byte, reply bool) bool {
 	if s.opening != nil {
-		return s.opening.keep(events)
+		return s.opening.keep(events, reply)
 	}
 	return s.socket.Send(events)
 }
@@ -237,5 +237,5 @@ func (s *stream) ping() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.send([]byte(comment)) // one that does not fit is not needed: the socket is full
+	s.send([]byte(comment), false) // one that does not fit is not needed: the socket is full
 }

@@ -36,6 +36,7 @@ type Ask struct {
 	JSONPings bool   // heartbeats that a program sees that sees no comments
 	Wait      time.Duration
 	Number    int64 // of this poll of the client, which rises; 0 if it does not count them
+	Got       int64 // the number of the newest poll whose answer the client has; 0 if it does not say
 	Stopped   bool  // the client was told not to come back
 	Resumed   bool  // the client has been here before: it says where it stands
 }
@@ -142,9 +143,11 @@ func (a *Ask) parseOptions(query url.Values) *protocol.Error {
 			return fail(protocol.CodeBadRequest, "presence", "presence must be true or false")
 		}
 	}
-	if text := query.Get("n"); text != "" {
-		if a.Number, err = strconv.ParseInt(text, 10, 64); err != nil || a.Number <= 0 {
-			return fail(protocol.CodeBadRequest, "n", "n must be a positive integer")
+	for name, number := range map[string]*int64{"n": &a.Number, "got": &a.Got} {
+		if text := query.Get(name); text != "" {
+			if *number, err = strconv.ParseInt(text, 10, 64); err != nil || *number <= 0 {
+				return fail(protocol.CodeBadRequest, name, name+" must be a positive integer")
+			}
 		}
 	}
 	if text := query.Get("wait"); text != "" {
