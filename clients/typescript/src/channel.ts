@@ -8,8 +8,9 @@ export const mostRooms = 16;
 /** The user's own inbox, whoever that is. */
 const ownInbox = "@";
 
-/** What the server sends of those who are in a room. */
+/** What the server sends of those who are in a room, and what else of one. */
 const ofPresence = /^(user_joined|user_left|presence|state)$/;
+const ofRoom = /^(message|gap|kicked)$/;
 
 /** A room that a client is in, or wants to be in. */
 export interface Place {
@@ -29,7 +30,7 @@ export interface ChannelEvents {
   received(text: string): void;
   /** The server has greeted: once for each request. */
   welcomed(welcome: Envelope, text: string): void;
-  /** A room has no place here, as others in here want to know who is present and that one keeps no presence. */
+  /** A room has no place here: others in here want to know who is present, which cannot be known in that one. */
   misplaced(place: Place): void;
   /** Something came, whatever it was; `first` is the first of a request. */
   alive(first: boolean): void;
@@ -51,8 +52,9 @@ export class Channel {
   #count = 0;
   #open = new Set<string>();
   #soon?: ReturnType<typeof setTimeout>;
-  /** How many polls there were. */
+  /** How many polls there were, and the newest of them that was answered. */
   #polls = 0;
+  #got = 0;
 
   /** `client` names whoever polls here, where others poll at the same time. */
   constructor(host: Host, feed: Feed, events: ChannelEvents, client?: string) {
@@ -86,7 +88,15 @@ export class Channel {
     const places = all.filter((place) => place.pos !== undefined || place.last === last);
     this.#count = places.length;
     this.#open = new Set(places.map(({ room }) => room));
-    const wanted = { ...wantedOf(places, last), number: () => ++this.#polls };
+    const wanted: Wanted = {
+      ...wantedOf(places, last),
+      // A room that was left behind meanwhile is not asked for again.
+      rooms: () => namesOf(places.filter((place) => this.places.get(place.room) === place)),
+      number: () => [++this.#polls, this.#got],
+      took: (n) => {
+        this.#got = n;
+      },
+    };
     if (this.#client) {
       wanted.query.push(["client", this.#client]);
     }
@@ -109,7 +119,7 @@ export class Channel {
       this.#events.welcomed(envelope, text);
     } else if (place && (type === "ok" || type === "error")) {
       this.#answered(place, envelope);
-    } else if (!place || place.presence || !ofPresence.test(type)) {
+    } else if (ofPresence.test(type) ? place?.presence : place || !ofRoom.test(type)) {
       if (place && (type === "message" || type === "gap")) {
         place.pos = pos ?? place.pos;
       } else if (place && type === "kicked") {
@@ -132,33 +142,40 @@ export class Channel {
     }
   }
 
-  /** Takes the end of a request; one for rooms that are all refused ends these alone. */
+  /** Takes the end of a request; one for rooms that are all refused ends these alone. It does not say what for. */
   #refused(places: Place[], ending: Ending): void {
     if (!ending.rooms || places.length === 0) {
       this.#events.ended(ending);
       return;
     }
     // Those that a poll has told already are gone.
+    const together = places.some(({ presence }) => presence);
     for (const place of places.filter((one) => this.places.get(one.room) === one)) {
-      const { room } = place;
-      this.#answered(place, { type: "error", of: "join", room, code: ending.rooms, message: ending.rooms, retryable: false });
+      const { room, presence } = place;
+      if (together && !presence) {
+        this.#misplaced(place);
+      } else {
+        this.#answered(place, { type: "error", of: "join", room, code: ending.rooms, message: ending.rooms, retryable: false });
+      }
     }
     this.refresh();
+  }
+
+  #misplaced(place: Place): void {
+    this.places.delete(place.room);
+    this.#events.misplaced(place);
   }
 
   /** Takes the answer to the join of a room, which the client may have been in before. */
   #answered(place: Place, reply: Envelope): void {
     const { room, presence, joinId: id } = place;
-    place.joinId = undefined;
-    if (reply.type === "error") {
+    if (reply.type === "error" && !presence && (reply.code === "presence_disabled" || reply.field === "presence")) {
+      this.#misplaced(place);
+    } else if (reply.type === "error") {
       this.places.delete(room);
-      if (reply.code === "presence_disabled" && !presence) {
-        place.joinId = id;
-        this.#events.misplaced(place);
-      } else {
-        this.#tell(id === undefined ? { type: "kicked", room, reason: reply.code, for: 0 } : { ...reply, id });
-      }
+      this.#tell(id === undefined ? { type: "kicked", room, reason: reply.code, for: 0 } : { ...reply, id });
     } else {
+      place.joinId = undefined;
       place.pos = reply.pos;
       const { present, members, ...plain } = reply;
       if (id !== undefined) {
@@ -179,8 +196,13 @@ export class Channel {
   }
 }
 
-/** Returns what to ask for to be in rooms where they stand, or with their newest messages. */
-function wantedOf(places: Place[], last: number | undefined): Omit<Wanted, "number"> {
+/** Returns what to ask for to be in some rooms. */
+function namesOf(places: Place[]): string[] {
+  return places.length > 0 ? places.map(({ room }) => room) : [ownInbox];
+}
+
+/** Returns how to ask for rooms where they stand, or with their newest messages. */
+function wantedOf(places: Place[], last: number | undefined): Pick<Wanted, "vector" | "query"> {
   const query: [string, string][] = [];
   if (last !== undefined) {
     query.push(["last", String(last)]);
@@ -189,7 +211,6 @@ function wantedOf(places: Place[], last: number | undefined): Omit<Wanted, "numb
     query.push(["presence", "true"]);
   }
   return {
-    rooms: places.length > 0 ? places.map(({ room }) => room) : [ownInbox],
     vector: places.flatMap(({ room, pos }) => (pos === undefined ? [] : [`${room}=${pos}`])).join(),
     query,
   };

@@ -18,6 +18,9 @@ const suspicion = 3;
 /** The other ways to connect, once one client has needed them. */
 let others: Promise<typeof import("./fallback.js")> | undefined;
 
+/** After that an attempt that goes on is given up when the network may have changed: it may be made in one that is gone. */
+const staleMs = 2_000;
+
 /** How a connection calls up. */
 export interface ConnectionEvents {
   /** The server has let the client in; `link` is there. */
@@ -33,7 +36,7 @@ export interface ConnectionEvents {
 interface Attempt {
   token?: string;
   /** The token goes in the first message and not in the handshake. */
-  inBand: boolean;
+  inBand?: boolean;
   link?: Link;
   /** The handshake has succeeded. */
   upgraded?: boolean;
@@ -56,12 +59,13 @@ export class Connection {
   readonly #impatience = new Alarm(() => this.#fail(1006, "no welcome"));
   readonly #endWake: () => void;
   #current?: Attempt;
-  #openedAt = 0;
+  /** When the current attempt began, or its link was opened. */
+  #since = 0;
   /** What `draining` told: when to come back, if the close does not say it. */
   #drainingMs?: number;
-  /** The server told when to come back, which nothing makes earlier. */
-  #waitIsTold = false;
-  #inBand = false;
+  /** The server told when to come back, which nothing makes earlier; or there is no coming back. */
+  #waitIsTold?: boolean;
+  #inBand?: boolean;
   #ladder?: Ladder;
   /** How often in a row the server was not heard at all; less than 0 after it was. */
   #misses = 0;
@@ -76,13 +80,15 @@ export class Connection {
     void this.#attempt();
   }
 
-  /** Asks an open link for a sign of life, and makes the next attempt now unless the server has told when. */
+  /**
+   * Asks an open link for a sign of life, and makes the next attempt now unless the server has told when, in the place of
+   * one that takes long.
+   */
   wake(): void {
     if (this.link) {
       this.link.probe();
-    } else if (!this.#current && this.status.state !== "closed" && !this.#waitIsTold) {
-      this.status = { ...this.status, retryMs: undefined };
-      this.#events.changed(this.status);
+    } else if (!this.#waitIsTold && (!this.#current || this.#now() - this.#since > staleMs)) {
+      this.#lose({ ...this.status, retryMs: undefined });
       void this.#attempt();
     }
   }
@@ -92,6 +98,7 @@ export class Connection {
     if (this.status.state === "closed") {
       return;
     }
+    this.#waitIsTold = true;
     this.#retry.clear();
     this.#endWake();
     this.#lose({ state: "closed", failures: this.#backoff.failures, error }, 1000);
@@ -115,6 +122,7 @@ export class Connection {
   async #attempt(): Promise<void> {
     this.#retry.clear();
     this.#waitIsTold = false;
+    this.#since = this.#now();
     const attempt: Attempt = { inBand: this.#inBand };
     this.#current = attempt;
     this.#impatience.set(this.#options.connectTimeoutMs ?? 15_000);
@@ -219,13 +227,13 @@ export class Connection {
 
   #welcomed(attempt: Attempt, welcome: Welcome): void {
     if (welcome.protocol !== version) {
-      this.close(new WireroomError("unsupported", `the server speaks protocol ${welcome.protocol}`));
+      this.close(new WireroomError("unsupported", `protocol ${welcome.protocol}`));
       return;
     }
     this.#impatience.clear();
     this.#identity.welcomed(welcome.token);
     this.#inBand = false;
-    this.#openedAt = this.#now();
+    this.#since = this.#now();
     this.#misses = 1 - suspicion;
     const link = attempt.link as Link;
     link.pingMs = welcome.ping_interval * 1000 || link.pingMs;
@@ -252,7 +260,7 @@ export class Connection {
     // A token that the handshake refuses looks like a server that is not there, where the status cannot be seen. So
     // after a handshake that failed the token goes in a message, whose answer can be seen.
     this.#inBand = !!token && !upgraded && !inBand;
-    this.#backoff.lasted(this.link ? this.#now() - this.#openedAt : 0);
+    this.#backoff.lasted(this.link ? this.#now() - this.#since : 0);
     const waitMs = this.#backoff.next();
     const failures = this.#backoff.failures;
     if (verdict.advice === "stop" || failures >= (this.#options.maxAttempts ?? Infinity)) {

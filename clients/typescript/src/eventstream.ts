@@ -21,6 +21,8 @@ export class EventStream {
   readonly #events: StreamEvents;
   readonly #decoder = new TextDecoder();
   #rest = "";
+  /** A CR that ended the last piece: with an LF in front of the next one it is one end of a line. */
+  #cr = "";
   #type = "";
   #data: string[] = [];
 
@@ -31,9 +33,11 @@ export class EventStream {
   /** Takes the next piece. Throws for a line that has no end. */
   feed(bytes: Uint8Array): void {
     this.#events.alive();
-    // A line may end with CR LF, LF or CR; the piece may end between CR and LF.
-    const text = this.#rest + this.#decoder.decode(bytes, { stream: true });
-    const lines = text.split(/\r\n|\n|\r(?!$)/);
+    const text = this.#cr + this.#decoder.decode(bytes, { stream: true });
+    this.#cr = text.endsWith("\r") ? "\r" : "";
+    // What came before is not looked at again: a long line comes in many pieces.
+    const lines = text.slice(0, text.length - this.#cr.length).split(/\r\n|\n|\r/);
+    lines[0] = this.#rest + lines[0];
     this.#rest = lines.pop() as string;
     if (this.#rest.length > longestLine) {
       throw new RangeError("a line without an end");

@@ -148,6 +148,13 @@ export class Ladder {
     const protocols = ["wireroom.v1", ...(token ? [subprotocolOf(token)] : [])];
     return new Promise((resolve) => {
       let socket: SocketLike;
+      try {
+        socket = new (this.#Socket as SocketClass)(this.#address, protocols);
+      } catch {
+        // A page may have been forbidden to make one.
+        resolve(false);
+        return;
+      }
       const end = (works: boolean) => {
         clearTimeout(timer);
         socket.onopen = socket.onmessage = socket.onclose = null;
@@ -159,7 +166,6 @@ export class Ladder {
         resolve(works);
       };
       const timer = setTimeout(() => end(false), trialMs);
-      socket = new (this.#Socket as SocketClass)(this.#address, protocols);
       socket.onmessage = () => end(true);
       socket.onerror = () => {};
       socket.onclose = ({ code }) => end(code >= 4000);
@@ -181,7 +187,8 @@ export class Ladder {
         envelope: () => end(true),
         ended: () => end(false),
       };
-      void streamed(new Host(this.#address, token), { rooms: ["@"], vector: "", query: [], number: () => 1 }, abort.signal, events);
+      const wanted = { rooms: () => ["@"], vector: "", query: [], number: () => [1, 0] as [number, number], took: () => {} };
+      void streamed(new Host(this.#address, token), wanted, abort.signal, events);
     });
   }
 }

@@ -15,12 +15,14 @@ export interface FeedEvents {
 
 /** What a feed asks for: the rooms, and where the client stands in each; what of the query goes with them. */
 export interface Wanted {
-  rooms: string[];
+  rooms(): string[];
   /** `room=position`, joined by commas. */
   vector: string;
   query: [string, string][];
-  /** Numbers the polls of a client: one may be overtaken by the next. */
-  number(): number;
+  /** Numbers the polls of a client, as one may be overtaken by the next; returns the newest that was answered, too. */
+  number(): [number, number];
+  /** Takes note that a poll was answered. */
+  took(number: number): void;
 }
 
 /** Feeds the rooms until `signal` aborts or the server ends it. */
@@ -32,7 +34,7 @@ const waitSeconds = 25;
 const answerMs = 10_000;
 
 const queryOf = ({ rooms, query }: Wanted, cursor: string): [string, string][] => [
-  ...rooms.map((room) => ["room", room] as [string, string]),
+  ...rooms().map((room) => ["room", room] as [string, string]),
   ...query,
   ...(cursor ? [["cursor", cursor] as [string, string]] : []),
 ];
@@ -114,7 +116,11 @@ export const polled: Feed = async (host, wanted, signal, events) => {
   }
 
   async function poll(wait: number): Promise<Ending | undefined> {
-    const query: [string, string][] = [...queryOf(wanted, cursor), ["wait", String(wait)], ["n", String(wanted.number())]];
+    const [number, got] = wanted.number();
+    const query: [string, string][] = [...queryOf(wanted, cursor), ["wait", String(wait)], ["n", String(number)]];
+    if (got > 0) {
+      query.push(["got", String(got)]);
+    }
     const answer = await within(wait * 1000 + answerMs, signal, async (signal) => {
       const response = await host.request("poll", query, { signal });
       return response.status === 200 ? response.json() : refusalOf(response);
@@ -127,6 +133,7 @@ export const polled: Feed = async (host, wanted, signal, events) => {
     }
     events.alive();
     cursor = answer.cursor;
+    wanted.took(number);
     const envelopes: Envelope[] = answer.messages.filter((e: Partial<Envelope> | null) => typeof e?.type === "string");
     if (wait === 0) {
       events.granted(envelopes);

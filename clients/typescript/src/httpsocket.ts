@@ -1,6 +1,7 @@
 import { Channel, type ChannelEvents, type Place, mostRooms } from "./channel.js";
 import type { Feed } from "./feed.js";
 import { type Ending, Host, endingOf, lost } from "./host.js";
+import { grace } from "./link.js";
 import { Sender } from "./sender.js";
 import type { SocketLike } from "./types.js";
 import { type Envelope, sizeOf } from "./wire.js";
@@ -8,8 +9,7 @@ import { type Envelope, sizeOf } from "./wire.js";
 /** Streams or polls at once: a browser has six connections to a server, for all of its pages. */
 const mostChannels = 3;
 
-/** A server that has been silent for so long would have been heard if what it sends came through. */
-const stallMs = 20_000;
+/** After so many silences in a row that no server keeps, what it sends does not come through. */
 const mostStalls = 2;
 
 /** The names of rooms: another one would have the whole request refused. */
@@ -55,6 +55,8 @@ export class HttpSocket implements SocketLike {
   #authId?: number;
   #heardAt = Date.now();
   #askedAt = Date.now();
+  /** A server that has been silent for so long would have been heard: it says something all the time, within a tenth. */
+  #stallMs = Infinity;
   #stalls = 0;
 
   /** Connects; `address` is that of the WebSocket. */
@@ -144,11 +146,11 @@ export class HttpSocket implements SocketLike {
   }
 
   #welcomed(welcome: Envelope, text: string): void {
-    this.#host.token = welcome.token ?? this.#host.token;
     if (this.#user === undefined) {
       clearTimeout(this.#patience);
       this.#user = welcome.user;
       this.#sender.maxMessage = welcome.max_message || Infinity;
+      this.#stallMs = welcome.ping_interval * 1000 * grace || Infinity;
       this.readyState = 1;
       this.opened();
       this.onopen?.({});
@@ -156,6 +158,8 @@ export class HttpSocket implements SocketLike {
     } else if (welcome.user !== this.#user) {
       this.#end(endingOf("unauthorized"));
     }
+    // Who presents its token once more with the opening has not had another one yet.
+    this.#host.token = welcome.token ?? this.#host.token;
   }
 
   /** Tells who asked for it that the server is there. */
@@ -223,7 +227,7 @@ export class HttpSocket implements SocketLike {
 
   /** Another request is the only way to learn whether what the server sends comes through. */
   #ping(): void {
-    this.#stalls += Date.now() - this.#heardAt > stallMs ? 1 : 0;
+    this.#stalls += Date.now() - this.#heardAt >= this.#stallMs ? 1 : 0;
     if (this.#stalls >= mostStalls) {
       this.blocked();
       this.#end(lost);

@@ -24,7 +24,7 @@ const open = 1;
  * has not answered in `askedMs`. Then it has `answerMs`. So a dead connection is noticed within 40 s, and within 35 s
  * where there is something to send.
  */
-const grace = 1.15;
+export const grace = 1.15;
 const askedMs = 15_000;
 const answerMs = 10_000;
 const lookMs = 5_000;

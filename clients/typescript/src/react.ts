@@ -2,7 +2,7 @@ import { useCallback, useMemo, useSyncExternalStore } from "react";
 import type { Client } from "./client.js";
 import type { WireroomError } from "./errors.js";
 import type { Room, RoomStage } from "./room.js";
-import { type KeptRoom, storeOf } from "./roomstore.js";
+import { type KeptRoom, Seat, noRoom } from "./roomstore.js";
 import type { Gap, Member, Message, PublishOptions, Published, RoomOptions, Status } from "./types.js";
 
 /** What `useRoom` returns. */
@@ -33,9 +33,9 @@ export interface PresenceState {
 }
 
 const noClient: Status = { state: "connecting", failures: 0 };
-const noRoom: KeptRoom = { room: undefined, messages: [], gap: undefined, stage: "joining", error: undefined };
 const nobody: readonly Member[] = [];
 const never = () => () => {};
+const none = () => noRoom;
 
 /** Returns the state of a client's connection, as it changes. Without a client it is `connecting`. */
 export function useConnection(client: Client | null | undefined): Status {
@@ -54,9 +54,9 @@ export function useRoom<T = any>(
   options: UseRoomOptions = {},
 ): RoomState<T> {
   // The options are those of the first mount: a new object with each render means nothing.
-  const store = useMemo(() => (client ? storeOf(client, name, options) : undefined), [client, name]);
-  const now = () => store?.now() ?? noRoom;
-  const kept = useSyncExternalStore(store?.subscribe ?? never, now, now);
+  const seat = useMemo(() => (client ? new Seat(client, name, options) : undefined), [client, name]);
+  const now = seat?.now ?? none;
+  const kept = useSyncExternalStore(seat?.subscribe ?? never, now, now);
   const publish = useCallback(
     (data: unknown, how?: PublishOptions) =>
       client ? client.publish(name, data, how) : Promise.reject(new TypeError("there is no client")),

@@ -1,5 +1,6 @@
 import type { Client } from "./client.js";
 import type { WireroomError } from "./errors.js";
+import type { Position } from "./position.js";
 import type { Room, RoomStage } from "./room.js";
 import type { Gap, Message, RoomOptions } from "./types.js";
 
@@ -12,17 +13,44 @@ export interface KeptRoom<T = any> {
   error: WireroomError | undefined;
 }
 
-/** The stores of each client's rooms. They hold no room unless somebody listens, and go with their client. */
+/** The stores of each client's rooms to which somebody listens; they go with their client. */
 const stores = new WeakMap<Client, Map<string, RoomStore>>();
 
-/** Returns the store of a client's room. */
-export function storeOf(client: Client, name: string, options: RoomOptions & { keep?: number }): RoomStore {
-  const ofClient = stores.get(client) ?? new Map<string, RoomStore>();
-  stores.set(client, ofClient);
-  const store = ofClient.get(name) ?? new RoomStore(client, name, options, () => ofClient.delete(name));
-  ofClient.set(name, store);
-  return store;
+/** A component's place at the store of a room: that to which others listen already, or else the one that it had last. */
+export class Seat {
+  readonly #client: Client;
+  readonly #name: string;
+  readonly #options: RoomOptions & { keep?: number };
+  readonly #stores: Map<string, RoomStore>;
+  #own?: RoomStore;
+
+  constructor(client: Client, name: string, options: RoomOptions & { keep?: number }) {
+    this.#client = client;
+    this.#name = name;
+    this.#options = options;
+    this.#stores = stores.get(client) ?? new Map<string, RoomStore>();
+    stores.set(client, this.#stores);
+  }
+
+  /** Returns what is kept; the same object until something changes. */
+  now = (): KeptRoom => this.#store?.now() ?? noRoom;
+
+  /** Calls a listener after each change, and is in the room meanwhile. */
+  subscribe = (listener: () => void): (() => void) => {
+    const forget = () => this.#stores.delete(this.#name);
+    const store = this.#store ?? new RoomStore(this.#client, this.#name, this.#options, forget);
+    this.#own = store;
+    this.#stores.set(this.#name, store);
+    return store.subscribe(listener);
+  };
+
+  get #store(): RoomStore | undefined {
+    return this.#stores.get(this.#name) ?? this.#own;
+  }
 }
+
+/** What there is of a room that nobody is in. */
+export const noRoom: KeptRoom = { room: undefined, messages: [], gap: undefined, stage: "joining", error: undefined };
 
 /** Is in a room as long as somebody listens, and keeps its newest messages. */
 export class RoomStore {
@@ -31,7 +59,9 @@ export class RoomStore {
   readonly #options: RoomOptions;
   readonly #keep: number;
   readonly #forget: () => void;
-  #kept: KeptRoom = { room: undefined, messages: [], gap: undefined, stage: "joining", error: undefined };
+  #kept = noRoom;
+  /** Where the room stood when it was left last. */
+  #position?: Position;
   #listeners = new Set<() => void>();
   #stop: (() => void)[] = [];
   #arrived: Message[] = [];
@@ -69,8 +99,10 @@ export class RoomStore {
       this.#change({ stage: "left", error: this.#client.status.error });
       return;
     }
-    const room = this.#client.room(this.#name, this.#options);
-    this.#kept = { ...this.#kept, room, stage: room.stage };
+    // Whoever comes back, as a part of a page that was hidden, goes on where it was.
+    const { last, since, ...others } = this.#options;
+    const room = this.#client.room(this.#name, this.#position ? { ...others, since: this.#position } : this.#options);
+    this.#kept = { ...this.#kept, room, stage: room.stage, error: undefined };
     this.#tell();
     this.#stop = [
       room.on("message", (m) => {
@@ -90,6 +122,7 @@ export class RoomStore {
       for (const stop of this.#stop) {
         stop();
       }
+      this.#position = room.position ?? this.#position;
       this.#kept = { ...this.#kept, room: undefined };
       this.#forget();
       void room.leave();

@@ -236,6 +236,41 @@ describe("the hooks of React", () => {
     await page.waitForFunction(() => document.querySelectorAll(".chat:first-of-type li")[1]?.textContent === "afterwards");
     await page.close();
   });
+
+  test("go on where they were when a part of the page is shown again, together with others that came meanwhile", async () => {
+    const tab = (page: Page) => page.locator("#tab li").allTextContents();
+    const shown = (page: Page, last: string) =>
+      page.waitForFunction((last) => [...document.querySelectorAll("#tab li")].at(-1)?.textContent === last, last);
+    const room = bob.room("tab", { presence: true });
+    await room.publish("before");
+    await room.joined;
+    const page = await open();
+    await shown(page, "before");
+    const gone = next(room, "presence", () => room.count === 1);
+    await page.locator("#hide").click();
+    await gone;
+    await room.publish("unseen");
+    await page.locator("#hide").click();
+    await shown(page, "unseen");
+    expect(await tab(page)).toEqual(["before", "unseen"]);
+
+    const goneAgain = next(room, "presence", () => room.count === 1);
+    await page.locator("#hide").click();
+    await goneAgain;
+    await page.locator("#twin").click();
+    await page.waitForFunction(() => document.querySelectorAll("main > .chat:last-child li").length === 2);
+    await page.locator("#hide").click();
+    await room.publish("both");
+    await shown(page, "both");
+    expect(await tab(page)).toEqual(["before", "unseen", "both"]);
+    expect(await page.locator("main > .chat").last().locator("li").allTextContents()).toEqual(["before", "unseen", "both"]);
+    await page.locator("#twin").click();
+    await room.publish("alone");
+    await shown(page, "alone");
+    expect(await tab(page)).toEqual(["unseen", "both", "alone"]);
+    expect(room.count).toBe(2);
+    await page.close();
+  });
 });
 
 test("the WebSocket that reconnects behaves like the browser's own, and comes back", async () => {

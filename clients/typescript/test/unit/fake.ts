@@ -101,6 +101,8 @@ export class FakeSocket implements SocketLike {
 /** The other end of a client: every socket that it makes. */
 export class FakeServer {
   readonly sockets: FakeSocket[] = [];
+  /** No page may make a socket. */
+  forbidden = false;
   /** Given to each new socket. */
   answer?: (envelope: any, socket: FakeSocket) => void;
   readonly WebSocket: new (url: string, protocols?: string | string[]) => FakeSocket;
@@ -108,9 +110,15 @@ export class FakeServer {
   constructor() {
     const { sockets } = this;
     const answer = (envelope: any, socket: FakeSocket) => this.answer?.(envelope, socket);
+    const check = () => {
+      if (this.forbidden) {
+        throw new DOMException("forbidden", "SecurityError");
+      }
+    };
     this.WebSocket = class extends FakeSocket {
       constructor(url: string, protocols?: string | string[]) {
         super(url, protocols);
+        check();
         this.answer = answer;
         sockets.push(this);
       }

@@ -255,6 +255,41 @@ describe("over server-sent events", () => {
     expect([seen.stage, quiet.stage]).toEqual(["joined", "joined"]);
   });
 
+  test("a room in which a rule forbids to see who is there is joined apart from rooms that ask for it", async () => {
+    const client = await streaming();
+    const seen = client.room("seen", { presence: true });
+    const closed = client.room("closed", { presence: true });
+    const quiet = client.room("quiet");
+    const forbidden = { of: "join", code: "forbidden", field: "presence", message: "", retryable: false };
+    await passed(1);
+    const first = http.newest("/app/sse");
+    await first.event("ok", ok("seen", { present: 1, members: [{ user: "alice" }] }));
+    await first.event("error", { ...forbidden, room: "closed" });
+    await first.event("error", { ...forbidden, room: "quiet" });
+    expect([seen.stage, closed.stage, quiet.stage]).toEqual(["joined", "left", "joining"]);
+    expect(closed.error).toMatchObject({ code: "forbidden" });
+    await passed(1);
+    const [second] = http.of("/app/sse").filter(({ query }) => query.getAll("room").join() === "quiet");
+    expect(second?.query.get("presence")).toBeNull();
+    await second?.event("ok", ok("quiet"));
+    expect(quiet.stage).toBe("joined");
+  });
+
+  test("rooms that are all refused are asked for again without presence, but for those that want it", async () => {
+    const client = await streaming();
+    const quiet = client.room("quiet");
+    const closed = client.room("closed", { presence: true });
+    await passed(1);
+    await http.newest("/app/sse").answer(204, undefined, { "Wireroom-Error": "forbidden" });
+    expect([quiet.stage, closed.stage]).toEqual(["joining", "left"]);
+    await passed(1);
+    const [again] = http.of("/app/sse").filter(({ query }) => query.getAll("room").join() === "quiet");
+    expect(again?.query.get("presence")).toBeNull();
+    await again?.answer(204, undefined, { "Wireroom-Error": "forbidden" });
+    expect(quiet).toMatchObject({ stage: "left", error: { code: "forbidden" } });
+    expect(client.state).toBe("open");
+  });
+
   test("presence goes to those rooms alone that asked for it", async () => {
     const client = await streaming();
     client.room("seen", { presence: true });
@@ -276,6 +311,21 @@ describe("over server-sent events", () => {
     expect(client.state).toBe("connecting");
     await passed(1000);
     expect(http.newest("/app/poll").query.get("wait")).toBe("0");
+  });
+
+  test("requests without an answer do not make a stream suspicious that says something as often as it has to", async () => {
+    const client = await streaming({ transports: ["sse", "poll"] });
+    for (let i = 0; i < 3; i++) {
+      await passed(11_000);
+      void client.publish("r", i).catch(() => {});
+      // 26 s after it was heard, 15 s after it was asked.
+      await passed(15_100);
+      await http.newest("/app/sse").event("welcome", greeting);
+      const { body, answer } = http.newest("/app/send");
+      await answer(200, { type: "ok", id: [body].flat()[0].id, pos: at(i), ts: 1 });
+    }
+    expect(client.status).toMatchObject({ state: "open", transport: "sse" });
+    expect(http.of("/app/poll")).toEqual([]);
   });
 
   test("a stream that is kept alive by comments is left alone", async () => {
@@ -312,6 +362,34 @@ describe("over polls", () => {
     expect(heard.map((m) => m.data)).toEqual([3, 4]);
     const { query } = http.newest("/app/poll");
     expect([query.get("cursor"), query.get("wait")]).toEqual([`r=${at(4)}`, "25"]);
+  });
+
+  test("a room that the client was put out of, or not let into, is not asked for again", async () => {
+    const client = await start({ transports: ["poll"] });
+    await passed(1);
+    await http.newest("/app/poll").answer(200, { messages: [{ type: "welcome", ...greeting }], cursor: "" });
+    const rooms = ["a", "b", "c"].map((name) => client.room(name));
+    await passed(1);
+    const refusal = { type: "error", of: "join", room: "c", code: "forbidden", message: "", retryable: false };
+    const joined = ["a", "b"].map((room) => ({ type: "ok", ...ok(room) }));
+    await http.newest("/app/poll").answer(200, { messages: [...joined, refusal], cursor: `a=${at(0)},b=${at(0)},c=-` });
+    expect(http.newest("/app/poll").query.getAll("room")).toEqual(["a", "b"]);
+    const kicked = { type: "kicked", room: "b", reason: "spam", for: 60 };
+    await http.newest("/app/poll").answer(200, { messages: [kicked], cursor: `a=${at(0)},b=${at(0)}` });
+    expect(http.newest("/app/poll").query.getAll("room")).toEqual(["a"]);
+    expect(rooms.map(({ stage }) => stage)).toEqual(["joined", "left", "left"]);
+  });
+
+  test("a poll says which answer was the last that came", async () => {
+    const client = await start({ transports: ["poll"] });
+    await passed(1);
+    const numbers = () => ["n", "got"].map((name) => http.newest("/app/poll").query.get(name));
+    expect(numbers()).toEqual(["1", null]);
+    await http.newest("/app/poll").answer(200, { messages: [{ type: "welcome", ...greeting }], cursor: "" });
+    expect(numbers()).toEqual(["2", "1"]);
+    client.room("r");
+    await passed(1);
+    expect(numbers()).toEqual(["3", "1"]);
   });
 
   test("an answer that does not come is not waited for longer than it may take", async () => {
@@ -396,6 +474,34 @@ describe("the ways down and up", () => {
     expect(http.of("/app/send")).toHaveLength(2);
     server.socket.ok("publish", { pos: at(1), ts: 1 });
     expect(await published).toMatchObject({ pos: at(1) });
+  });
+
+  test("an anonymous client goes on as the same user where WebSockets are blocked from now on", async () => {
+    const client = await start({ transports: ["websocket", "sse"] });
+    server.socket.welcome({ user: "anon-1", token: "made" });
+    expect(client.status.transport).toBe("websocket");
+    server.socket.drop();
+    for (let i = 0; i < 3; i++) {
+      (await server.next()).drop();
+    }
+    while (http.all.length === 0) {
+      await passed(100);
+    }
+    await http.newest("/app/sse").event("welcome", { ...greeting, user: "anon-1", token: "made anew" });
+    expect(client.status).toMatchObject({ state: "open", transport: "sse" });
+    expect(client.user).toBe("anon-1");
+  });
+
+  test("a WebSocket that may not even be made is a way that does not work", async () => {
+    const client = await start({ transports: ["websocket", "sse"] });
+    server.socket.drop();
+    await passed(250);
+    await passed(1);
+    await http.newest("/app/sse").event("welcome", greeting);
+    server.forbidden = true;
+    client.wake();
+    await keepAlive(70_000);
+    expect(client.status).toMatchObject({ state: "open", transport: "sse" });
   });
 
   test("what is remembered is forgotten after an hour", async () => {

@@ -112,6 +112,22 @@ describe("a close with", () => {
     expect(server.sockets).toHaveLength(2);
   });
 
+  test("an attempt that was made while the network was gone is made anew when it is back", async () => {
+    const client = kept(await server.open());
+    server.socket.drop();
+    await server.next();
+    await vi.advanceTimersByTimeAsync(2_000);
+    client.wake();
+    expect(server.sockets).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(1);
+    client.wake();
+    await settle();
+    expect(server.sockets[1]?.closedWith).toBe(4000);
+    expect(server.sockets).toHaveLength(3);
+    server.socket.welcome();
+    expect(client.status).toMatchObject({ state: "open", failures: 1 });
+  });
+
   test("a retry of years is not believed", async () => {
     const client = kept(await server.open());
     server.socket.drop(4503, "draining;retry=1e12");

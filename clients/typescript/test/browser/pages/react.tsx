@@ -1,4 +1,4 @@
-import { StrictMode, useState } from "react";
+import { Activity, StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { type Client, connect } from "wireroom";
 import { usePresence, useConnection, useRoom } from "wireroom/react";
@@ -29,6 +29,8 @@ function App({ client }: { client: Client }) {
   const { state } = useConnection(client);
   const [shown, show] = useState(2);
   const [name, rename] = useState("one");
+  const [hidden, hide] = useState(false);
+  const [twin, add] = useState(false);
   return (
     <main>
       <output id="state">{state}</output>
@@ -41,6 +43,18 @@ function App({ client }: { client: Client }) {
       {Array.from({ length: shown }, (_, i) => (
         <Chat key={i} client={client} name={name} />
       ))}
+      <button id="hide" onClick={() => hide(!hidden)}>
+        hide
+      </button>
+      <button id="twin" onClick={() => add(!twin)}>
+        twin
+      </button>
+      <Activity mode={hidden ? "hidden" : "visible"}>
+        <div id="tab">
+          <Chat client={client} name="tab" />
+        </div>
+      </Activity>
+      {twin && <Chat client={client} name="tab" />}
     </main>
   );
 }
