@@ -49,6 +49,9 @@ func (s *Server) Metrics() *Metrics {
 // What ServeHTTP answers there has none of the scopes with which clients are looked at and kept out.
 func (s *Server) Admin() http.Handler { return s.api.Handler(true) }
 
+// ShowsKey reports whether a request shows one of the keys of the HTTP API, whatever that allows.
+func (s *Server) ShowsKey(r *http.Request) bool { return s.api.ShowsKey(r) }
+
 // newAPI returns the HTTP API of the server.
 func (s *Server) newAPI() (*api.API, error) {
 	return api.New(api.Options{

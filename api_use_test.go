@@ -1,6 +1,7 @@
 package wireroom_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/internal/api"
 )
 
@@ -428,4 +430,48 @@ func TestCountsWhatHappens(t *testing.T) {
 	for value("wireroom_sessions_closed_total", "client") != 1 {
 		runtime.Gosched()
 	}
+}
+
+func TestAUserWhoIsCalledLikeAKeyDoesNotStandInItsWay(t *testing.T) {
+	user := func(_ context.Context, _ *http.Request, _ *auth.Identity) (*auth.Identity, error) {
+		return &auth.Identity{User: "key:all"}, nil
+	}
+	p, url := stageAPI(t, wireroom.Options{Hooks: wireroom.Hooks{OnConnect: user}})
+	mallory := dial(t, url+"/ws", nil)
+	mallory.expect("welcome")
+	mallory.send(`{"type":"publish","room":"team/a","data":"mallory's","key":"order-7","id":1}`)
+	mallory.expect("ok")
+	if got := p.post("/api/publish", `{"room":"team/a","data":"real","key":"order-7"}`); got["duplicate"] == true {
+		t.Errorf("the message is taken for that of a user: %v", got)
+	}
+}
+
+func TestPagesOfRoomsHaveThoseThatTheKeyIsFor(t *testing.T) {
+	p, url := stageAPI(t, wireroom.Options{})
+	for _, room := range []string{"a/1", "a/2", "team/1", "team/2", "team/3", "z/1"} {
+		joinedAs(t, url, "Ann", room)
+	}
+	p.key = teamKey
+	var names []string
+	cursor, pages := "", 0
+	for ; pages == 0 || cursor != ""; pages++ {
+		page := p.get("/api/rooms?limit=2&cursor=" + cursor)
+		for _, room := range page["rooms"].([]any) {
+			names = append(names, room.(map[string]any)["room"].(string))
+		}
+		cursor, _ = page["next"].(string)
+	}
+	if fmt.Sprint(names) != "[team/1 team/2 team/3]" || pages != 2 {
+		t.Errorf("%d pages with %v", pages, names)
+	}
+}
+
+func TestATinyTimeIsNotForGood(t *testing.T) {
+	p, url := stageAPI(t, wireroom.Options{Hooks: wireroom.Hooks{
+		OnConnect: func(context.Context, *http.Request, *auth.Identity) (*auth.Identity, error) {
+			return &auth.Identity{User: "bob"}, nil
+		},
+	}})
+	p.does(204, "POST", "/api/block", `{"user":"bob","for":0.0000000001}`)
+	dial(t, url+"/ws", nil).expect("welcome")
 }

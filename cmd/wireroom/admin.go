@@ -43,7 +43,7 @@ func newBackstage(loaded *config.Loaded, made *service, secure *security, logger
 		return nil, err
 	}
 	b := &backstage{listener: listener, http: &http.Server{
-		Handler:           made.traces.Handler(handler),
+		Handler:           made.traces.Handler(handler, made.server.ShowsKey),
 		ReadHeaderTimeout: c.ActiveLimits().HandshakeTimeout,
 		WriteTimeout:      answerTimeout,
 		ConnState:         made.server.ConnState,

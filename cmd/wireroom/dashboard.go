@@ -14,25 +14,31 @@ import (
 	"github.com/wireroom/wireroom/protocol"
 )
 
-// dashboardRule is the rule of the rooms that the dashboard shows. Whoever may join them is a matter of access, as
-// anywhere; nobody but the server publishes there.
-func dashboardRule() wireroom.Rule {
+// dashboardRule is the rule of a room that the dashboard shows: of the configured rules it has who may do what; nobody
+// but the server publishes there. What it keeps is for 16 nodes that share the room.
+func dashboardRule(room string, rules []wireroom.Rule) wireroom.Rule {
 	return wireroom.Rule{
-		Pattern:  host.Pattern,
+		Pattern:  room,
+		Allow:    config.First(rules, room).Allow,
 		Delivery: wireroom.Latest,
-		History:  engine.Retention{Messages: 1000, Bytes: 1 << 20, Age: 20 * time.Minute},
+		History:  engine.Retention{Messages: 16 * 1200, Bytes: 8 << 20, Age: 20 * time.Minute},
 		Content: wireroom.Content{Validate: func(json.RawMessage) error {
 			return &protocol.Error{Code: protocol.CodeForbidden, Message: "what is here is the server's own"}
 		}},
 	}
 }
 
-// withDashboard returns rules with that of the dashboard, where there is one, before them: it holds whatever they say.
+// withDashboard returns rules with those of the dashboard, where there is one, before them: they hold whatever the others
+// say of how its rooms deliver, and what they keep.
 func withDashboard(c *config.Config, rules []wireroom.Rule) []wireroom.Rule {
 	if !servesDashboard(c) {
 		return rules
 	}
-	return append([]wireroom.Rule{dashboardRule()}, rules...)
+	var all []wireroom.Rule
+	for _, room := range host.Rooms() {
+		all = append(all, dashboardRule(room, rules))
+	}
+	return append(all, rules...)
 }
 
 // dashboard is what publishes readings of this machine while somebody looks; nil where there is no dashboard.
@@ -52,8 +58,8 @@ func newDashboard(c *config.Config, options *wireroom.Options, logger *slog.Logg
 	d := new(dashboard)
 	d.publisher = host.New(host.Options{Node: options.Node, Logger: logger, Publish: d.publish})
 	options.Rules = withDashboard(c, options.Rules)
-	options.Hooks.OnFirstMember = d.publisher.FirstMember
-	options.Hooks.OnLastMember = d.publisher.LastMember
+	options.Hooks.OnFirstMember = after(options.Hooks.OnFirstMember, d.publisher.FirstMember)
+	options.Hooks.OnLastMember = after(options.Hooks.OnLastMember, d.publisher.LastMember)
 	return d
 }
 

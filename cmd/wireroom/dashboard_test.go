@@ -6,6 +6,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/cmd/wireroom/internal/config"
+	"github.com/wireroom/wireroom/cmd/wireroom/internal/host"
 )
 
 func TestServesTheDashboard(t *testing.T) {
@@ -56,4 +60,19 @@ func look(t *testing.T, url, room string, count int) int {
 		t.Fatal(err)
 	}
 	return number
+}
+
+func TestWhoMayLookAtReadingsIsAsTheRulesSay(t *testing.T) {
+	c := config.Default()
+	own := wireroom.Rule{Pattern: "host/*", Allow: wireroom.Allow{Join: "role:operator"}, Delivery: wireroom.Every}
+	rules := withDashboard(&c, []wireroom.Rule{{Pattern: "chat/*"}, own, {Pattern: "**", Allow: wireroom.Allow{Join: "anyone"}}})
+	for _, room := range host.Rooms() {
+		first := config.First(rules, room)
+		if first.Pattern != room || first.Allow.Join != "role:operator" || first.Delivery != wireroom.Latest || first.Content.Validate == nil {
+			t.Errorf("%s: %+v", room, first)
+		}
+	}
+	if other := config.First(rules, "host/other"); other.Pattern != "host/*" {
+		t.Errorf("another room: %+v", other)
+	}
 }

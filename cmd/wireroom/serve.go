@@ -127,7 +127,7 @@ func newFrontend(loaded *config.Loaded, made *service, logger *slog.Logger) (*fr
 		return nil, fmt.Errorf("serve: %w", err)
 	}
 	f := &frontend{http: &http.Server{
-		Handler:           made.traces.Handler(handler),
+		Handler:           made.traces.Handler(handler, made.server.ShowsKey),
 		ReadHeaderTimeout: c.ActiveLimits().HandshakeTimeout,
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,

@@ -19,7 +19,14 @@ import (
 const webhooksName = "webhooks"
 
 // webhooks are the hooks of a server that a back end answers over HTTP.
-type webhooks struct{ caller *webhook.Caller }
+type webhooks struct {
+	caller *webhook.Caller
+	kept   bool // what waits outlives the process
+	logger *slog.Logger
+}
+
+// lastEvents is how long the events that nobody keeps may take to be sent when the server ends.
+const lastEvents = 5 * time.Second
 
 // newWebhooks returns the webhooks of a configuration, nil if there are none, and makes them the server's hooks.
 func newWebhooks(c *config.Config, o *wireroom.Options, logger *slog.Logger) (*webhooks, error) {
@@ -28,7 +35,9 @@ func newWebhooks(c *config.Config, o *wireroom.Options, logger *slog.Logger) (*w
 		return nil, nil
 	}
 	o.Metrics = new(wireroom.Metrics)
-	settings := webhook.Options{Hooks: hooks, Matches: matches, Node: o.Node, Logger: logger, Metrics: o.Metrics}
+	settings := webhook.Options{
+		Hooks: hooks, Matches: matches, Node: o.Node, Logger: logger, Metrics: o.Metrics, MaxData: int(c.ActiveLimits().MaxMessage),
+	}
 	if c.Data != "" {
 		settings.Dir = filepath.Join(c.Data, webhooksName)
 	}
@@ -36,7 +45,7 @@ func newWebhooks(c *config.Config, o *wireroom.Options, logger *slog.Logger) (*w
 	if err != nil {
 		return nil, err
 	}
-	w := &webhooks{caller}
+	w := &webhooks{caller, c.Data != "", logger}
 	w.decide(&o.Hooks)
 	w.inform(&o.Hooks)
 	return w, nil
@@ -46,6 +55,13 @@ func newWebhooks(c *config.Config, o *wireroom.Options, logger *slog.Logger) (*w
 func (w *webhooks) close() error {
 	if w == nil {
 		return nil
+	}
+	if !w.kept {
+		ctx, cancel := context.WithTimeout(context.Background(), lastEvents)
+		defer cancel()
+		if left := w.caller.Drain(ctx); left > 0 {
+			w.logger.Warn("webhooks were not informed of all events; --data would keep them", "lost", left)
+		}
 	}
 	return w.caller.Close()
 }
@@ -75,18 +91,22 @@ func (w *webhooks) inform(h *wireroom.Hooks) {
 		}
 	}
 	if w.caller.Has(webhook.FirstMember) || w.caller.Has(webhook.LastMember) {
-		h.OnFirstMember = w.besides(h.OnFirstMember, webhook.FirstMember)
-		h.OnLastMember = w.besides(h.OnLastMember, webhook.LastMember)
+		inform := func(e webhook.Event) func(room string) {
+			return func(room string) { w.caller.Inform(webhook.Notice{Event: e, Room: room}) }
+		}
+		h.OnFirstMember = after(h.OnFirstMember, inform(webhook.FirstMember))
+		h.OnLastMember = after(h.OnLastMember, inform(webhook.LastMember))
 	}
 }
 
-// besides returns a hook that informs of an event of rooms besides what another one does, which may be nil.
-func (w *webhooks) besides(other func(room string), e webhook.Event) func(room string) {
+// after returns a hook of rooms that does what two do, of which the first may be nil.
+func after(first, second func(room string)) func(room string) {
+	if first == nil {
+		return second
+	}
 	return func(room string) {
-		if other != nil {
-			other(room)
-		}
-		w.caller.Inform(webhook.Notice{Event: e, Room: room})
+		first(room)
+		second(room)
 	}
 }
 
@@ -173,7 +193,7 @@ func (w *webhooks) onPublish(ctx context.Context, s *wireroom.Session, m *protoc
 		if v.Data != nil {
 			m.Data, m.Bytes = v.Data, nil
 		}
-		if v.Event != nil && len(*v.Event) <= protocol.MaxEventLen {
+		if v.Event != nil {
 			m.Event = *v.Event
 		}
 		return nil

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -228,5 +231,37 @@ func TestTheDocumentShowsWhatIsSent(t *testing.T) {
 	}
 	if len(told) > 0 {
 		t.Errorf("also sent: %v", told)
+	}
+}
+
+// Without --data nothing keeps what a back end is to be told of a server's end.
+func TestTheEventsOfAServersEndAreSentBeforeItIsGone(t *testing.T) {
+	told := make(chan string, 100)
+	var refused atomic.Bool
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var event struct{ Event string }
+		_ = json.NewDecoder(r.Body).Decode(&event) // what is no event is none of those wanted
+		if event.Event == "disconnect" && !refused.Swap(true) {
+			w.WriteHeader(http.StatusInternalServerError) // it is sent again
+			return
+		}
+		told <- event.Event
+	}))
+	defer back.Close()
+	p, url := serveHooked(t, back.URL+"/", "")
+	connects(t, url, "")
+	p.signal(syscall.SIGTERM)
+	if status := p.status(); status != exitDone {
+		t.Errorf("it ends with %d", status)
+	}
+	for {
+		select {
+		case event := <-told:
+			if event == "disconnect" {
+				return
+			}
+		default:
+			t.Fatal("the back end is not told of the last disconnect")
+		}
 	}
 }

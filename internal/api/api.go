@@ -197,6 +197,12 @@ func (a *API) keyOf(r *http.Request) (*Key, *protocol.Error) {
 	return nil, fail(protocol.CodeUnauthorized, "", "the key is none of this server's")
 }
 
+// ShowsKey reports whether a request shows a key.
+func (a *API) ShowsKey(r *http.Request) bool {
+	_, failure := a.keyOf(r)
+	return failure == nil
+}
+
 // bearer returns the key that a request shows, or "" (RFC 6750, section 2.1).
 func bearer(r *http.Request) string {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")

@@ -123,5 +123,5 @@ func checkUser(user, reason string, seconds float64) (time.Duration, *protocol.E
 	case math.IsNaN(seconds) || seconds < 0 || seconds > maxDuration:
 		return 0, fail(protocol.CodeBadRequest, "for", "a number of seconds, at most a hundred years")
 	}
-	return time.Duration(seconds * float64(time.Second)), nil
+	return time.Duration(math.Ceil(seconds * float64(time.Second))), nil // a time that is too short is not none
 }

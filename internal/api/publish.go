@@ -17,6 +17,9 @@ const MaxRooms = 1000
 // keyHeader is where a key against duplicates may stand, besides the body.
 const keyHeader = "Idempotency-Key"
 
+// keyOwner is what the owner of a key's messages begins with, before its name: no user's name has that byte.
+const keyOwner = "\xffkey:"
+
 // publishing is the body of a request to publish.
 type publishing struct {
 	Room      string          `json:"room"`
@@ -158,7 +161,7 @@ func (a *API) begin(c *call, p *publishing, room string) <-chan outcome {
 	}
 	done := make(chan outcome, 1)
 	begun, size := a.Node.Begun(), len(m.Data)+len(m.Bytes)
-	publication := &engine.Publication{Message: m, Ephemeral: p.Ephemeral, Owner: "key:" + c.key.Name}
+	publication := &engine.Publication{Message: m, Ephemeral: p.Ephemeral, Owner: keyOwner + c.key.Name}
 	a.Node.Hub.Publish(c.ctx, publication, func(r engine.Receipt, err error) {
 		a.Node.Count(begun, size, r, err)
 		done <- outcome{r, err}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strings"
 	"time"
 
 	"github.com/wireroom/wireroom/engine"
@@ -108,12 +109,11 @@ func (a *API) rooms(c *call) ([]byte, *protocol.Error) {
 		Rooms []hub.RoomState `json:"rooms"`
 		Next  string          `json:"next,omitempty"`
 	}{Node: a.Node.Name, Rooms: []hub.RoomState{}}
-	states, more := a.Node.Hub.Rooms(query.Get("prefix"), query.Get("cursor"), limit)
-	for _, s := range states {
-		if c.key.opens(s.Room) {
-			page.Rooms = append(page.Rooms, s)
-		}
-	}
+	prefix, after := query.Get("prefix"), query.Get("cursor")
+	states, more := a.Node.Hub.Rooms(limit, func(room string) bool {
+		return room > after && strings.HasPrefix(room, prefix) && c.key.opens(room)
+	})
+	page.Rooms = append(page.Rooms, states...)
 	if more {
 		page.Next = states[len(states)-1].Room
 	}

@@ -20,12 +20,12 @@ type RoomState struct {
 	Entries uint64            `json:"entries"`       // messages and events since this node opened the room: it only rises
 }
 
-// Rooms returns what can be seen of the rooms that this node has open whose name begins with prefix, in the order of
-// their names, at most limit of them after the name after; more tells that others follow.
-func (h *Hub) Rooms(prefix, after string, limit int) (states []RoomState, more bool) {
+// Rooms returns what can be seen of the rooms that this node has open whose names are wanted, in the order of their names,
+// at most limit of them; more tells that others follow.
+func (h *Hub) Rooms(limit int, wanted func(room string) bool) (states []RoomState, more bool) {
 	var found []*room
 	for _, r := range h.all() {
-		if strings.HasPrefix(r.name, prefix) && r.name > after {
+		if wanted(r.name) {
 			found = append(found, r)
 		}
 	}

@@ -17,7 +17,7 @@ const (
 	DefaultBackoff = time.Second
 	maxBackoff     = time.Minute
 	maxAge         = 24 * time.Hour // then an event is dropped
-	sending        = 8              // events that are sent at once
+	sending        = 8              // events that one hook is sent at once
 )
 
 // errClosed is why the context of what is under way ends.
@@ -27,6 +27,7 @@ var errClosed = errors.New("the caller was closed")
 type delivery struct {
 	ID   string          `json:"id"`
 	URL  string          `json:"url"`  // of the hook
+	Hook string          `json:"hook"` // its id; empty in a journal of an older version
 	Lane string          `json:"lane"` // what has the same one is sent in order
 	Time int64           `json:"ts"`
 	Body json.RawMessage `json:"body"`
@@ -36,9 +37,8 @@ type delivery struct {
 type queue struct {
 	options Options
 	sender  *sender
-	hooks   map[string]*hook // that are informed, by URL
-	journal *journal         // nil without a directory
-	slots   chan struct{}    // one for each that is being sent
+	hooks   []*hook
+	journal *journal // nil without a directory
 	work    sync.WaitGroup
 	ctx     context.Context //nolint:containedctx // of the lanes' goroutines, which are the queue's; ends with close
 	cancel  context.CancelCauseFunc
@@ -47,7 +47,8 @@ type queue struct {
 	lanes  map[string][]*delivery // each has a goroutine; the first of it is being sent
 	count  int
 	closed bool
-	full   bool // events were dropped since one was taken last
+	full   bool          // events were dropped since one was taken last
+	empty  chan struct{} // has a token when nothing is left
 }
 
 // newQueue returns a queue, which begins with what its journal has.
@@ -59,13 +60,7 @@ func newQueue(o Options, hooks []*hook) (*queue, error) {
 		o.Backoff = DefaultBackoff
 	}
 	q := &queue{
-		options: o, sender: newSender(), hooks: make(map[string]*hook), slots: make(chan struct{}, sending),
-		lanes: make(map[string][]*delivery),
-	}
-	for _, h := range hooks {
-		if q.hooks[h.URL] == nil && informs(h) {
-			q.hooks[h.URL] = h
-		}
+		options: o, sender: newSender(), hooks: hooks, lanes: make(map[string][]*delivery), empty: make(chan struct{}, 1),
 	}
 	var left []*delivery
 	if o.Dir != "" {
@@ -79,6 +74,39 @@ func newQueue(o Options, hooks []*hook) (*queue, error) {
 		q.enqueue(d)
 	}
 	return q, nil
+}
+
+// hook returns the hook that an event is for: the one that it was for when it came or, where that has another secret by
+// now, the first with its URL; nil if there is none any more.
+func (q *queue) hook(d *delivery) *hook {
+	var found *hook
+	for _, h := range q.hooks {
+		switch {
+		case !informs(h):
+		case h.id == d.Hook:
+			return h
+		case found == nil && h.URL == d.URL:
+			found = h
+		}
+	}
+	return found
+}
+
+// drain waits until nothing is left, or ctx ends, and returns how many events are.
+func (q *queue) drain(ctx context.Context) int {
+	for {
+		q.mu.Lock()
+		left := q.count
+		q.mu.Unlock()
+		if left == 0 {
+			return 0
+		}
+		select {
+		case <-q.empty:
+		case <-ctx.Done():
+			return left
+		}
+	}
 }
 
 // informs reports whether a hook is informed of anything.
@@ -156,6 +184,12 @@ func (q *queue) next(over *delivery) *delivery {
 	q.count--
 	q.full = false
 	q.options.Metrics.Put(metrics.WebhookQueued, int64(q.count))
+	if q.count == 0 {
+		select {
+		case q.empty <- struct{}{}:
+		default: // nobody has waited since
+		}
+	}
 	lane := q.lanes[over.Lane][1:]
 	if len(lane) == 0 {
 		delete(q.lanes, over.Lane)
@@ -168,7 +202,7 @@ func (q *queue) next(over *delivery) *delivery {
 // deliver sends an event until it is taken or too old; it reports false when the queue was closed first.
 func (q *queue) deliver(d *delivery) bool {
 	for wait := q.options.Backoff; ; wait = min(2*wait, maxBackoff) {
-		h := q.hooks[d.URL]
+		h := q.hook(d)
 		if h == nil || time.Since(time.UnixMilli(d.Time)) > maxAge {
 			q.options.Metrics.Add(metrics.WebhookDropped, 1)
 			return true
@@ -196,8 +230,8 @@ func (q *queue) deliver(d *delivery) bool {
 // try sends an event once.
 func (q *queue) try(h *hook, d *delivery) error {
 	select {
-	case q.slots <- struct{}{}:
-		defer func() { <-q.slots }()
+	case h.tells <- struct{}{}:
+		defer func() { <-h.tells }()
 	case <-q.ctx.Done():
 		return context.Cause(q.ctx)
 	}

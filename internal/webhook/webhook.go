@@ -6,6 +6,8 @@ package webhook
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -100,6 +102,7 @@ type Options struct {
 	Dir     string                          // where events wait that a back end was not informed of yet; empty: in memory
 	Logger  *slog.Logger                    // required
 	Metrics *metrics.Set                    // nil counts nothing
+	MaxData int                             // bytes of what a back end gives in place of a message's data; 0 is no bound
 	Waiting int                             // how many events may wait; beyond that new ones are dropped. 0 is DefaultWaiting
 	Backoff time.Duration                   // before an event is sent again first; 0 is DefaultBackoff
 }
@@ -114,7 +117,18 @@ type Caller struct {
 // hook is a Hook with what it takes to call it.
 type hook struct {
 	Hook
-	calls chan struct{} // one for each under way
+	id    string        // of its URL and its secret
+	calls chan struct{} // one for each under way that decides
+	tells chan struct{} // one for each under way that informs
+}
+
+// newHook returns what calls a hook.
+func newHook(of Hook) *hook {
+	if of.Timeout == 0 {
+		of.Timeout = DefaultTimeout
+	}
+	sum := sha256.Sum256([]byte(of.URL + "\n" + of.Secret))
+	return &hook{Hook: of, id: hex.EncodeToString(sum[:8]), calls: make(chan struct{}, maxCalls), tells: make(chan struct{}, sending)}
 }
 
 // New returns a caller, which goes on with what waited in Options.Dir. Close ends it.
@@ -124,16 +138,15 @@ func New(o Options) (*Caller, error) {
 		if err := o.Hooks[i].Check(); err != nil {
 			return nil, fmt.Errorf("webhook %d: %w", i+1, err)
 		}
-		h := &hook{Hook: o.Hooks[i], calls: make(chan struct{}, maxCalls)}
-		if h.Timeout == 0 {
-			h.Timeout = DefaultTimeout
-		}
-		c.hooks = append(c.hooks, h)
+		c.hooks = append(c.hooks, newHook(o.Hooks[i]))
 	}
 	var err error
 	c.queue, err = newQueue(c.options, c.hooks)
 	return c, err
 }
+
+// Drain waits until everything was sent that hooks are to be informed of, or ctx ends; it returns how many events are left.
+func (c *Caller) Drain(ctx context.Context) (left int) { return c.queue.drain(ctx) }
 
 // Close ends the caller: what was not sent stays in Options.Dir, if there is one.
 func (c *Caller) Close() error { return c.queue.close() }
@@ -217,6 +230,7 @@ func (c *Caller) Decide(ctx context.Context, n Notice, after func(*Verdict) erro
 		if err := after(verdict); err != nil {
 			return err
 		}
+		n.change(verdict)
 	}
 	return nil
 }
@@ -243,6 +257,9 @@ func (c *Caller) fill(n *Notice) {
 func (c *Caller) ask(ctx context.Context, h *hook, n *Notice, body []byte) (*Verdict, error) {
 	began := time.Now()
 	verdict, err := c.queue.sender.decide(ctx, h, n.ID, body)
+	if err == nil {
+		err = verdict.check(n.Event, c.options.MaxData)
+	}
 	c.options.Metrics.Observe(metrics.WebhookTime, int64(time.Since(began)))
 	switch {
 	case err == nil && (verdict.Allow == nil || *verdict.Allow):
@@ -295,7 +312,7 @@ func (c *Caller) Inform(n Notice) {
 		if n.Room == "" {
 			of = "client " + n.Client
 		}
-		c.queue.add(&delivery{ID: n.ID, URL: h.URL, Lane: h.URL + " " + of, Time: n.Time, Body: body})
+		c.queue.add(&delivery{ID: n.ID, URL: h.URL, Hook: h.id, Lane: h.id + " " + of, Time: n.Time, Body: body})
 	}
 }
 

@@ -301,6 +301,119 @@ func TestManyCallsAtOnceAreBounded(t *testing.T) {
 	calls.Wait()
 }
 
+func TestEachHookSeesWhatThoseBeforeItChanged(t *testing.T) {
+	first := newBackend(t, func(_ webhook.Notice, w http.ResponseWriter) {
+		fmt.Fprint(w, `{"data":"changed","event":"other","user":"known","name":"Known"}`)
+	})
+	second := newBackend(t, nil)
+	second.answer = second.notes
+	events := []webhook.Event{webhook.Publish, webhook.Connect}
+	c, _ := newCaller(t, nil, webhook.Hook{URL: first.server.URL, Secret: secret, Events: events}, webhook.Hook{URL: second.server.URL, Secret: secret, Events: events})
+	if _, err := decide(t, c, webhook.Notice{Event: webhook.Publish, Room: "a", Bytes: []byte("original"), Subject: "event"}); err != nil {
+		t.Fatal(err)
+	}
+	if n := second.next(); string(n.Data) != `"changed"` || n.Bytes != nil || n.Subject != "other" {
+		t.Errorf("of a message the second is told %+v", n)
+	}
+	if _, err := decide(t, c, webhook.Notice{Event: webhook.Connect, User: "anon", Anonymous: true}); err != nil {
+		t.Fatal(err)
+	}
+	if n := second.next(); n.User != "known" || n.Name != "Known" || n.Anonymous {
+		t.Errorf("of a client the second is told %+v", n)
+	}
+}
+
+func TestWhatABackEndChangesIsChecked(t *testing.T) {
+	b := newBackend(t, func(n webhook.Notice, w http.ResponseWriter) { fmt.Fprint(w, n.Reason) })
+	for answer, good := range map[string]bool{
+		`{"data":null}`: true,
+		`{"data":"` + strings.Repeat("x", 198) + `"}`: true,
+		`{"data":"` + strings.Repeat("x", 199) + `"}`: false,
+		`{"event":"` + strings.Repeat("x", 64) + `"}`: true,
+		`{"event":"` + strings.Repeat("x", 65) + `"}`: false,
+		`{"data":[[]]}`: true,
+		`{"data":` + strings.Repeat("[", 80) + strings.Repeat("]", 80) + `}`: false,
+	} {
+		c, _ := newCaller(t, func(o *webhook.Options) { o.MaxData = 200 }, webhook.Hook{URL: b.server.URL, Secret: secret, Events: []webhook.Event{webhook.Publish}})
+		verdicts, err := decide(t, c, webhook.Notice{Event: webhook.Publish, Room: "a", Reason: answer})
+		var refused *protocol.Error
+		if good && err != nil || !good && (!errors.As(err, &refused) || refused.Code != protocol.CodeOverloaded) {
+			t.Errorf("%s: %v", answer, err)
+		}
+		if answer == `{"data":null}` && verdicts[0].Data != nil {
+			t.Error("null replaces the message")
+		}
+	}
+}
+
+func TestABackEndThatHangsKeepsNoOtherWaiting(t *testing.T) {
+	release := make(chan struct{})
+	hanging := newBackend(t, func(webhook.Notice, http.ResponseWriter) { <-release })
+	defer close(release)
+	other := newBackend(t, nil)
+	other.answer = other.notes
+	events := []webhook.Event{webhook.Disconnect}
+	c, _ := newCaller(t, nil,
+		webhook.Hook{URL: hanging.server.URL, Secret: secret, Events: events, Timeout: time.Minute}, webhook.Hook{URL: other.server.URL, Secret: secret, Events: events})
+	for i := range 50 {
+		c.Inform(webhook.Notice{Event: webhook.Disconnect, Client: fmt.Sprint(i)})
+	}
+	for range 50 {
+		other.next()
+	}
+}
+
+func TestHooksWithOneURLHaveSecretsOfTheirOwn(t *testing.T) {
+	signed := make(chan string, 2)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		for _, of := range []string{secret, "another secret of the two"} {
+			if r.Header.Get(webhook.SignatureHeader) == webhook.Sign(of, r.Header.Get(webhook.TimestampHeader), body) {
+				signed <- of
+			}
+		}
+	}))
+	defer server.Close()
+	c, _ := newCaller(t, nil,
+		webhook.Hook{URL: server.URL, Secret: secret, Events: []webhook.Event{webhook.FirstMember}},
+		webhook.Hook{URL: server.URL, Secret: "another secret of the two", Events: []webhook.Event{webhook.LastMember}})
+	c.Inform(webhook.Notice{Event: webhook.LastMember, Room: "a"})
+	if got := <-signed; got != "another secret of the two" {
+		t.Errorf("signed with %q", got)
+	}
+	c.Inform(webhook.Notice{Event: webhook.FirstMember, Room: "a"})
+	if got := <-signed; got != secret {
+		t.Errorf("signed with %q", got)
+	}
+}
+
+func TestWhatIsLeftAtTheEndIsStillSent(t *testing.T) {
+	fail := true
+	b := newBackend(t, nil)
+	b.answer = func(n webhook.Notice, w http.ResponseWriter) {
+		if fail { // one call at a time: all are of one room
+			fail = false
+			w.WriteHeader(500)
+			return
+		}
+		b.notes(n, w)
+	}
+	c, _ := newCaller(t, nil, webhook.Hook{URL: b.server.URL, Secret: secret, Events: []webhook.Event{webhook.LastMember}})
+	for range 3 {
+		c.Inform(webhook.Notice{Event: webhook.LastMember, Room: "a"})
+	}
+	if left := c.Drain(t.Context()); left != 0 || len(b.seen) != 3 {
+		t.Errorf("%d are left, %d were told", left, len(b.seen))
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	b.server.Close()
+	c.Inform(webhook.Notice{Event: webhook.LastMember, Room: "a"})
+	if left := c.Drain(over); left != 1 {
+		t.Errorf("%d are left where nobody answers", left)
+	}
+}
+
 func TestHooksThatAreWrongAreRefused(t *testing.T) {
 	good := webhook.Hook{URL: "https://example.com/hook", Secret: secret, Events: []webhook.Event{webhook.Join}}
 	if err := good.Check(); err != nil {

@@ -4,6 +4,8 @@ import { connect } from "../parts/client/wireroom.js";
 import { Series } from "./series.js";
 
 const PAGE = 500; // as many messages as one request may ask for
+const PAGES = 32;
+const SPAN = 900_000; // milliseconds that the charts show
 const EVENT = 64; // bytes of a message's name
 
 /**
@@ -102,9 +104,12 @@ export class Feed {
   // What the room's log has of the time before, or of the time that was missed.
   async #fill(room, series) {
     try {
-      const newest = await room.history({ limit: PAGE });
-      this.#all(series, newest.messages);
-      if (newest.more) this.#all(series, (await room.history({ limit: PAGE, before: newest.messages[0].pos })).messages);
+      let page = await room.history({ limit: PAGE });
+      this.#all(series, page.messages);
+      for (let n = 1; n < PAGES && page.more && page.messages[0].ts > Date.now() - SPAN; n++) { // other nodes tell there, too
+        page = await room.history({ limit: PAGE, before: page.messages[0].pos });
+        this.#all(series, page.messages);
+      }
     } catch {
       // The chart then begins now; the next time in the room tries again.
     }

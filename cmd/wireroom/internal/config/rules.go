@@ -94,3 +94,13 @@ func checkAccess(text string) error {
 	}
 	return rule.Access(text).Check()
 }
+
+// First returns the first rule that matches a room; the zero Rule where none does.
+func First(rules []rule.Rule, room string) rule.Rule {
+	for _, r := range rules {
+		if rule.Matches(r.Pattern, room) {
+			return r
+		}
+	}
+	return rule.Rule{}
+}

@@ -18,9 +18,6 @@ const (
 	RoomDisk    = "host/disk"    // Disk
 )
 
-// Pattern matches the rooms, and no others that readings are published in.
-const Pattern = "host/*"
-
 // Rooms returns the names of the rooms.
 func Rooms() []string { return []string{RoomCPU, RoomMemory, RoomNetwork, RoomDisk} }
 

@@ -145,8 +145,9 @@ func (t *Tracing) span(ctx context.Context, name string, m *protocol.Message, er
 const api = "/api/"
 
 // Handler returns a handler that makes a span of each request of the HTTP API to another one, in the trace that the
-// request names (W3C Trace Context). A nil Tracing returns next.
-func (t *Tracing) Handler(next http.Handler) http.Handler {
+// request names (W3C Trace Context), if it is one that may: whoever else asks to be traced is not heeded. A nil Tracing
+// returns next.
+func (t *Tracing) Handler(next http.Handler, may func(*http.Request) bool) http.Handler {
 	if t == nil {
 		return next
 	}
@@ -155,7 +156,10 @@ func (t *Tracing) Handler(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+		ctx := r.Context()
+		if may(r) {
+			ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+		}
 		ctx, span := t.tracer.Start(ctx, r.Method+" "+r.URL.Path, trace.WithSpanKind(trace.SpanKindServer))
 		defer span.End()
 		noted := &noted{ResponseWriter: w, status: http.StatusOK}

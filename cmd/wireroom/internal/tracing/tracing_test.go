@@ -199,7 +199,7 @@ func TestARequestAndItsMessagesLinkToEachOther(t *testing.T) {
 		}
 		tr.Published(r.Context(), m, time.Now(), errors.New("no room"))
 		w.WriteHeader(http.StatusInsufficientStorage)
-	}))
+	}), anybody)
 	const trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/publish", nil)
 	r.Header.Set("Traceparent", "00-"+trace+"-"+parent+"-01")
@@ -237,7 +237,7 @@ func TestARequestIsTracedWhenItSaysSoThoughFewAre(t *testing.T) {
 	tr := newTracing(t, c, "n1", 0)
 	h := tr.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		tr.Published(r.Context(), message("a", 1), time.Now(), nil)
-	}))
+	}), anybody)
 	for _, parent := range []string{"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", "", "nonsense"} {
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/publish", nil)
 		r.Header.Set("Traceparent", parent)
@@ -245,6 +245,25 @@ func TestARequestIsTracedWhenItSaysSoThoughFewAre(t *testing.T) {
 	}
 	closed(t, tr)
 	if all := c.all(); len(all["POST /api/publish"]) != 1 || len(all["publish"]) != 1 {
+		t.Errorf("%+v", all)
+	}
+}
+
+// anybody may ask to be traced.
+func anybody(*http.Request) bool { return true }
+
+func TestWhoShowsNoKeyIsNotTracedBecauseHeSaysSo(t *testing.T) {
+	c := newCollector(t)
+	tr := newTracing(t, c, "n1", 0)
+	h := tr.Handler(http.NotFoundHandler(), func(r *http.Request) bool { return r.Header.Get("Authorization") != "" })
+	for _, key := range []string{"", "a key"} {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/publish", nil)
+		r.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+		r.Header.Set("Authorization", key)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	closed(t, tr)
+	if all := c.all(); len(all["POST /api/publish"]) != 1 {
 		t.Errorf("%+v", all)
 	}
 }
@@ -278,7 +297,7 @@ func (c counting) WithGroup(string) slog.Handler { return c }
 // Without a Tracing requests pass through what there was before.
 func TestNoTracingIsNoHandler(t *testing.T) {
 	mux := http.NewServeMux()
-	if got := (*tracing.Tracing)(nil).Handler(mux); got != http.Handler(mux) {
+	if got := (*tracing.Tracing)(nil).Handler(mux, anybody); got != http.Handler(mux) {
 		t.Errorf("%T stands before the handler", got)
 	}
 }
