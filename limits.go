@@ -33,8 +33,12 @@ type Limits struct {
 	Address      AddressLimits
 }
 
-// UserLimits bound what one user may do on this node. Limits has the meaning of 0.
+// UserLimits bound what one user may do, on this node or, with Shared, on all nodes together. Limits has the meaning of 0.
 type UserLimits struct {
+	// Shared has the limits hold for all nodes together, whose engine must be one that adds up (engine.Accounts). No request
+	// waits for that: a node lets an eighth of what a user may do at once pass before it tells the others, and hears of
+	// theirs a moment later. While the engine does not answer they hold for each node by itself.
+	Shared       bool
 	Factor       int     // how many times what one connection may publish and send all of a user's may together; 4
 	Connections  int     // at once; 128
 	ConnectRate  float64 // connections begun a second; 10
@@ -177,6 +181,7 @@ func (l Limits) session() session.Limits {
 			Messages:    rate(l.PublishRate*float64(l.User.Factor), times(l.PublishBurst, l.User.Factor)),
 			Bytes:       rate(l.ByteRate*float64(l.User.Factor), times(l.ByteBurst, l.User.Factor)),
 			Block:       l.BlockTime,
+			Shared:      l.User.Shared,
 		},
 	}
 }

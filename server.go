@@ -139,6 +139,7 @@ func (s *Server) sessionOptions() session.Options {
 	}
 	options.Records, _ = o.Engine.(engine.Records)
 	options.Census, _ = o.Engine.(engine.Census)
+	options.Accounts, _ = o.Engine.(engine.Accounts)
 	options.Health = s.health
 	if s.recorder != nil {
 		options.Observer = s.recorder

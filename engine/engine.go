@@ -144,9 +144,17 @@ type Health interface{ Health() error }
 // Heads is the trait of an engine that finds the heads of many rooms at once, in one request where it has to ask.
 type Heads interface {
 	// Heads returns the head of each of the rooms, in their order, as a Read with the zero Query has it: a message that
-	// was acknowledged before the call is at or below it. The position of a room that alone cannot be read is zero; an
-	// error tells that none could. Callers ask for at most MaxHeads rooms; the slice stays theirs.
+	// was acknowledged before the call is at or below it. The position of a room that cannot be read is zero. An error tells
+	// that rooms could not be read for now: those whose position is zero, or all where there are no positions, are to be
+	// asked for again. Callers ask for at most MaxHeads rooms; the slice stays theirs.
 	Heads(ctx context.Context, rooms []string) ([]protocol.Position, error)
+}
+
+// Paths is the trait of an engine that feeds a node over several paths, such as servers, each of which can fail by itself.
+type Paths interface {
+	// Witnesses returns rooms whose names begin with prefix: at least one, and together they are fed over every path. It
+	// answers at once; what it answers changes with the paths.
+	Witnesses(prefix string) []string
 }
 
 // MaxHeads bounds the rooms of one call of Heads.

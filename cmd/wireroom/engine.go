@@ -30,7 +30,9 @@ func share(o *wireroom.Options, c *config.Config) error {
 			return fmt.Errorf("engine: %w", err)
 		}
 		options.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
-		options.TLS.RootCAs.AppendCertsFromPEM(text)
+		if !options.TLS.RootCAs.AppendCertsFromPEM(text) {
+			return fmt.Errorf("engine: %s has no certificate in PEM form", c.Redis.Authorities)
+		}
 	}
 	o.Engine = redis.New(options)
 	return nil

@@ -80,6 +80,7 @@ func serverLimits(l config.Limits) wireroom.Limits {
 		Refusals: orNone(l.Refusals), BlockTime: orNone(l.BlockTime), PublishWait: orNone(l.PublishWait),
 		Connections: ofSystem(l.Connections),
 		User: wireroom.UserLimits{
+			Shared: l.User.Shared,
 			Factor: orNone(l.User.Factor), Connections: orNone(l.User.Connections),
 			ConnectRate: orNone(l.User.ConnectRate), ConnectBurst: orNone(l.User.ConnectBurst),
 		},

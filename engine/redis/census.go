@@ -29,6 +29,8 @@ func (e *Engine) CountUsers(ctx context.Context, came, left []string, whole bool
 	switch {
 	case err != nil:
 		return 0, 0, fmt.Errorf("redis: count users: %w", failure(err, engine.ErrTimeout))
+	case len(counts) == 0:
+		return 0, 0, fmt.Errorf("redis: count users: %w: this node's lease has ended", engine.ErrUnavailable)
 	case len(counts) != 2:
 		return 0, 0, fmt.Errorf("redis: count users: %w", errScript)
 	}
@@ -42,7 +44,8 @@ func (e *Engine) reapAll() {
 	}
 }
 
-// reap has the users of nodes forgotten that do not live any more. Other nodes may do so at once.
+// reap has the users of nodes forgotten that do not live any more. Other nodes may do so at once, and such a node may come
+// back meanwhile: the script looks again.
 func (e *Engine) reap(ctx context.Context) error {
 	listCtx, cancel := e.bounded(ctx)
 	defer cancel()

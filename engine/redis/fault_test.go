@@ -19,6 +19,7 @@ import (
 )
 
 func TestNodesShareRooms(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	a, b := newNode(t, redis.Options{URL: server.URL()}), newNode(t, redis.Options{URL: server.URL()})
 	apart := newNode(t, redis.Options{URL: server.URL(), Prefix: "other:"})
@@ -47,6 +48,7 @@ func TestNodesShareRooms(t *testing.T) {
 }
 
 func TestKeysAreSharedByNodes(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	nodes := []*node{newNode(t, redis.Options{URL: server.URL()}), newNode(t, redis.Options{URL: server.URL()})}
 	var stored atomic.Int32
@@ -71,6 +73,7 @@ func TestKeysAreSharedByNodes(t *testing.T) {
 }
 
 func TestNoAnswerIsAnUnknownOutcome(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	n := newNode(t, redis.Options{URL: server.URL(), Timeout: 300 * time.Millisecond})
 	n.stores("room")
@@ -103,6 +106,7 @@ func (n *node) publishLater(p *engine.Publication) <-chan error {
 }
 
 func TestRestartedServer(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]struct {
 		settings []string
 		keeps    bool
@@ -111,6 +115,7 @@ func TestRestartedServer(t *testing.T) {
 		"that keeps nothing":    {nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server := redistest.Start(t, row.settings...)
 			n := newNode(t, redis.Options{URL: server.URL()})
 			if want := map[bool]string{true: "engine", false: "memory"}[row.keeps]; n.Durability() != want {
@@ -139,6 +144,7 @@ func TestRestartedServer(t *testing.T) {
 
 // A server that another node emptied must not prove positions of the log before.
 func TestForgottenRoomsHaveANewEpoch(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	n := newNode(t, redis.Options{URL: server.URL()})
 	p := publication("room")
@@ -172,6 +178,7 @@ func TestForgottenRoomsHaveANewEpoch(t *testing.T) {
 }
 
 func TestFullServerStoresNothing(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, "--maxmemory", "3mb", "--maxmemory-policy", "noeviction")
 	n := newNode(t, redis.Options{URL: server.URL()})
 	var head protocol.Position
@@ -196,6 +203,7 @@ func TestFullServerStoresNothing(t *testing.T) {
 
 // A server may refuse subscriptions for a while, as one does that is loading.
 func TestRefusedSubscriptionsAreAskedForAgain(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	n := newNode(t, redis.Options{URL: server.URL()})
 	n.subscribe("room")
@@ -209,6 +217,7 @@ func TestRefusedSubscriptionsAreAskedForAgain(t *testing.T) {
 }
 
 func TestSentinelFailOver(t *testing.T) {
+	t.Parallel()
 	primary := redistest.Start(t)
 	replica := redistest.Start(t)
 	replica.Must("REPLICAOF", "127.0.0.1", port(primary))
@@ -231,11 +240,13 @@ func TestSentinelFailOver(t *testing.T) {
 func port(s *redistest.Server) string { return s.Address[len("127.0.0.1:"):] }
 
 func TestManySubscriptions(t *testing.T) {
+	t.Parallel()
 	for name, url := range map[string]string{
 		"one server": redistest.Start(t).URL(), "a cluster": redistest.Cluster(t, 3)[0].URL(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			const rooms = 2000
+			t.Parallel()
+			const rooms = 600 // of one server, two batches and more
 			n, other := newNode(t, redis.Options{URL: url}), newNode(t, redis.Options{URL: url})
 			var waiting sync.WaitGroup
 			for i := range rooms {

@@ -31,22 +31,35 @@ type node struct {
 
 func newNode(t *testing.T, o redis.Options) *node {
 	t.Helper()
+	n := makeNode(t, o)
+	n.open(n)
+	return n
+}
+
+// makeNode returns a node that is not open yet.
+func makeNode(t *testing.T, o redis.Options) *node {
+	t.Helper()
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	n := &node{Engine: redis.New(o), t: t}
 	n.changed = sync.NewCond(&n.mu)
-	if err := n.Open(t.Context(), n); err != nil {
-		t.Fatal(err)
+	return n
+}
+
+// open opens the node, until the test ends.
+func (n *node) open(feed engine.Feed) {
+	n.t.Helper()
+	if err := n.Open(n.t.Context(), feed); err != nil {
+		n.t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	n.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := n.Close(ctx); err != nil {
-			t.Error(err)
+			n.t.Error(err)
 		}
 	})
-	return n
 }
 
 // Deliver implements engine.Feed.

@@ -103,25 +103,51 @@ func (l *lane) send(batch []*job) {
 	ctx, cancel := e.bounded(context.Background())
 	defer cancel()
 	results := l.pipeline(ctx, batch)
+	unknown, late := unknownScripts(batch, results)
 	var again []*job
 	for i, j := range batch {
-		if unknownScript(results[i].Error()) {
+		if unknown && !late[i] && unknownScript(results[i].Error()) {
 			again = append(again, j)
 			continue
 		}
 		e.finish(j, results[i])
 	}
-	if len(again) == 0 {
+	if !unknown {
 		return
 	}
 	// A server that was restarted does not know the scripts, and has done none of this.
 	if err := e.scripts.load(ctx, e.client); err != nil {
 		e.options.Logger.Warn("the server does not take the scripts", "error", err)
 	}
+	if len(again) == 0 {
+		return
+	}
 	results = l.pipeline(ctx, again)
 	for i, j := range again {
 		e.finish(j, results[i])
 	}
+}
+
+// unknownScripts reports whether the server did not know a script, and which jobs come too late to be sent again: another
+// node has given it the script meanwhile, and a later message of their room may be stored. They are refused.
+func unknownScripts(batch []*job, results []rueidis.RedisResult) (unknown bool, late []bool) {
+	for _, r := range results {
+		unknown = unknown || unknownScript(r.Error())
+	}
+	if !unknown {
+		return false, nil
+	}
+	late = make([]bool, len(batch))
+	overtaken := make(map[string]bool) // by room
+	for i := len(batch) - 1; i >= 0; i-- {
+		room := batch[i].publication.Message.Room
+		if unknownScript(results[i].Error()) {
+			late[i] = overtaken[room]
+		} else {
+			overtaken[room] = true
+		}
+	}
+	return true, late
 }
 
 // pipeline sends the commands of a batch at once.

@@ -3,6 +3,8 @@ package redis
 import (
 	"context"
 	"crypto/rand"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -44,47 +46,70 @@ func (l *lease) lives(node string) bool {
 	return l.alive[node]
 }
 
+// others returns the other nodes that live, as far as is known.
+func (l *lease) others() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Keys(l.alive))
+}
+
 // run renews the lease until the engine is closed, and looks when the next lease of another node may end. What is left
 // of this node's own then is the grace of its users, who are on their way to other nodes.
 func (l *lease) run() {
 	ctx := l.engine.ctx
-	var renewed, patient time.Time // patient: nobody is given up before
+	var w watch
 	for ctx.Err() == nil {
-		now, span := time.Now(), time.Duration(0)
-		if now.Sub(renewed) >= renewEvery {
-			span = engine.PresenceLease
+		again, err := l.turn(ctx, &w)
+		if err != nil && ctx.Err() == nil {
+			l.engine.options.Logger.Warn("this node's lease cannot be renewed", "error", err)
 		}
-		had, ends, err := l.renew(ctx, span)
-		if err != nil {
-			if ctx.Err() == nil {
-				l.engine.options.Logger.Warn("this node's lease cannot be renewed", "error", err)
-			}
-			wait(ctx, renewAgain)
-			continue
-		}
-		if span > 0 {
-			renewed = now
-		}
-		if !had && span > 0 {
-			patient = now.Add(afterAbsence)
-			if l.feed != nil {
-				l.feed.Forgotten()
-			}
-		}
-		wait(ctx, l.next(now, renewed, patient, ends))
+		wait(ctx, again)
 	}
 }
 
+// watch is what a node keeps in mind between two looks at the leases.
+type watch struct {
+	renewed time.Time // its own
+	patient time.Time // nobody is given up before
+}
+
+// turn looks at the leases, renews this node's where it is time, and returns after how long to look again. Where this node's
+// own had ended before its time, the server may have forgotten all of them: the others are given the time to say so, too.
+func (l *lease) turn(ctx context.Context, w *watch) (again time.Duration, err error) {
+	began, span := time.Now(), time.Duration(0)
+	if began.Sub(w.renewed) >= renewEvery {
+		span = engine.PresenceLease
+	}
+	had, ends, err := l.renew(ctx, span)
+	if err != nil {
+		return renewAgain, err
+	}
+	if !had {
+		w.patient = time.Now().Add(afterAbsence)
+	}
+	switch {
+	case !had && span == 0:
+		w.renewed = time.Time{}
+		return 0, nil
+	case !had && l.feed != nil:
+		l.feed.Forgotten()
+	}
+	if span > 0 {
+		w.renewed = began
+	}
+	return l.next(time.Now(), w, ends), nil
+}
+
 // next takes note of the leases, and returns how long to wait until they are looked at again.
-func (l *lease) next(now, renewed, patient time.Time, ends map[string]time.Duration) time.Duration {
-	wait := renewed.Add(renewEvery).Sub(now)
+func (l *lease) next(now time.Time, w *watch, ends map[string]time.Duration) time.Duration {
+	wait := w.renewed.Add(renewEvery).Sub(now)
 	for _, rest := range ends {
 		wait = min(wait, rest)
 	}
 	l.mu.Lock()
 	var gone []string
 	for node := range l.alive {
-		if _, lives := ends[node]; !lives && now.After(patient) {
+		if _, lives := ends[node]; !lives && now.After(w.patient) {
 			delete(l.alive, node)
 			gone = append(gone, node)
 		}

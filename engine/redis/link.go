@@ -11,33 +11,57 @@ import (
 const (
 	maxOrders = 256                    // subscriptions asked for at once
 	retryLink = 200 * time.Millisecond // before a server is tried again
+	sayAgain  = 10 * time.Second       // that the same is wrong with it as before
 )
 
 // link is the connection over which one server feeds this node. It is made anew whenever it breaks, with all of its
 // subscriptions, and the feed is told then.
+//
+// A link ends with the engine, and in a cluster when its server has no part of it any more.
 type link struct {
 	engine  *Engine
 	address string // of the server in a cluster; otherwise empty
 	wake    chan struct{}
+	ctx     context.Context // of all that the link does
+	cancel  context.CancelFunc
 
 	mu     sync.Mutex
 	orders []order
+	ended  bool
 }
 
 // order asks for a room to be subscribed, or not any more: whether it is wanted is the feeder's to say.
 type order struct {
-	room string
-	done chan<- error // nil, or room for one
+	room  string
+	done  chan<- error // nil, or room for one
+	moved bool         // from another server: what was published meanwhile may be lost
 }
 
-// ask queues an order.
-func (l *link) ask(o order) {
+// ask queues an order, unless the link has ended.
+func (l *link) ask(o order) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.ended {
+		return false
+	}
 	l.orders = append(l.orders, o)
 	select {
 	case l.wake <- struct{}{}:
 	default:
+	}
+	return true
+}
+
+// end ends the link, whose server is none of the cluster's any more. What it was asked for others are asked for.
+func (l *link) end() {
+	l.mu.Lock()
+	l.ended = true
+	orders := l.orders
+	l.orders = nil
+	l.mu.Unlock()
+	l.cancel()
+	for _, o := range orders {
+		l.engine.links.ask(o)
 	}
 }
 
@@ -55,14 +79,21 @@ func (l *link) take() []order {
 	return batch
 }
 
-// run keeps the link until ctx ends.
-func (l *link) run(ctx context.Context) {
+// run keeps the link until it ends.
+func (l *link) run() {
+	ctx := l.ctx
+	defer l.cancel()
+	var told time.Time
+	said := ""
 	for again := false; ctx.Err() == nil; again = true {
 		err := l.serve(ctx, again)
 		if ctx.Err() != nil {
 			return
 		}
-		l.engine.options.Logger.Warn("the feed of a server broke", "server", l.address, "error", err)
+		if now := time.Now(); err.Error() != said || now.Sub(told) >= sayAgain {
+			l.engine.options.Logger.Warn("the feed of a server broke", "server", l.address, "error", err)
+			told, said = now, err.Error()
+		}
 		wait(ctx, retryLink)
 	}
 }
@@ -87,6 +118,7 @@ func (l *link) serve(ctx context.Context, again bool) error {
 	}
 	client, release := node.Dedicate()
 	defer release()
+	f := &feedConn{link: l, client: client, rooms: make(map[string]bool)}
 	broken := client.SetPubSubHooks(rueidis.PubSubHooks{
 		OnMessage: e.feeder.push,
 		OnSubscription: func(s rueidis.PubSubSubscription) {
@@ -94,11 +126,11 @@ func (l *link) serve(ctx context.Context, again bool) error {
 			case "subscribe", "ssubscribe":
 				e.feeder.confirm(s.Channel)
 			case "sunsubscribe": // perhaps unasked for: the room has another server now
+				f.dropped(s.Channel)
 				e.links.moved(s.Channel)
 			}
 		},
 	})
-	f := &feedConn{link: l, client: client, rooms: make(map[string]bool)}
 	defer client.Close()
 	if err := f.subscribeAll(ctx); err != nil {
 		return err
@@ -127,6 +159,29 @@ type feedConn struct {
 	link   *link
 	client rueidis.DedicatedClient
 	rooms  map[string]bool // what it is subscribed to
+
+	mu   sync.Mutex
+	lost []string // rooms that were unsubscribed, by the server perhaps, and are in rooms yet
+}
+
+// dropped notes that a channel is not subscribed any more. It is a client's callback.
+func (f *feedConn) dropped(channel string) {
+	room, _ := f.link.engine.names.roomOf(channel)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lost = append(f.lost, room)
+}
+
+// forget takes note of what is not subscribed any more.
+func (f *feedConn) forget() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	lost := f.lost
+	f.lost = nil
+	for _, room := range lost {
+		delete(f.rooms, room)
+	}
+	return lost
 }
 
 // subscribeAll subscribes what is wanted of this server, as after a break.
@@ -154,6 +209,9 @@ func (f *feedConn) carryOut(ctx context.Context, orders []order) error {
 	e := f.link.engine
 	var more, less []string
 	confirm := make(map[string]bool, len(orders)) // whether somebody waits, by room
+	for _, room := range f.forget() {
+		confirm[room] = false
+	}
 	for _, o := range orders {
 		confirm[o.room] = confirm[o.room] || o.done != nil
 	}
@@ -166,18 +224,23 @@ func (f *feedConn) carryOut(ctx context.Context, orders []order) error {
 		}
 	}
 	failed, err := f.change(ctx, more, less)
-	broken := err
+	broken, moved := err, false
 	for _, o := range orders {
-		switch refused := failed[o.room]; {
+		refused := failed[o.room]
+		moved = moved || o.moved && err == nil && refused == nil
+		switch {
 		case err != nil:
-			if o.done != nil {
-				f.link.ask(o) // for the next connection
+			if o.done != nil || o.moved {
+				e.links.ask(o) // for the next connection
 			}
 		case o.done != nil:
 			o.done <- refused
 		case refused != nil && !isMoved(refused):
 			broken = refused
 		}
+	}
+	if moved {
+		e.feeder.interrupted()
 	}
 	return broken
 }
@@ -216,7 +279,9 @@ func (f *feedConn) change(ctx context.Context, more, less []string) (map[string]
 		}
 		if err := r.Error(); err != nil {
 			failed[more[i]] = err
-			e.links.moved(e.names.channel(more[i]))
+			if isMoved(err) {
+				e.links.moved(e.names.channel(more[i]))
+			}
 			continue
 		}
 		f.rooms[more[i]] = true

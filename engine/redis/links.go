@@ -4,46 +4,63 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
 )
 
+// askAgain is how soon a cluster is asked again which server has what, however many rooms want to know.
+const askAgain = 100 * time.Millisecond
+
 // links are the links of this node: one, or one to each server of a cluster that has rooms.
 type links struct {
 	engine *Engine
+	wake   chan struct{} // the cluster is to be asked now
 
 	mu        sync.Mutex
 	only      *link            // where there is no cluster
 	byAddress map[string]*link // by address, in a cluster
 	slots     slots
+	stray     map[string]bool // rooms that a server does not feed any more, whatever the slots say
 }
 
 func (s *links) init(e *Engine) {
 	s.engine = e
 	if !e.cluster {
-		s.only = s.link("")
-		s.start(s.only)
+		s.only = s.start("")
 		return
 	}
-	s.byAddress = make(map[string]*link)
+	s.wake = make(chan struct{}, 1)
+	s.byAddress, s.stray = make(map[string]*link), make(map[string]bool)
 	s.refresh(e.ctx)
-	e.work.Go(func() {
-		for e.ctx.Err() == nil {
-			wait(e.ctx, refreshEvery)
-			s.refresh(e.ctx)
+	e.work.Go(s.run)
+}
+
+// run asks the cluster now and then which server has what, and when a room has moved.
+func (s *links) run() {
+	ctx := s.engine.ctx
+	ticker := time.NewTicker(refreshEvery)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ticker.C:
+		case <-s.wake:
+		case <-ctx.Done():
+			return
 		}
-	})
+		s.refresh(ctx)
+		wait(ctx, askAgain)
+	}
 }
 
-func (s *links) link(address string) *link {
-	return &link{engine: s.engine, address: address, wake: make(chan struct{}, 1)}
-}
-
-// start keeps a link up until the engine is closed.
-func (s *links) start(l *link) {
-	s.engine.work.Go(func() { l.run(s.engine.ctx) })
+// start starts a link, which is kept up until it ends.
+func (s *links) start(address string) *link {
+	l := &link{engine: s.engine, address: address, wake: make(chan struct{}, 1)}
+	l.ctx, l.cancel = context.WithCancel(s.engine.ctx)
+	s.engine.work.Go(l.run)
+	return l
 }
 
 // of returns the link of a room.
@@ -56,11 +73,17 @@ func (s *links) of(room string) *link {
 	address := s.slots.address(room)
 	l := s.byAddress[address]
 	if l == nil {
-		l = s.link(address)
+		l = s.start(address)
 		s.byAddress[address] = l
-		s.start(l)
 	}
 	return l
+}
+
+// ask has an order carried out by the link of its room.
+func (s *links) ask(o order) {
+	for !s.of(o.room).ask(o) && s.engine.ctx.Err() == nil {
+		continue // it has ended just now, and is not the room's any more
+	}
 }
 
 // node returns the client of the server at an address.
@@ -100,13 +123,17 @@ func (s *links) moved(channel string) {
 	if !ok || s.only != nil || !s.engine.feeder.wants(room) {
 		return
 	}
-	s.engine.work.Go(func() {
-		s.refresh(s.engine.ctx)
-	})
+	s.mu.Lock()
+	s.stray[room] = true
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
 }
 
-// refresh asks the cluster which server has which slots. Where that has changed, what is wanted is asked for where it
-// now belongs, and the feed is told.
+// refresh asks the cluster which server has which slots. What is wanted and has another server now, or was given up by the
+// one that had it, is asked for where it belongs; links to servers that have nothing any more end.
 func (s *links) refresh(ctx context.Context) {
 	e := s.engine
 	ctx, cancel := e.bounded(ctx)
@@ -119,26 +146,51 @@ func (s *links) refresh(ctx context.Context) {
 		return
 	}
 	s.mu.Lock()
-	before := s.slots
-	s.slots = now
-	all := maps.Clone(s.byAddress)
+	before, stray, links := s.slots, s.stray, maps.Clone(s.byAddress)
+	s.slots, s.stray = now, make(map[string]bool)
+	over := s.superfluous()
 	s.mu.Unlock()
-	changed := false
+	for _, l := range over {
+		l.end()
+	}
+	if len(stray) == 0 && slices.Equal(before, now) {
+		return
+	}
 	for _, room := range e.feeder.wanted() {
 		was, is := before.address(room), now.address(room)
-		if was == is {
+		if was == is && !stray[room] {
 			continue
 		}
-		changed = true
-		if l := all[was]; l != nil {
-			l.ask(order{room: room})
+		if l := links[was]; l != nil && was != is {
+			l.ask(order{room: room}) // to be unsubscribed there
 		}
-		s.of(room).ask(order{room: room})
+		s.ask(order{room: room, moved: true})
 	}
-	if changed {
-		e.work.Go(func() {
-			wait(e.ctx, time.Second) // the subscriptions are there by then, or their link breaks and tells
-			e.feeder.interrupted()
-		})
+}
+
+// superfluous takes out the links to servers that have no slots. The links are locked.
+func (s *links) superfluous() []*link {
+	var over []*link
+	for address, l := range s.byAddress {
+		if !slices.ContainsFunc(s.slots, func(r slotRange) bool { return r.address == address }) {
+			over = append(over, l)
+			delete(s.byAddress, address)
+		}
 	}
+	return over
+}
+
+// Witnesses implements engine.Paths: every server of a cluster has one of the rooms.
+func (e *Engine) Witnesses(prefix string) []string {
+	if !e.cluster {
+		return []string{prefix}
+	}
+	return e.links.servers().witnesses(prefix)
+}
+
+// servers returns which server has what, as far as is known.
+func (s *links) servers() slots {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.slots
 }

@@ -1,13 +1,27 @@
 package redis
 
 import (
+	"errors"
 	"strconv"
 	"strings"
+
+	"github.com/wireroom/wireroom/protocol"
 )
 
 // names makes the names of keys and channels. All of a room are on one server of a cluster: the room is their hash tag
 // (Redis cluster specification, hash tags), which no room's name can end.
 type names struct{ prefix string }
+
+// errPrefix reports a prefix that would change what is kept together.
+var errPrefix = errors.New("the prefix has a {: what stands behind it would say which server of a cluster has all rooms")
+
+// check returns why names cannot begin with the prefix, or nil.
+func (n names) check() error {
+	if strings.Contains(n.prefix, "{") {
+		return errPrefix
+	}
+	return nil
+}
 
 func (n names) room(room string) string { return n.prefix + "{" + room + "}" }
 
@@ -46,7 +60,7 @@ func (n names) records() []string {
 func (n names) secret() string { return n.prefix + "{$secret}" }
 
 // nodes returns the key of the nodes that live.
-func (n names) nodes() string { return n.prefix + "{$nodes}" }
+func (n names) nodes() string { return n.room("$nodes") }
 
 // present returns the key of the versions of what nodes say of who is in a room.
 func (n names) present(room string) string { return n.room(room) + ":present" }
@@ -54,10 +68,16 @@ func (n names) present(room string) string { return n.room(room) + ":present" }
 // presentOn returns the key of what one node says of it.
 func (n names) presentOn(room, node string) string { return n.present(room) + ":" + node }
 
-// users returns the keys of the users of all nodes, of those of one node, and of the nodes that have any.
+// users returns the keys of the users of all nodes, of those of one node, of the nodes that have any, and of those that
+// live: they are on one server of a cluster.
 func (n names) users(node string) []string {
-	of := n.prefix + "{$users}"
-	return []string{of, of + ":on:" + node, of + ":nodes"}
+	of := n.nodes() + ":users"
+	return []string{of, of + ":on:" + node, of + ":nodes", n.nodes()}
+}
+
+// account returns the key of what a user spends on all nodes.
+func (n names) account(user string) string {
+	return n.prefix + "account:{" + protocol.EncodeUser(user) + "}"
 }
 
 // vault returns the key of a value that is kept until it is taken.

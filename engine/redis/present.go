@@ -15,10 +15,6 @@ import (
 	"github.com/wireroom/wireroom/protocol"
 )
 
-// presentLife is how long the server keeps what was said of a room, after something was said last. Nodes say it again
-// where it has been forgotten.
-const presentLife = 24 * time.Hour
-
 // errNote reports a note that another node has not written, or one of another version.
 var errNote = errors.New("not a note of this version")
 
@@ -58,7 +54,7 @@ func (e *Engine) setPresent(ctx context.Context, room string, users []engine.Sig
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
 	n := note{Node: e.lease.node, Users: make([]sighting, len(users))}
-	var said []string
+	var words []string
 	for i, u := range users {
 		n.Users[i] = sighting{u.User, u.Name, u.State, u.Stamp, u.Left}
 		text := ""
@@ -69,7 +65,7 @@ func (e *Engine) setPresent(ctx context.Context, room string, users []engine.Sig
 			}
 			text = string(b)
 		}
-		said = append(said, u.User, text)
+		words = append(words, u.User, text)
 	}
 	if whole {
 		n.Users = nil
@@ -80,13 +76,17 @@ func (e *Engine) setPresent(ctx context.Context, room string, users []engine.Sig
 	}
 	arguments := append([]string{
 		n.Node, milliseconds(presentLife), flag(whole), e.names.channel(room), e.publishCommand(), string(body),
-	}, said...)
+	}, words...)
 	keys := []string{e.names.present(room), e.names.presentOn(room, n.Node)}
-	version, err := e.do(ctx, e.scripts.present, keys, arguments...).AsUint64()
-	if err != nil {
+	said, err := e.do(ctx, e.scripts.present, keys, arguments...).AsIntSlice()
+	switch {
+	case err != nil:
 		return 0, failure(err, engine.ErrTimeout)
+	case len(said) != 2:
+		return 0, errScript
 	}
-	return version, nil
+	e.rolls.note(room, said[1] > 0)
+	return uint64(said[0]), nil
 }
 
 // ListPresent implements engine.Presence. What nodes said that do not live any more is removed.

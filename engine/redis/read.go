@@ -121,7 +121,7 @@ func place(q engine.Query, page *engine.Page, base uint64) {
 	}
 }
 
-// Heads implements the trait engine.Heads: in one pipeline.
+// Heads implements the trait engine.Heads: in one pipeline, and one more for the rooms in which nothing is stored.
 func (e *Engine) Heads(ctx context.Context, rooms []string) ([]protocol.Position, error) {
 	if err := e.begin(); err != nil {
 		return nil, fmt.Errorf("redis: heads: %w", err)
@@ -135,26 +135,48 @@ func (e *Engine) Heads(ctx context.Context, rooms []string) ([]protocol.Position
 	}
 	heads := make([]protocol.Position, len(rooms))
 	var failed error
-	found := false
+	var unwritten []int
 	for i, result := range e.client.DoMulti(ctx, commands...) {
 		text, err := result.ToString()
-		s, unwritten := decodeStamp(text)
+		s, none := decodeStamp(text)
 		switch {
 		case err != nil:
-			failed = err
-			continue
-		case unwritten != nil || s.position.Offset == 0: // asking keeps its epoch alive
-			page, err := e.Read(ctx, rooms[i], engine.Query{})
-			if err != nil {
-				failed = err
-				continue
-			}
-			s.position = page.Head
+			failed = unread(failed, err)
+		case none != nil || s.position.Offset == 0:
+			unwritten = append(unwritten, i)
+		default:
+			heads[i] = s.position
 		}
-		heads[i], found = s.position, true
 	}
-	if !found && failed != nil {
-		return nil, fmt.Errorf("redis: heads of %d rooms: %w", len(rooms), failure(failed, engine.ErrUnavailable))
+	failed = e.unwrittenHeads(ctx, rooms, unwritten, heads, failed)
+	if failed != nil {
+		return heads, fmt.Errorf("redis: heads of %d rooms: %w", len(rooms), failed)
 	}
 	return heads, nil
+}
+
+// unwrittenHeads reads the heads of the rooms with the given numbers, in which nothing is stored: asking for them keeps
+// their epochs alive.
+func (e *Engine) unwrittenHeads(ctx context.Context, rooms []string, unwritten []int, heads []protocol.Position, failed error) error {
+	keys, each := make([][]string, len(unwritten)), make([][]string, len(unwritten))
+	for k, i := range unwritten {
+		keys[k], each[k] = e.names.kept(rooms[i]), arguments(engine.Query{})
+	}
+	for k, result := range e.doEach(ctx, e.scripts.read, keys, each) {
+		page, err := e.page(rooms[unwritten[k]], engine.Query{}, result)
+		if err != nil {
+			failed = unread(failed, err)
+			continue
+		}
+		heads[unwritten[k]] = page.Head
+	}
+	return failed
+}
+
+// unread adds to what failed that a head could not be read, unless asking again is of no use.
+func unread(failed, err error) error {
+	if err = failure(err, engine.ErrUnavailable); failed != nil || !errors.Is(err, engine.ErrUnavailable) {
+		return failed
+	}
+	return err
 }

@@ -42,7 +42,8 @@ type Options struct {
 	// again, it names more of them: the nodes of a cluster, which is recognised as one; or, with
 	// ?master_set=name besides, Sentinels. Required.
 	URL string
-	// Prefix begins every key and every channel. Servers of the same name share their rooms. Default: DefaultPrefix.
+	// Prefix begins every key and every channel. Servers of the same name share their rooms. It has no {, which Redis takes
+	// for the beginning of a hash tag. Default: DefaultPrefix.
 	Prefix string
 	// Timeout is how long a publish or a read may take before it fails. Default: DefaultTimeout.
 	Timeout time.Duration
@@ -65,15 +66,12 @@ type Engine struct {
 	feeder  feeder
 	links   links
 	lease   lease
+	rolls   rolls
 	caution atomic.Pointer[string] // nil while the server has said nothing
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	work    sync.WaitGroup
-
-	mu     sync.Mutex
-	calls  int // under way
-	closed bool
-	idle   chan struct{} // closed when it is closed and no call is under way
+	calls   calls
 }
 
 // New returns an engine that is not open yet.
@@ -89,8 +87,9 @@ func New(o Options) *Engine {
 	}
 	e := &Engine{
 		options: o, names: names{prefix: o.Prefix}, scripts: newScripts(), seed: maphash.MakeSeed(),
-		idle: make(chan struct{}),
+		calls: calls{idle: make(chan struct{})},
 	}
+	e.rolls.init(e)
 	e.quota.init(engine.MaxUserKeys, engine.MaxKeys, engine.KeyWindow)
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())
 	return e
@@ -99,6 +98,9 @@ func New(o Options) *Engine {
 // Open implements engine.Engine. It fails with engine.ErrUnavailable when the server cannot be reached, or refuses this
 // client.
 func (e *Engine) Open(ctx context.Context, feed engine.Feed) error {
+	if err := e.names.check(); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
 	if err := e.connect(); err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
@@ -117,6 +119,7 @@ func (e *Engine) Open(ctx context.Context, feed engine.Feed) error {
 	e.work.Go(e.feeder.run)
 	e.work.Go(e.lease.run)
 	e.work.Go(e.watch)
+	e.work.Go(e.rolls.run)
 	e.work.Go(e.reapAll)
 	for i := range e.lanes {
 		e.lanes[i].init(e)
@@ -163,36 +166,11 @@ func (e *Engine) connect() error {
 	return nil
 }
 
-// begin counts a call that end ends; it returns engine.ErrClosed once the engine is closed.
-func (e *Engine) begin() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return engine.ErrClosed
-	}
-	e.calls++
-	return nil
-}
-
-func (e *Engine) end() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.calls--; e.calls == 0 && e.closed {
-		close(e.idle)
-	}
-}
-
 // Close implements engine.Engine.
 func (e *Engine) Close(ctx context.Context) error {
-	e.mu.Lock()
-	first := !e.closed
-	e.closed = true
-	if first && e.calls == 0 {
-		close(e.idle)
-	}
-	e.mu.Unlock()
+	first := e.calls.close()
 	select {
-	case <-e.idle:
+	case <-e.calls.idle:
 	case <-ctx.Done():
 		return fmt.Errorf("redis: close: %w", context.Cause(ctx))
 	}

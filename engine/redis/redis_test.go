@@ -18,9 +18,11 @@ func open(url string) func(*testing.T) engine.Engine {
 }
 
 func TestSuite(t *testing.T) {
+	t.Parallel()
 	enginetest.Run(t, enginetest.Options{}, open(redistest.Start(t).URL()))
 }
 
 func TestSuiteOnACluster(t *testing.T) {
+	t.Parallel()
 	enginetest.Run(t, enginetest.Options{}, open(redistest.Cluster(t, 3)[0].URL()))
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1" //nolint:gosec // it names a script, as the server does
 	_ "embed"
 	"encoding/hex"
+	"slices"
 
 	"github.com/redis/rueidis"
 )
@@ -33,11 +34,14 @@ var censusSource string
 //go:embed script/reap.lua
 var reapSource string
 
+//go:embed script/account.lua
+var accountSource string
+
 // script is one that the server has been given.
 type script struct{ source, sum string }
 
 // scripts are those that the engine runs.
-type scripts struct{ publish, pass, read, put, present, lease, census, reap script }
+type scripts struct{ publish, pass, read, put, present, lease, census, reap, account script }
 
 func newScripts() scripts {
 	return scripts{
@@ -45,6 +49,7 @@ func newScripts() scripts {
 		read: newScript(readSource), put: newScript(putSource),
 		present: newScript(presentSource), lease: newScript(leaseSource),
 		census: newScript(censusSource), reap: newScript(reapSource),
+		account: newScript(accountSource),
 	}
 }
 
@@ -59,7 +64,7 @@ func (s *scripts) load(ctx context.Context, client rueidis.Client) error {
 	loaded := false
 	for _, node := range client.Nodes() {
 		var commands []rueidis.Completed
-		for _, one := range []script{s.publish, s.pass, s.read, s.put, s.present, s.lease, s.census, s.reap} {
+		for _, one := range []script{s.publish, s.pass, s.read, s.put, s.present, s.lease, s.census, s.reap, s.account} {
 			commands = append(commands, node.B().ScriptLoad().Script(one.source).Build())
 		}
 		err := firstError(node.DoMulti(ctx, commands...))
@@ -99,6 +104,33 @@ func (e *Engine) do(ctx context.Context, s script, keys []string, arguments ...s
 		return result
 	}
 	return e.client.Do(ctx, s.run(e.client, keys, arguments...))
+}
+
+// doEach runs a script once for each set of keys and arguments, all at once, and gives it first to the servers that do not know it.
+func (e *Engine) doEach(ctx context.Context, s script, keys, arguments [][]string) []rueidis.RedisResult {
+	if len(keys) == 0 {
+		return nil
+	}
+	send := func(places []int) []rueidis.RedisResult {
+		commands := make([]rueidis.Completed, len(places))
+		for k, i := range places {
+			commands[k] = s.run(e.client, keys[i], arguments[i]...)
+		}
+		return e.client.DoMulti(ctx, commands...)
+	}
+	all := make([]int, len(keys))
+	for i := range all {
+		all[i] = i
+	}
+	results := send(all)
+	again := slices.DeleteFunc(all, func(i int) bool { return !unknownScript(results[i].Error()) })
+	if len(again) == 0 || e.scripts.load(ctx, e.client) != nil {
+		return results
+	}
+	for k, r := range send(again) {
+		results[again[k]] = r
+	}
+	return results
 }
 
 // unknownScript reports whether the server does not know the script: nothing was done.

@@ -30,6 +30,28 @@ func (s slots) address(room string) string {
 	return ""
 }
 
+// witnesses returns rooms whose names begin with a prefix, one on each server. A room stays one of them as long as the slots
+// are shared out as they are, whoever has them.
+func (s slots) witnesses(prefix string) []string {
+	const most = 1000 // tries for each server: with an even share some twenty are enough
+	servers := make(map[string]bool)
+	for _, r := range s {
+		servers[r.address] = false
+	}
+	var rooms []string
+	for i := 0; len(rooms) < len(servers) && i <= most*len(servers); i++ {
+		room := prefix + "/" + strconv.Itoa(i)
+		if found, known := servers[s.address(room)]; known && !found {
+			servers[s.address(room)] = true
+			rooms = append(rooms, room)
+		}
+	}
+	if len(rooms) == 0 {
+		return []string{prefix}
+	}
+	return rooms
+}
+
 // readSlots reads the answer to CLUSTER SLOTS: {first, last, {host, port, ...} of the primary, ...} each.
 func readSlots(result rueidis.RedisResult) (slots, error) {
 	rows, err := result.ToArray()

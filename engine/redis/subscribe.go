@@ -18,7 +18,7 @@ func (e *Engine) Subscribe(ctx context.Context, room string) error {
 	defer cancel()
 	e.feeder.add(room)
 	done := make(chan error, 1)
-	e.links.of(room).ask(order{room: room, done: done})
+	e.links.ask(order{room: room, done: done})
 	var err error
 	select {
 	case err = <-done:
@@ -47,5 +47,5 @@ func (e *Engine) Unsubscribe(room string) {
 // drop gives up a room's subscription.
 func (e *Engine) drop(room string) {
 	e.feeder.remove(room)
-	e.links.of(room).ask(order{room: room})
+	e.links.ask(order{room: room})
 }

@@ -117,6 +117,11 @@ func (r *room) takeRolls(rolls []engine.Roll, before map[string]uint64) {
 		}
 		r.presence.take(r, roll)
 	}
+	for _, node := range n.gone {
+		r.presence.forget(r, node, nil)
+		delete(n.versions, node)
+	}
+	n.gone = nil
 }
 
 // openPresence reads who is in the room on other nodes, before it is used.
@@ -132,9 +137,13 @@ func (h *Hub) NodeLeft(node string) {
 	h.background(func() {
 		for _, r := range h.all() {
 			r.mu.Lock()
-			if _, known := r.presence.nodes.versions[node]; known {
+			n := &r.presence.nodes
+			if n.reading {
+				n.gone = append(n.gone, node)
+			}
+			if _, known := n.versions[node]; known {
 				r.presence.forget(r, node, nil)
-				delete(r.presence.nodes.versions, node)
+				delete(n.versions, node)
 			}
 			r.mu.Unlock()
 		}

@@ -239,3 +239,93 @@ func (c *crowd) agree(t *testing.T, hubs []*Hub) {
 		}
 	}
 }
+
+// slow has what is read of who is where wait for a word.
+type slow struct {
+	*boarded
+	reads chan chan struct{} // nil: it does not wait
+}
+
+func (e *slow) ListPresent(ctx context.Context, room string) ([]engine.Roll, error) {
+	rolls, err := e.boarded.ListPresent(ctx, room)
+	if e.reads != nil {
+		goOn := make(chan struct{})
+		e.reads <- goOn
+		<-goOn
+	}
+	return rolls, err
+}
+
+func newBoard() *board {
+	return &board{
+		random: rand.New(rand.NewPCG(1, 1)), feeds: make(map[string]engine.Neighbours),
+		rooms: make(map[string]map[string]*engine.Roll),
+	}
+}
+
+// joinRoom has a user join a room.
+func joinRoom(t *testing.T, h *Hub, user string) *Member {
+	t.Helper()
+	socket := newSocket(h, new(lines), user)
+	var member *Member
+	q := JoinRequest{Room: "r", Client: &socket.client, Presence: true}
+	if err := h.Join(t.Context(), q, socket, func(m *Member, _ *protocol.Joined) { member = m }); err != nil {
+		t.Fatal(err)
+	}
+	return member
+}
+
+// What is waiting to be said of a whole room is said though everybody has left it meanwhile and the room is gone.
+func TestNobodyStaysInARoomThatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard()
+		h := newHubOn(t, &boarded{Engine: memory.New(memory.Options{}), board: b, node: "node"}, nil, rule.Rule{Pattern: "**"})
+		member := joinRoom(t, h, "alice")
+		time.Sleep(time.Second)
+		b.mu.Lock()
+		b.loss = 1 // nothing can be said for now
+		b.mu.Unlock()
+		h.Forgotten()
+		time.Sleep(time.Second)
+		h.Leave(member, Departure{Now: true})
+		time.Sleep(2 * linger)
+		if h.Count() != 0 {
+			t.Fatalf("%d rooms are open", h.Count())
+		}
+		b.mu.Lock()
+		b.loss = 0
+		b.mu.Unlock()
+		time.Sleep(time.Second)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if users := b.rooms["r"]["node"].Users; len(users) != 0 {
+			t.Fatalf("%+v are said to be there yet", users)
+		}
+	})
+}
+
+// A node that dies while it is read who is where leaves nobody behind, though what was read tells of it.
+func TestANodeThatDiesWhileARoomIsReadLeavesNobodyBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard()
+		other := newHubOn(t, &boarded{Engine: memory.New(memory.Options{}), board: b, node: "other"}, nil, rule.Rule{Pattern: "**"})
+		joinRoom(t, other, "bob")
+		time.Sleep(time.Second)
+		reads := make(chan chan struct{})
+		e := &slow{&boarded{Engine: memory.New(memory.Options{}), board: b, node: "node"}, reads}
+		h := newHubOn(t, e, nil, rule.Rule{Pattern: "**"})
+		joined := make(chan struct{})
+		go func() {
+			defer close(joined)
+			joinRoom(t, h, "alice")
+		}()
+		goOn := <-reads // bob is in what it has read
+		b.dies("other")
+		time.Sleep(time.Second)
+		close(goOn)
+		<-joined
+		if got := users(t, h, "r"); got != "alice" {
+			t.Fatalf("there are %q", got)
+		}
+	})
+}

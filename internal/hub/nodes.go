@@ -12,8 +12,9 @@ import (
 type nodes struct {
 	versions map[string]uint64 // of what another node has said, as far as it was heard here
 	said     uint64            // the version of what this node has said; 0 for nothing
-	reading  bool              // all of it is being read
+	reading  bool              // all of it is being read; from the beginning on, until the room is open
 	again    bool              // something came meanwhile that is not in it
+	gone     []string          // nodes whose lease ended meanwhile, of which it may tell yet
 }
 
 // away is what is known of a user beyond this node.

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,6 +68,74 @@ func TestReadyWhileMessagesComeBack(t *testing.T) {
 		time.Sleep(2 * probeEvery)
 		if h.Ready() != nil || h.Reachable() != nil {
 			t.Fatalf("in the end: %v, %v", h.Ready(), h.Reachable())
+		}
+	})
+}
+
+// branched is an engine with two paths, one of which may be cut off.
+type branched struct {
+	alone
+	cut   atomic.Bool
+	rooms atomic.Pointer[[]string]
+}
+
+func (e *branched) Witnesses(string) []string { return *e.rooms.Load() }
+
+func (e *branched) Publish(ctx context.Context, p *engine.Publication, done func(engine.Receipt, error)) {
+	if e.cut.Load() && p.Message.Room == "second" {
+		done(engine.Receipt{}, nil) // it takes it, and that is all
+		return
+	}
+	e.alone.Publish(ctx, p, done)
+}
+
+func TestReadyOnEveryPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &branched{alone: alone{newLossy(1, 0, 0)}}
+		e.rooms.Store(&[]string{"first"})
+		h := newHubOn(t, e, nil)
+		time.Sleep(time.Second)
+		e.cut.Store(true)
+		e.rooms.Store(&[]string{"first", "second"})
+		time.Sleep(probeLimit)
+		if err := h.Ready(); err != nil {
+			t.Fatalf("a path that is new: %v", err)
+		}
+		time.Sleep(2 * probeEvery)
+		if err := h.Ready(); err == nil {
+			t.Fatal("well, though one of two paths is cut off")
+		}
+		e.cut.Store(false)
+		time.Sleep(2 * probeEvery)
+		if err := h.Ready(); err != nil {
+			t.Fatalf("when messages come back: %v", err)
+		}
+		e.cut.Store(true)
+		e.rooms.Store(&[]string{"first"})
+		time.Sleep(2 * probeLimit)
+		if err := h.Ready(); err != nil {
+			t.Fatalf("without the second path: %v", err)
+		}
+	})
+}
+
+// distant is an engine to which it is a long way.
+type distant struct{ alone }
+
+func (e *distant) Publish(ctx context.Context, p *engine.Publication, done func(engine.Receipt, error)) {
+	go func() {
+		time.Sleep(probeEvery + time.Second)
+		e.alone.Publish(ctx, p, done)
+	}()
+}
+
+// A long way is no failure: messages may be on their way when the next ones are sent.
+func TestReadyThoughTheWayIsLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHubOn(t, &distant{alone{newLossy(1, 0, 0)}}, nil)
+		time.Sleep(10 * probeLimit)
+		if err := h.Ready(); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -52,6 +52,7 @@ func (h *Hub) acquire(ctx context.Context, name string) (*room, error) {
 				hub: h, name: name, pins: 1,
 				opened: make(chan struct{}), closed: make(chan struct{}), early: []*protocol.Message{},
 			}
+			r.presence.nodes.reading = true
 			r.ruled.Store(h.rules.Load().For(name))
 			s.rooms[name] = r
 			s.mu.Unlock()
@@ -108,6 +109,11 @@ func (r *room) open(ctx context.Context) error {
 		r.accept(m)
 	}
 	r.takeRolls(rolls, nil)
+	n := &r.presence.nodes
+	if n.reading = false; n.again {
+		n.again = false
+		r.readPresence()
+	}
 	r.mu.Unlock()
 	close(r.opened)
 	return nil

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,6 +13,7 @@ type Account struct {
 	Messages Bucket
 	Volume   Bucket // whatever else there is much of: the owner says what
 	offences Bucket // connections that had to be closed for what they did; overfull while the party is blocked
+	tab      atomic.Pointer[Tab]
 }
 
 // Offend takes note of an offence; when there are more than r allows, the party is blocked for some time. It reports

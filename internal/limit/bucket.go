@@ -62,6 +62,15 @@ func (b *Bucket) Used(now int64, r Rate) float64 {
 	return min(1, float64(max(0, b.recovered.Load()-now))/float64(burst))
 }
 
+// Raise has everything come back no sooner than after outstanding.
+func (b *Bucket) Raise(now int64, outstanding time.Duration) {
+	for at := now + int64(outstanding); ; {
+		if old := b.recovered.Load(); old >= at || b.recovered.CompareAndSwap(old, at) {
+			return
+		}
+	}
+}
+
 // Full reports whether nothing is missing at the time now.
 func (b *Bucket) Full(now int64) bool { return b.recovered.Load() <= now }
 

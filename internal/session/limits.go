@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/internal/limit"
 	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/protocol"
@@ -28,6 +29,7 @@ type UserLimits struct {
 	Messages    limit.Rate // as those of a session
 	Bytes       limit.Rate
 	Block       time.Duration // how long a user is refused whose connections had to be closed again and again
+	Shared      bool          // they hold for all nodes together, where the engine adds up
 }
 
 // What a client gets that goes beyond a limit. Each refusal is a warning with the time after which to try again; who
@@ -79,6 +81,11 @@ func (n *Node) SetLimits(l Limits) { n.limits.Store(&l) }
 func (n *Node) MayConnect(user string) (err *protocol.Error) {
 	now, limits := n.clock(), &n.limits.Load().User
 	n.users.Peek(user, func(a *limit.Account, uses int) { err = n.mayConnect(a, uses+1, now, limits) })
+	if err == errPlaces && n.shared(limits) { // what is known of other nodes may be old
+		account, _ := n.users.Hold(user)
+		n.sharing.add(user, account)
+		n.users.Release(user, account, now)
+	}
 	return n.turnedAway(user, err)
 }
 
@@ -88,7 +95,7 @@ func (n *Node) mayConnect(a *limit.Account, uses int, now int64, l *UserLimits) 
 	case blocked > 0:
 		n.Metrics.Add(metrics.RefusedBlockedUser, 1)
 		return rateLimited(blocked, "blocked for some time")
-	case l.Connections > 0 && uses > l.Connections:
+	case l.Connections > 0 && uses+n.elsewhere(a, now, l) > l.Connections:
 		n.Metrics.Add(metrics.RefusedUserConnections, 1)
 		return errPlaces
 	case wait > 0:
@@ -102,11 +109,13 @@ func (n *Node) mayConnect(a *limit.Account, uses int, now int64, l *UserLimits) 
 func (n *Node) enter(user string) (*limit.Entry, int, *protocol.Error) {
 	now, limits := n.clock(), &n.limits.Load().User
 	account, uses := n.users.Hold(user)
+	n.moved(user, account, uses, limits) // whoever is refused, too: what is known of other nodes may be old
 	if err := n.mayConnect(&account.Account, uses, now, limits); err != nil {
 		n.users.Release(user, account, now)
 		return nil, 0, n.turnedAway(user, err)
 	}
 	account.Connects.Take(now, 1, limits.Connects)
+	n.spend(user, account, engine.ExpenseConnects, 1, limits)
 	n.sessions.Add(1)
 	n.Metrics.Add(metrics.SessionsOpened, 1)
 	n.census.note(n, user)
@@ -117,6 +126,7 @@ func (n *Node) enter(user string) (*limit.Entry, int, *protocol.Error) {
 func (n *Node) leave(user string, account *limit.Entry) {
 	n.sessions.Add(-1)
 	n.users.Release(user, account, n.clock())
+	n.moved(user, account, 0, &n.limits.Load().User)
 	n.census.note(n, user)
 }
 
@@ -150,6 +160,7 @@ func (s *Session) charge(r *protocol.Request) *protocol.Error {
 		s.node.Metrics.Add(metrics.RefusedUserMessages, 1)
 		return rateLimited(wait, "too many requests of this user")
 	}
+	s.node.spend(s.client.User, account, engine.ExpenseMessages, 1, &limits.User)
 	return nil
 }
 
@@ -181,6 +192,7 @@ func (s *Session) chargeBytes(now int64, n int, limits *Limits) *protocol.Error 
 		s.node.Metrics.Add(metrics.RefusedUserBytes, 1)
 		return rateLimited(wait, "too many bytes of this user")
 	}
+	s.node.spend(s.client.User, account, engine.ExpenseBytes, n, &limits.User)
 	return nil
 }
 

@@ -54,6 +54,7 @@ type Options struct {
 	Anonymous *auth.Anonymous    // nil: every client must have a token
 	Records   engine.Records     // where it is kept who is kept out; nil: on this node alone
 	Census    engine.Census      // counts the users of all nodes; nil: there is this node alone
+	Accounts  engine.Accounts    // adds up what users spend on all nodes; nil: on this node alone
 	Health    func() error       // of the engine; nil: it is never unwell
 	// Waited returns how long what clients sent had to wait since its last call, at worst, before it was read; nil: it
 	// does not wait. Engines' waits are known besides.
@@ -76,6 +77,7 @@ type Node struct {
 	bans       bans
 	users      limit.Table[string] // whoever is connected, or was lately
 	census     census
+	sharing    sharing
 	sessions   atomic.Int64
 	work       workers
 	admission  admission
@@ -108,6 +110,9 @@ func (n *Node) Start(ctx context.Context) error {
 	if n.Census != nil {
 		n.Hub.Listen(n)
 		n.work.start(n.countLoop)
+	}
+	if n.Accounts != nil {
+		n.work.start(n.settleLoop)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 )
 
 func TestPresenceIsOfAllNodes(t *testing.T) {
+	t.Parallel()
 	store := redistest.Start(t)
 	all := nodes(t, store, 3)
 	alice := all[0].connect("alice").join("general", "busy")
@@ -56,6 +57,7 @@ func TestPresenceIsOfAllNodes(t *testing.T) {
 
 // A server that forgets everything is told again who is where, and nobody is said to have left meanwhile.
 func TestPresenceOutlivesTheServer(t *testing.T) {
+	t.Parallel()
 	store := redistest.Start(t)
 	all := nodes(t, store, 2)
 	alice := all[0].connect("alice").join("general", nil)

@@ -18,6 +18,7 @@ import (
 // What one node is told to do with a user holds on all of them, and at once: nothing here waits for records to be read
 // again, which is every 30 s.
 func TestKicksBlocksAndRevocationsReachEveryNode(t *testing.T) {
+	t.Parallel()
 	store := redistest.Start(t)
 	all := nodes(t, store, 2)
 	began := time.Now()
@@ -74,6 +75,7 @@ func ends(t *testing.T, c *client.Client, room string) protocol.Code {
 
 // A node that could not hear of a kick knows of it when it is back.
 func TestANodeThatWasAwayHearsOfRecords(t *testing.T) {
+	t.Parallel()
 	store := redistest.Start(t)
 	all := nodes(t, store, 2)
 	bob := all[1].connect("bob")
@@ -104,6 +106,7 @@ func TestANodeThatWasAwayHearsOfRecords(t *testing.T) {
 }
 
 func TestTicketsAreGoodOnceOnAnyNode(t *testing.T) {
+	t.Parallel()
 	all := nodes(t, redistest.Start(t), 2)
 	r := httptest.NewRequest(http.MethodPost, "http://chat.example/api/tickets", nil)
 	r.RemoteAddr = "127.0.0.1:1"
@@ -132,6 +135,7 @@ func TestTicketsAreGoodOnceOnAnyNode(t *testing.T) {
 }
 
 func TestAPrivateMessageReachesAllConnections(t *testing.T) {
+	t.Parallel()
 	all := nodes(t, redistest.Start(t), 3)
 	var inboxes []*client.Room
 	for _, n := range all[:2] {
@@ -153,6 +157,7 @@ func TestAPrivateMessageReachesAllConnections(t *testing.T) {
 }
 
 func TestUsersAreCountedOnceOnAllNodes(t *testing.T) {
+	t.Parallel()
 	store := redistest.Start(t)
 	all := nodes(t, store, 2)
 	all[0].connect("alice")
@@ -172,6 +177,7 @@ func TestUsersAreCountedOnceOnAllNodes(t *testing.T) {
 }
 
 func TestReadinessIsProvenByDelivery(t *testing.T) {
+	t.Parallel()
 	store := redistest.Start(t)
 	n := start(t, store.URL())
 	await(t, "a probe comes back", func() bool { status, _ := n.ready(); return status == http.StatusOK })

@@ -107,16 +107,21 @@ func (s *Server) Do(words ...string) (string, error) {
 // ask sends one command over a connection and returns the reply.
 func ask(c net.Conn, words ...string) (string, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "*%d\r\n", len(words))
-	for _, w := range words {
-		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(w), w)
-	}
+	write(&b, words)
 	if _, err := c.Write(b.Bytes()); err != nil {
 		return "", err
 	}
 	reply := make([]byte, 64<<10)
 	n, err := c.Read(reply)
 	return string(reply[:n]), err
+}
+
+// write writes a command as it is sent.
+func write(b *bytes.Buffer, words []string) {
+	fmt.Fprintf(b, "*%d\r\n", len(words))
+	for _, w := range words {
+		fmt.Fprintf(b, "$%d\r\n%s\r\n", len(w), w)
+	}
 }
 
 // Must is Do for a command that has to succeed.
@@ -148,30 +153,6 @@ func (s *Server) URL() string { return "redis://" + s.Address + "/0" }
 
 // Output is what the server has printed.
 func (s *Server) Output() string { return s.output.String() }
-
-// Cluster starts a cluster of n servers, each with a part of the slots, and returns when all agree on it.
-func Cluster(t T, n int) []*Server {
-	t.Helper()
-	servers := make([]*Server, n)
-	words := []string{"--cluster", "create"}
-	for i := range servers {
-		servers[i] = Start(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "2000")
-		words = append(words, servers[i].Address)
-	}
-	words = append(words, "--cluster-yes")
-	if out, err := exec.Command(find(t, "redis-cli"), words...).CombinedOutput(); err != nil {
-		t.Fatalf("create a cluster: %v\n%s", err, out)
-	}
-	for _, s := range servers {
-		for deadline := time.Now().Add(patience); !strings.Contains(s.Must("CLUSTER", "INFO"), "cluster_state:ok"); {
-			if time.Now().After(deadline) {
-				t.Fatalf("the cluster is not whole:\n%s", s.Must("CLUSTER", "INFO"))
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-	}
-	return servers
-}
 
 // Sentinel starts a Sentinel that watches a primary under the name "wireroom" and needs nobody else's word.
 func Sentinel(t T, primary *Server) *Server {

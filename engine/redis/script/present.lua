@@ -3,7 +3,7 @@
 -- KEYS  versions by node, users of the node
 -- ARGV  1 node   2 life (ms)   3 whether these are all (0, 1)   4 channel, 5 command to publish with   6 note
 --       7, 8, ... user and what is said of it, nothing for one that has left
--- gives the version
+-- gives the version, and how many users are on the node
 local step = 1
 if ARGV[3] == '1' then
   redis.call('DEL', KEYS[2])
@@ -20,4 +20,4 @@ local version = redis.call('HINCRBY', KEYS[1], ARGV[1], step)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 redis.call(ARGV[5], ARGV[4], struct.pack('>I8I8I4I8', 0, 1, 0, version) .. ARGV[6])
-return version
+return {version, redis.call('HLEN', KEYS[2])}

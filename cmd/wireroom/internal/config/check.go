@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -48,6 +49,8 @@ func (l *Loaded) check(found Problems) Problems {
 	report("engine", c.checkEngine())
 	report("redis.authorities", c.checkAuthorities())
 	report("redis.timeout", checkPositive(c.Redis.Timeout))
+	report("redis.prefix", checkPrefix(c.Redis.Prefix))
+	report("limits.user.shared", c.checkShared())
 	report("origins", checkGate(gate.Settings{Origins: c.Origins}))
 	report("trusted_proxies", checkGate(gate.Settings{Proxies: c.TrustedProxies}))
 	report("access", checkAccess(c.Access))
@@ -71,7 +74,7 @@ func (l *Loaded) check(found Problems) Problems {
 	report("tls.redirect", checkRedirect(c.TLS))
 	limited := false // the last limit that was looked at, a rate, is one
 	for _, f := range leaves(c) {
-		if !strings.HasPrefix(f.key, "limits.") {
+		if !strings.HasPrefix(f.key, "limits.") || f.value.Kind() == reflect.Bool {
 			continue
 		}
 		report(f.key, checkLimit(f))

@@ -143,7 +143,7 @@ type Limits struct {
 	PublishWait time.Duration `default:"1s" placeholder:"DURATION" help:"How long publishes may have to wait on this node. Beyond that some are refused (overloaded), so that the others need not."`
 	Connections int           `default:"-1" placeholder:"N" help:"Connections at once; -1 is as many as the system lets this program have files open, but for a reserve."`
 
-	User    UserLimits    `embed:"" prefix:"user-" help:"What one user may do, with all connections to this node."`
+	User    UserLimits    `embed:"" prefix:"user-" help:"What one user may do, with all connections to this node, or to all nodes where limits.user.shared says so."`
 	Address AddressLimits `embed:"" prefix:"address-" help:"What may come from one address, or from one IPv6 network of 64 bits. It does not hold for this machine's own addresses. Behind a proxy, trusted_proxies has to be set, or all clients have one address."`
 }
 
@@ -153,6 +153,7 @@ type UserLimits struct {
 	Connections  int     `default:"128" placeholder:"N" help:"Connections at once."`
 	ConnectRate  float64 `default:"10" placeholder:"N" help:"New connections a second, on average."`
 	ConnectBurst int     `default:"256" placeholder:"N" help:"How many of them at once."`
+	Shared       bool    `default:"false" negatable:"" help:"Have these limits hold for all nodes of an engine together, instead of each by itself."`
 }
 
 // AddressLimits are what may come from one address. 0 is no limit.

@@ -54,3 +54,19 @@ func (c *Config) checkAuthorities() error {
 	}
 	return nil
 }
+
+// checkPrefix reports a prefix with which keys would be kept together that are to be apart.
+func checkPrefix(prefix string) error {
+	if strings.Contains(prefix, "{") {
+		return errors.New("it has a {, which Redis takes for the beginning of a hash tag: one server of a cluster would have all rooms")
+	}
+	return nil
+}
+
+// checkShared reports limits that are to hold for all nodes where there is only one.
+func (c *Config) checkShared() error {
+	if c.Limits.User.Shared && c.Engine == "" {
+		return errors.New("there is no engine, so that there are no other nodes")
+	}
+	return nil
+}
