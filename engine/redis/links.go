@@ -29,7 +29,8 @@ type links struct {
 func (s *links) init(e *Engine) {
 	s.engine = e
 	if !e.cluster {
-		s.only = s.start("")
+		s.only = s.link("")
+		e.work.Go(s.only.run)
 		return
 	}
 	s.wake = make(chan struct{}, 1)
@@ -55,11 +56,10 @@ func (s *links) run() {
 	}
 }
 
-// start starts a link, which is kept up until it ends.
-func (s *links) start(address string) *link {
+// link makes a link, which does not run yet.
+func (s *links) link(address string) *link {
 	l := &link{engine: s.engine, address: address, wake: make(chan struct{}, 1)}
 	l.ctx, l.cancel = context.WithCancel(s.engine.ctx)
-	s.engine.work.Go(l.run)
 	return l
 }
 
@@ -73,8 +73,9 @@ func (s *links) of(room string) *link {
 	address := s.slots.address(room)
 	l := s.byAddress[address]
 	if l == nil {
-		l = s.start(address)
+		l = s.link(address)
 		s.byAddress[address] = l
+		s.engine.work.Go(l.run)
 	}
 	return l
 }

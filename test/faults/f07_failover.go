@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"syscall"
 	"time"
 
 	"github.com/wireroom/wireroom/test/faults/internal/rig"
@@ -49,6 +50,9 @@ func failOver(ctx context.Context, t *rig.Trial) error {
 		return err
 	}
 	primary.Kill()
+	if err := f.redAndGreen(ctx, t, sentinel); err != nil {
+		return err
+	}
 	began := time.Now()
 	if err := f.publish(ctx, t, "fewer-", 10, 0, "a").wait(); err != nil { // than were lost
 		return err
@@ -61,4 +65,19 @@ func failOver(ctx context.Context, t *rig.Trial) error {
 		return err
 	}
 	return f.finish(ctx, t, crowd)
+}
+
+// redAndGreen holds Sentinel back until every node has noticed that it is cut off, and wants each to be ready soon after the
+// fail-over.
+func (f *fleet) redAndGreen(ctx context.Context, t *rig.Trial, sentinel *redistest.Server) error {
+	sentinel.Signal(syscall.SIGSTOP)
+	err := f.unready(ctx, "no message has come back from the engine")
+	sentinel.Signal(syscall.SIGCONT)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	err = f.ready(ctx)
+	t.Figure("seconds_until_ready_after_fail_over", time.Since(began).Seconds())
+	return err
 }

@@ -22,6 +22,20 @@ const (
 // partition is F8: a node cannot reach the engine for a while, both ways or one. Publishes to it fail in time and may be
 // tried again, its clients keep their connections, and soon after it has healed they have what they missed.
 func partition(ctx context.Context, t *rig.Trial) error {
+	if err := cutOff(ctx, t); err != nil {
+		return err
+	}
+	part, err := t.Part("stalled")
+	if err != nil {
+		return err
+	}
+	if err := stalled(ctx, part); err != nil {
+		return fmt.Errorf("what operators are told: %w", err)
+	}
+	return nil
+}
+
+func cutOff(ctx context.Context, t *rig.Trial) error {
 	store := redistest.Start(stage{t}, lasting...)
 	f, err := launch(ctx, t, store.Address, 2, rig.ServerOptions{})
 	if err != nil {

@@ -24,6 +24,12 @@ func pausedParts(ctx context.Context, t *rig.Trial) error {
 	if err := pausedEngine(ctx, part); err != nil {
 		return fmt.Errorf("with an engine for many nodes: %w", err)
 	}
+	if part, err = t.Part("dead"); err != nil {
+		return err
+	}
+	if err := deadNode(ctx, part); err != nil {
+		return fmt.Errorf("a node that never comes back: %w", err)
+	}
 	return nil
 }
 
