@@ -13,9 +13,9 @@ import (
 	"github.com/wireroom/wireroom/test/redistest"
 )
 
-// goneWithin is how long members of a node that was killed may be present: as long as its lease, and some seconds for a busy
+// leaveWithin is how long members of a node that was killed may be present: as long as its lease, and some seconds for a busy
 // machine.
-const goneWithin = engine.PresenceLease + 3*time.Second
+const leaveWithin = engine.PresenceLease + 3*time.Second
 
 // peopled is a room with presence, in the rules of servers.
 const peopled = "small/people"
@@ -60,8 +60,8 @@ func deadNode(ctx context.Context, t *rig.Trial) error {
 	took := time.Since(began)
 	t.Figure("seconds_until_a_dead_nodes_members_are_gone", took.Seconds())
 	t.Say("the members of a node that was killed were gone after %v", took)
-	if took > goneWithin {
-		return fmt.Errorf("gone after %v, want %v", took, goneWithin)
+	if took > leaveWithin {
+		return fmt.Errorf("gone after %v, want %v", took, leaveWithin)
 	}
 	return h.settled(ctx, 2)
 }
@@ -114,7 +114,7 @@ func (g *guest) sees(ctx context.Context, other *guest, left bool) error {
 
 // settled waits until a guest who comes now is told of as many users as there are: those who were there and the new one.
 func (h *house) settled(ctx context.Context, there int) error {
-	return rig.Wait(ctx, "nobody else is counted", goneWithin, func() bool {
+	return rig.Wait(ctx, "nobody else is counted", leaveWithin, func() bool {
 		last := len(h.guests)
 		g, err := h.enter(ctx, 0, "")
 		if err != nil {

@@ -62,8 +62,8 @@ func Move(t T, cluster []*Server, first, last int, to *Server) {
 	for slot := first; slot <= last; slot++ {
 		commands = append(commands, []string{"CLUSTER", "SETSLOT", strconv.Itoa(slot), "NODE", id})
 	}
-	to.each(commands) // it takes them on before the others give them up
-	to.Must("CLUSTER", "BUMPEPOCH")
+	to.Must("CLUSTER", "BUMPEPOCH") // what others are telling of the slots is older
+	to.each(commands)               // it takes them on before the others give them up
 	for _, s := range cluster {
 		if s != to {
 			s.each(commands)
