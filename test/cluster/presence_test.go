@@ -50,9 +50,7 @@ func TestPresenceIsOfAllNodes(t *testing.T) {
 	}
 	alice.sees("bob", true, 2)
 	carol.sees("bob", true, 2)
-	if got := all[1].present("general"); got != "alice carol" {
-		t.Errorf("the second node says %q", got)
-	}
+	await(t, "the second node hears of it, too", func() bool { return all[1].present("general") == "alice carol" })
 }
 
 // A server that forgets everything is told again who is where, and nobody is said to have left meanwhile.
