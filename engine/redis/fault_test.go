@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -220,7 +221,7 @@ func TestSentinelFailOver(t *testing.T) {
 	t.Parallel()
 	primary := redistest.Start(t)
 	replica := redistest.Start(t)
-	replica.Must("REPLICAOF", "127.0.0.1", port(primary))
+	replica.Must("REPLICAOF", host(primary), port(primary))
 	sentinel := redistest.Sentinel(t, primary)
 	redistest.Await(t, sentinel, "num-slaves\r\n$1\r\n1", "SENTINEL", "MASTER", "wireroom")
 	n := newNode(t, redis.Options{URL: "redis://" + sentinel.Address + "/0?master_set=wireroom"})
@@ -237,7 +238,9 @@ func TestSentinelFailOver(t *testing.T) {
 	n.hears(n.stores("room").Position)
 }
 
-func port(s *redistest.Server) string { return s.Address[len("127.0.0.1:"):] }
+func host(s *redistest.Server) string { return s.Address[:strings.Index(s.Address, ":")] }
+
+func port(s *redistest.Server) string { return s.Address[len(host(s))+1:] }
 
 func TestManySubscriptions(t *testing.T) {
 	t.Parallel()

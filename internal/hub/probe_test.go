@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -120,19 +121,27 @@ func TestReadyOnEveryPath(t *testing.T) {
 }
 
 // distant is an engine to which it is a long way.
-type distant struct{ alone }
+type distant struct {
+	alone
+	travelling sync.WaitGroup
+}
 
 func (e *distant) Publish(ctx context.Context, p *engine.Publication, done func(engine.Receipt, error)) {
-	go func() {
+	e.travelling.Go(func() {
 		time.Sleep(probeEvery + time.Second)
 		e.alone.Publish(ctx, p, done)
-	}()
+	})
+}
+
+func (e *distant) Close(ctx context.Context) error {
+	e.travelling.Wait()
+	return e.alone.Close(ctx)
 }
 
 // A long way is no failure: messages may be on their way when the next ones are sent.
 func TestReadyThoughTheWayIsLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHubOn(t, &distant{alone{newLossy(1, 0, 0)}}, nil)
+		h := newHubOn(t, &distant{alone: alone{newLossy(1, 0, 0)}}, nil)
 		time.Sleep(10 * probeLimit)
 		if err := h.Ready(); err != nil {
 			t.Fatal(err)

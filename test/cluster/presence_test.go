@@ -24,6 +24,9 @@ func TestPresenceIsOfAllNodes(t *testing.T) {
 	phone := all[2].connect("bob")
 	second := phone.join("general", nil)
 	await(t, "the third node hears of alice", func() bool { return all[2].present("general") == "alice bob" })
+	await(t, "the third node has told that bob is there", func() bool { // what is said later comes later
+		return store.Must("HLEN", "wireroom:{general}:present") == ":3\r\n"
+	})
 	if err := bob.Leave(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func failOver(ctx context.Context, t *rig.Trial) error {
 	primary := redistest.Start(s)
 	primary.Must("ACL", "SETUSER", "replica", "on", ">replica", "~*", "&*", "+@all")
 	replica := redistest.Start(s, "--masteruser", "replica", "--masterauth", "replica")
-	replica.Must("REPLICAOF", "127.0.0.1", port(primary.Address))
+	replica.Must("REPLICAOF", host(primary.Address), port(primary.Address))
 	sentinel := redistest.Sentinel(s, primary)
 	redistest.Await(s, sentinel, "num-slaves\r\n$1\r\n1", "SENTINEL", "MASTER", "wireroom")
 	f := new(fleet)

@@ -172,6 +172,12 @@ func (f *fleet) finish(ctx context.Context, t *rig.Trial, crowd *rig.Crowd) erro
 	return err
 }
 
+// host returns the host of an address.
+func host(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	return host
+}
+
 // port returns the port of an address.
 func port(address string) string {
 	_, port, _ := net.SplitHostPort(address)

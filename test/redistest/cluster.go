@@ -57,7 +57,7 @@ func Slots(i, n int) (first, last int) { return slotCount * i / n, slotCount*(i+
 // Move gives the empty slots from one to another to a server of a cluster, whoever had them.
 func Move(t T, cluster []*Server, first, last int, to *Server) {
 	t.Helper()
-	id := strings.TrimSpace(strings.SplitN(to.Must("CLUSTER", "MYID"), "\r\n", 2)[1])
+	id := to.id()
 	var commands [][]string
 	for slot := first; slot <= last; slot++ {
 		commands = append(commands, []string{"CLUSTER", "SETSLOT", strconv.Itoa(slot), "NODE", id})
@@ -69,6 +69,25 @@ func Move(t T, cluster []*Server, first, last int, to *Server) {
 			s.each(commands)
 		}
 	}
+}
+
+// Flap has a server of a cluster give up empty slots that it has, each for another server that does not hear of it, and take
+// them back at once.
+func Flap(t T, s *Server, slots []int, another *Server) {
+	t.Helper()
+	var commands [][]string
+	for _, slot := range slots {
+		for _, to := range []*Server{another, s} {
+			commands = append(commands, []string{"CLUSTER", "SETSLOT", strconv.Itoa(slot), "NODE", to.id()})
+		}
+	}
+	s.each(commands)
+}
+
+// id returns the server's name in its cluster.
+func (s *Server) id() string {
+	s.t.Helper()
+	return strings.TrimSpace(strings.SplitN(s.Must("CLUSTER", "MYID"), "\r\n", 2)[1])
 }
 
 // each carries out commands that answer OK, over one connection.

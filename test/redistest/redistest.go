@@ -4,6 +4,7 @@ package redistest
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -43,9 +44,9 @@ type Server struct {
 func Start(t T, arguments ...string) *Server {
 	t.Helper()
 	s := &Server{t: t, Address: freeAddress(t), binary: find(t, "redis-server")}
-	_, port, _ := net.SplitHostPort(s.Address)
+	host, port, _ := net.SplitHostPort(s.Address)
 	s.arguments = append([]string{
-		"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
+		"--bind", host, "--replica-announce-ip", host, "--cluster-announce-ip", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
 		"--protected-mode", "no", "--loglevel", "notice",
 	}, arguments...)
 	s.Restart()
@@ -159,10 +160,10 @@ func Sentinel(t T, primary *Server) *Server {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(primary.Address)
 	s := &Server{t: t, Address: freeAddress(t), binary: find(t, "redis-server")}
-	_, own, _ := net.SplitHostPort(s.Address)
+	bind, own, _ := net.SplitHostPort(s.Address)
 	file := filepath.Join(t.TempDir(), "sentinel.conf")
-	text := fmt.Sprintf("bind 127.0.0.1\nport %s\nsentinel monitor wireroom %s %s 1\n"+
-		"sentinel down-after-milliseconds wireroom 1000\nsentinel failover-timeout wireroom 5000\n", own, host, port)
+	text := fmt.Sprintf("bind %s\nport %s\nsentinel monitor wireroom %s %s 1\n"+
+		"sentinel down-after-milliseconds wireroom 1000\nsentinel failover-timeout wireroom 5000\n", bind, own, host, port)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -182,18 +183,20 @@ func find(t T, name string) string {
 	return path
 }
 
-// freeAddress returns an address on loopback that nobody listens on, with room for a cluster's second port.
+// freeAddress returns an address on loopback that nobody listens on, with room for a cluster's second port. Its host is one
+// by chance, so that no connection takes the port while the server is down.
 func freeAddress(t T) string {
 	t.Helper()
 	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		host := fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
+		l, err := net.Listen("tcp", host+":0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		port := l.Addr().(*net.TCPAddr).Port
 		_ = l.Close()
 		if port < 55_000 {
-			if second, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+10_000)); err == nil {
+			if second, err := net.Listen("tcp", fmt.Sprintf("%s:%d", host, port+10_000)); err == nil {
 				_ = second.Close()
 				return l.Addr().String()
 			}
