@@ -27,7 +27,8 @@ type polling struct {
 	posting bool          // a POST is under way
 	resume  chan struct{} // has an element when the POST may go on
 	trial   *web          // a WebSocket that is being tried out
-	bye     bool          // nothing follows what is in out
+	bye     bool          // nothing follows what is in out but last
+	last    []byte        // the goodbye; nil when it was told. Clients drop what comes in one payload with it
 
 	awaited bool // what was said last is waited for until it was handled
 	repeats repeats
@@ -70,12 +71,18 @@ func (p *polling) send(packets []byte, most int) bool {
 
 // farewell adds the last packet, once.
 func (p *polling) farewell(packet []byte) {
-	if p != nil && !p.bye {
-		p.add(packet)
-		p.bye = true
-		wake(p.resume)
+	if p == nil || p.bye {
+		return
+	}
+	p.last, p.bye = packet, true
+	wake(p.resume)
+	if p.get != nil {
+		wake(p.get.changed)
 	}
 }
+
+// empty reports whether there is nothing to be told.
+func (p *polling) empty() bool { return len(p.out) == 0 && p.last == nil }
 
 // serveGet answers a request with what there is to tell, as soon as there is.
 func (c *Conn) serveGet(w http.ResponseWriter, r *http.Request, stamp string) {
@@ -117,7 +124,7 @@ func (c *Conn) beginGet(g *get) (said []byte, begun bool) {
 		return p.repeats.said, false
 	}
 	twice := p != nil && p.get != nil
-	if p != nil && !twice && (!c.over.Load() || len(p.out) > 0) {
+	if p != nil && !twice && (!c.over.Load() || !p.empty()) {
 		p.get = g
 		c.mu.Unlock()
 		return nil, true
@@ -133,7 +140,7 @@ func (c *Conn) beginGet(g *get) (said []byte, begun bool) {
 func (c *Conn) saidAll() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.poll != nil && c.poll.bye && len(c.poll.out) == 0
+	return c.poll != nil && c.poll.bye && c.poll.empty()
 }
 
 // What ends a connection over HTTP.
@@ -177,6 +184,8 @@ func (c *Conn) take(g *get, over bool) (payload []byte, probed, done bool) {
 		return nil, false, true
 	case len(p.out) > 0:
 		payload, p.out = p.out, nil
+	case p.last != nil:
+		payload, p.last = p.last, nil
 	case over:
 		payload = []byte{byte(eio.Noop)}
 	default:
@@ -275,7 +284,7 @@ func (c *Conn) takePayload(ctx context.Context, body []byte) (int, error) {
 	}
 	payload := eio.NewPayload(body)
 	for packet := (eio.Packet{}); payload.Next(&packet); {
-		if len(packet.Data) > c.transport.decode.Load().MaxMessage {
+		if len(packet.Data) >= c.transport.decode.Load().MaxMessage { // which counts the type, too
 			return http.StatusRequestEntityTooLarge, errBody
 		}
 		c.forgetResume()

@@ -1,0 +1,205 @@
+package wireroom_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/wireroomtest"
+)
+
+// TestSocketIOAttacksMeetBounds sends what is just too much, or wrong, and what is just not: the status tells the bound that
+// it meets, and afterwards the connection is gone, or it is not.
+func TestSocketIOAttacksMeetBounds(t *testing.T) {
+	const good, bad, large = http.StatusOK, http.StatusBadRequest, http.StatusRequestEntityTooLarge
+	_, url := start(t, wireroom.Options{})
+	other := emit(t, url+socketIO, "")
+	other.envelope("welcome")
+	deep := func(levels int) string {
+		return `42["x",` + strings.Repeat("[", levels) + strings.Repeat("]", levels) + "]"
+	}
+	placeholders := func(n int) string {
+		list := make([]string, n)
+		for i := range list {
+			list[i] = fmt.Sprintf(`{"_placeholder":true,"num":%d}`, i)
+		}
+		return fmt.Sprintf(`45%d-["x",%s]`, n, strings.Join(list, ","))
+	}
+	one := func(placeholder string) string { return `451-["x",` + placeholder + "]\x1ebAA==" }
+	for _, a := range []struct {
+		bound  string
+		status int
+		body   string
+	}{
+		{"a packet is not empty", bad, strings.Repeat("\x1e", 999_999)},
+		{"packets of a payload: 10,000", good, "3" + strings.Repeat("\x1e3", 9_999)},
+		{"packets of a payload: one more", bad, "3" + strings.Repeat("\x1e3", 10_000)},
+		{"bytes of a payload", large, "4" + strings.Repeat("x", 1_000_000)},
+		{"bytes of a message: 64 KiB", good, `42["x","` + strings.Repeat("y", 64<<10-10) + `"]`},
+		{"bytes of a message: one more", large, `42["x","` + strings.Repeat("y", 64<<10-8) + `"]`},
+		{"levels of JSON", good, deep(20)},
+		{"levels of JSON: too many", bad, deep(20_000)},
+		{"attachments: 10", good, placeholders(10) + strings.Repeat("\x1ebAA==", 10)},
+		{"attachments: 11", bad, placeholders(11) + strings.Repeat("\x1ebAA==", 11)},
+		{"attachments: a million", bad, `451000000-["x"]`},
+		{"attachments: more than numbers have", bad, "45" + strings.Repeat("9", 400) + `-["x"]`},
+		{"attachments: without a number of them", bad, `45-["x"]`},
+		{"attachments come one after the other", bad, `451-["x",{"_placeholder":true,"num":0}]` + "\x1e" + `42["y"]`},
+		{"an attachment belongs to something", bad, "bAA=="},
+		{"a placeholder has a number", good, one(`{"_placeholder":true,"num":0}`)},
+		{"a placeholder has no text", bad, one(`{"_placeholder":true,"num":"splice"}`)},
+		{"a placeholder has no fraction", bad, one(`{"_placeholder":true,"num":0.5}`)},
+		{"a placeholder is not negative", bad, one(`{"_placeholder":true,"num":-1}`)},
+		{"a placeholder is of an attachment", bad, one(`{"_placeholder":true,"num":1}`)},
+		{"a placeholder stands once", bad, one(`{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}`)},
+		{"every attachment has a placeholder", bad, one(`0`)},
+		{"digits of an id: 16", good, `42` + strings.Repeat("9", 16) + `["x"]`},
+		{"digits of an id: 17", bad, `42` + strings.Repeat("9", 17) + `["x"]`},
+		{"digits of an id: 400", bad, `43` + strings.Repeat("9", 400) + `["x"]`},
+		{"an id is a number", bad, `421e9["x"]`},
+		{"bytes of a namespace", bad, "40/" + strings.Repeat("n", 201)},
+		{"a namespace once", bad, "40"},
+		{"a namespace before its events", bad, `42/elsewhere,["x"]`},
+		{"reserved: connect", bad, `42["connect"]`},
+		{"reserved: connect_error", bad, `42["connect_error"]`},
+		{"reserved: disconnect", bad, `42["disconnect"]`},
+		{"reserved: disconnecting", bad, `42["disconnecting"]`},
+		{"reserved: newListener", bad, `42["newListener"]`},
+		{"reserved: removeListener", bad, `42["removeListener"]`},
+		{"reserved: error", bad, `42["error"]`},
+		{"reserved, in other words", bad, `42["\u0063onnect"]`},
+	} {
+		id := openPolling(t, web(url)+socketIO)
+		post(t, id, "40")
+		ask(t, id)
+		if got := post(t, id, a.body).status; got != a.status {
+			t.Errorf("%s: %d, want %d", a.bound, got, a.status)
+		}
+		if after := post(t, id, "3").status; after != good && a.status == good || after == good && a.status != good {
+			t.Errorf("%s: afterwards %d", a.bound, after)
+		}
+	}
+	other.join("lobby") // nobody else has noticed
+}
+
+func TestSocketIOAttachmentsThatNeverComeAreNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := wireroomtest.Start(t, wireroom.Options{})
+		transport := &http.Transport{DialContext: s.DialContext}
+		defer transport.CloseIdleConnections()
+		at := strings.TrimSuffix(wireroomtest.URL, wireroom.DefaultPath) + socketIO + "?EIO=4&transport=websocket"
+		conn, _, err := websocket.Dial(t.Context(), at, &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.CloseNow() }()
+		e := &emitter{t: t, conn: conn}
+		e.packet()
+		e.connect("", "")
+		e.send(`451-["x",{"_placeholder":true,"num":0}]`)
+		began := time.Now()
+		for err == nil {
+			var frame []byte
+			if _, frame, err = conn.Read(t.Context()); string(frame) == "2" {
+				e.send("3")
+			}
+		}
+		if took := time.Since(began); websocket.CloseStatus(err) != 4400 || took < 30*time.Second || took > 32*time.Second {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
+}
+
+func TestSocketIOManyNamespacesMeetABound(t *testing.T) {
+	_, url := start(t, wireroom.Options{})
+	id := openPolling(t, web(url)+socketIO)
+	post(t, id, strings.Repeat("40/n,\x1e", 9_000)+"40/n,")
+	if a := ask(t, id); strings.Count(a.body, "Invalid namespace") != 8 {
+		t.Errorf("answered with %.200q", a.body)
+	}
+	if a := ask(t, id); a.body != "1" {
+		t.Errorf("then with %.200q", a.body)
+	}
+	if a := ask(t, id); a.status != http.StatusBadRequest {
+		t.Errorf("then with %d", a.status)
+	}
+}
+
+// TestSocketIOCallsThatNobodyAnswersMeetABound has a client owe 256 acknowledgements, and then end.
+func TestSocketIOCallsThatNobodyAnswersMeetABound(t *testing.T) {
+	server, url := start(t, wireroom.Options{})
+	failed := make(chan error, 257)
+	server.Handle("owe", func(_ context.Context, s *wireroom.Session, _ wireroom.Message) error {
+		for range 257 {
+			go func() {
+				_, err := s.Call(context.Background(), "question")
+				failed <- err
+			}()
+		}
+		return nil
+	})
+	e := emit(t, url+socketIO, "")
+	e.envelope("welcome")
+	e.send(`42["owe"]`)
+	if err := <-failed; !strings.Contains(err.Error(), "too many acknowledgements") {
+		t.Errorf("one call more: %v", err)
+	}
+	for range 256 {
+		e.event("question")
+	}
+	if len(failed) > 0 {
+		t.Errorf("another one failed, too: %v", <-failed)
+	}
+	e.cut()
+	for range 256 {
+		if err := <-failed; !strings.Contains(err.Error(), "ended") {
+			t.Errorf("after the client's end: %v", err)
+		}
+	}
+}
+
+// openBriefly is openPolling that leaves nothing of itself behind.
+func openBriefly(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url + "?EIO=4&transport=polling")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var hand struct{ Sid string }
+	if body, err := io.ReadAll(response.Body); err != nil || len(body) == 0 || json.Unmarshal(body[1:], &hand) != nil {
+		t.Fatalf("%s %v", body, err)
+	}
+	return url + "?EIO=4&transport=polling&sid=" + hand.Sid
+}
+
+// TestSocketIOWhatIsAbandonedLeavesNothing has many clients come by requests and go without a word, in the midst of
+// attachments.
+func TestSocketIOWhatIsAbandonedLeavesNothing(t *testing.T) {
+	server, url := start(t, wireroom.Options{
+		SocketIO: wireroom.SocketIO{PingInterval: 300 * time.Millisecond, PingTimeout: 300 * time.Millisecond},
+		Limits:   wireroom.Limits{User: wireroom.UserLimits{ConnectRate: -1, Connections: -1}},
+	})
+	abandon := func(n int) {
+		for range n {
+			id := openBriefly(t, web(url)+socketIO)
+			post(t, id, "40\x1e"+`42["join",{"room":"a"}]`+"\x1e"+`451-["x",{"_placeholder":true,"num":0},"`+strings.Repeat("y", 30_000)+`"]`)
+		}
+		await(t, "their end", func() bool { sessions, _ := server.Counts(); return sessions == 0 })
+	}
+	abandon(20) // what is made once is there
+	before := heap()
+	abandon(300)
+	if grown := heap() - before; grown > 1<<20 { // it was 9 MB of texts alone
+		t.Errorf("%d bytes are kept", grown)
+	}
+}
