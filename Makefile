@@ -8,6 +8,8 @@
 #   make bench   measure beside the least a server can do, and beside others   (ONLY=rooms REPEAT=5 SECONDS=10)
 #   make bench-growth    measure how the cost grows, and draw it               (the same)
 #   make bench-compare   micro-benchmarks, compared with the last commit       (PACKAGES=./protocol BENCH=Parse COUNT=10)
+#   make bench-recorder  measure what it costs to know why a message was not delivered   (REPEAT=9 SECONDS_EACH=3)
+#   make screenshots     every page in every state, to be looked at, in .cache/screenshots   (ONLY=admin)
 #   make scale   many nodes over one Redis: what a connection and a delivery cost   (CONNECTIONS=200000 NODES=3 RATE=200)
 #   make fuzz    look for input that breaks a parser; what it finds becomes a seed   (FUZZTIME=10m FUZZ=Frame)
 #   make faults    break a server on purpose, a minute each; faults-long: at full length; mutants: seeded bugs must be caught
@@ -16,7 +18,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long conformance-long lint fuzz bench bench-growth bench-compare bench-tools scale fmt faults faults-long mutants
+.PHONY: help run test test-long conformance-long lint fuzz bench bench-growth bench-compare bench-tools bench-recorder screenshots scale fmt faults faults-long mutants
 
 ARGS ?=
 PACKAGES ?= ./protocol ./internal/wire/ws ./internal/conn ./internal/transport/websocket ./internal/session ./internal/hub ./engine/memory
@@ -97,6 +99,15 @@ bench-tools:
 	@test/setup/modules.sh bench/peers
 	@mkdir -p .cache
 	@go build -o .cache/ ./cmd/wireroom ./bench/bare ./bench/echo ./bench/embed ./bench/bars
+
+bench-recorder:
+	@bench/recorder.sh
+
+screenshots:
+	@test/setup/need.sh node npm chromium
+	@test/setup/modules.sh test/browser
+	@go build -o $(binary) ./cmd/wireroom
+	@cd test/browser && WIREROOM_BIN=$(binary) node shots.mjs
 
 scale:
 	@bench/scale.sh

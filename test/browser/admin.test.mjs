@@ -91,7 +91,7 @@ test("a room is seen live and back in time, and published in", async (t) => {
 test("a busy room is kept up with, and older messages that were asked for stay", async (t) => {
   const room = newRoom();
   const publish = (from, to) => Promise.all(Array.from({ length: to - from + 1 }, (_, n) => n + from).map((n) => fetch(address.replace("admin", "api/publish"), {
-    method: "POST", headers: { Authorization: `Bearer ${KEY}` }, body: JSON.stringify({ room, data: `message ${String(n).padStart(4, "0")}` }),
+    method: "POST", headers: { Authorization: `Bearer ${KEY}`, "Content-Type": "application/json" }, body: JSON.stringify({ room, data: `message ${String(n).padStart(4, "0")}` }),
   })));
   for (let n = 0; n < 12; n++) await publish(n * 50 + 1, n * 50 + 50);
   const page = await open(t, "#room/" + room);

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# recorder.sh: what the recorder costs: two servers, with it and without, measured in turns in one run. Prints the median of
+# the processor time of a delivery (of a connection that comes and goes, for churn) with it over that without, and the
+# medians themselves in microseconds.
+#
+#   REPEAT=5 SECONDS_EACH=6 bench/recorder.sh
+set -euo pipefail
+repeat=${REPEAT:-5} span=${SECONDS_EACH:-6}
+cd "$(dirname "$0")/.."
+go build -o .cache/ ./cmd/wireroom
+dir=$(mktemp -d)
+pids=()
+finish() {
+  for pid in "${pids[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$dir"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+declare -A url pid
+for kind in on off; do
+  recorded=65536
+  [[ $kind == on ]] || recorded=0
+  .cache/wireroom serve --listen 127.0.0.1:0 --admin-listen off --no-limits --recorded $recorded >"$dir/$kind.log" 2>&1 &
+  pid[$kind]=$!
+  pids+=($!)
+  until url[$kind]=$(grep -o 'ws://[^ ]*' "$dir/$kind.log" | head -1) && [[ -n ${url[$kind]} ]]; do sleep 0.1; done
+done
+
+measure() { # NAME KIND FLAGS...
+  local name=$1 kind=$2
+  shift 2
+  .cache/wireroom bench "$@" --server "${url[$kind]}" --pid "${pid[$kind]}" --duration "${span}s" --warmup 1s --json "$dir/report.json" >/dev/null 2>&1
+  python3 - "$dir/report.json" "$name" >>"$dir/$name.$kind" <<'PY'
+import json, sys
+r = json.load(open(sys.argv[1]))
+done = r["totals"]["delivered"] or 1
+if sys.argv[2] == "churn":
+    done = r["totals"]["connected"]
+print(r["server"]["cpu_seconds"] * 1e6 / done)
+PY
+}
+
+for ((i = 0; i < repeat; i++)); do
+  order=(on off)
+  ((i % 2)) && order=(off on) # whatever drifts is shared
+  for kind in "${order[@]}"; do measure fan-out $kind fan-out -n 500 --rate 60; done
+  for kind in "${order[@]}"; do measure rooms $kind rooms -n 1000 --rate 600; done
+  for kind in "${order[@]}"; do measure churn $kind churn -n 200 --stay 1s; done
+done
+python3 - "$dir" <<'PY'
+import statistics, sys
+for name in ("fan-out", "rooms", "churn"):
+    on, off = ([float(x) for x in open(f"{sys.argv[1]}/{name}.{kind}")] for kind in ("on", "off"))
+    pairs = statistics.median(a / b for a, b in zip(on, off))
+    print(f"{name}: {statistics.median(on) / statistics.median(off):.3f} of the medians, {pairs:.3f} the median of pairs; {statistics.median(on):.3f} us with, {statistics.median(off):.3f} us without; {len(on)} runs each")
+PY
