@@ -6,25 +6,25 @@ import (
 	"github.com/wireroom/wireroom/engine"
 )
 
-// spaceFor makes space for p's message where the engine's bytes are used up, and reports whether there is some. No
-// lock is held.
-func (e *Engine) spaceFor(p *engine.Publication) bool {
+// over returns how many bytes of logs have to go before there is space for p's message.
+func (e *Engine) over(p *engine.Publication) int64 {
 	if e.options.MaxBytes < 0 || p.Retention.Messages <= 0 && !p.Retention.Latest {
-		return true
+		return 0
 	}
-	need := int64(p.Message.Size())
-	if need > e.options.MaxBytes {
+	return e.bytes.Load() + int64(p.Message.Size()) - e.options.MaxBytes
+}
+
+// spaceFor makes space for p's message, and reports whether there is some. No lock is held.
+func (e *Engine) spaceFor(p *engine.Publication) bool {
+	if int64(p.Message.Size()) > e.options.MaxBytes {
 		return false
 	}
-	for {
-		over := e.bytes.Load() + need - e.options.MaxBytes
-		if over <= 0 {
-			return true
-		}
+	for over := e.over(p); over > 0; over = e.over(p) {
 		if !e.evict(over) {
 			return false
 		}
 	}
+	return true
 }
 
 // evict lets about that many bytes go of the log that was published to longest ago, or, where there are no logs, a

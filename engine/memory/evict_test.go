@@ -91,6 +91,50 @@ func TestMessageLargerThanTheEngineIsRefused(t *testing.T) {
 	})
 }
 
+// What was stored before needs no space: who sends it again, because the answer was lost, is told where it stands, and
+// nothing is given up for it.
+func TestFullEngineRecognisesDuplicates(t *testing.T) {
+	latest := engine.Retention{Latest: true}
+	bubble(t, Options{MaxBytes: 4*size + 50}, func(t *testing.T, e *Engine) {
+		keyed := func() *engine.Publication {
+			p := publication("keyed", latest)
+			p.Message.Key, p.Message.Event = "k", "e"
+			return p
+		}
+		produced := func(seq uint64) *engine.Publication {
+			p := publication("produced", latest)
+			p.Producer, p.Seq = "p", seq
+			return p
+		}
+		first, err := e.now(keyed())
+		second, err2 := e.now(produced(1))
+		if err != nil || err2 != nil {
+			t.Fatal(err, err2)
+		}
+		fill(t, e, "log", 2, keepAll)
+		for _, logged := range []int{2, 0} { // with a log that could be given up, and without
+			for want, p := range map[engine.Receipt]*engine.Publication{first: keyed(), second: produced(1)} {
+				want.Duplicate = true
+				if got, err := e.now(p); err != nil || got != want {
+					t.Fatalf("a duplicate in %q got %+v, %v; want %+v", p.Message.Room, got, err, want)
+				}
+			}
+			if n := length(t, e, "log"); n != logged {
+				t.Fatalf("%d of %d messages were given up for duplicates", logged-n, logged)
+			}
+			if logged > 0 {
+				fill(t, e, "state", 1, latest)
+				fill(t, e, "state2", 1, latest)
+			}
+		}
+		for _, p := range []*engine.Publication{produced(2), publication("new", latest)} {
+			if _, err := e.now(p); !errors.Is(err, engine.ErrStorageFull) {
+				t.Fatalf("got %v", err)
+			}
+		}
+	})
+}
+
 func TestLatestIsGivenUpLast(t *testing.T) {
 	latest := engine.Retention{Latest: true}
 	bubble(t, Options{MaxBytes: 4 * size}, func(t *testing.T, e *Engine) {

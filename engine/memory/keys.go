@@ -44,10 +44,8 @@ func (k *keys) once(at scope, receipt engine.Receipt, now time.Duration) (engine
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire(now, k.quota)
-	if known := s.live[at]; known != nil {
-		receipt = known.receipt
-		receipt.Duplicate = true
-		return receipt, nil
+	if first, ok := s.known(at); ok {
+		return first, nil
 	}
 	if err := k.quota.take(at.owner); err != nil {
 		return engine.Receipt{}, err
@@ -56,6 +54,26 @@ func (k *keys) once(at scope, receipt engine.Receipt, now time.Duration) (engine
 	s.live[at] = record
 	s.queue.push(record)
 	return receipt, nil
+}
+
+// known returns what the first publish with at's key got, if there was one.
+func (k *keys) known(at scope, now time.Duration) (receipt engine.Receipt, ok bool) {
+	s := &k.shards[maphash.String(k.seed, at.owner)%shards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire(now, k.quota)
+	return s.known(at)
+}
+
+// known is keys.known for the keys of a shard, which is locked.
+func (s *keyShard) known(at scope) (receipt engine.Receipt, ok bool) {
+	record := s.live[at]
+	if record == nil {
+		return receipt, false
+	}
+	receipt = record.receipt
+	receipt.Duplicate = true
+	return receipt, true
 }
 
 // expire lets go the keys whose window is over.

@@ -42,12 +42,22 @@ func (r *room) once(p *engine.Publication, receipt engine.Receipt, q *quota, now
 	if p.Seq == 0 || p.Seq > known.last+1 {
 		return engine.Receipt{}, engine.ErrOutOfOrder
 	}
-	known.seen = now
-	if p.Seq <= known.last {
-		return known.answer(p.Seq, r.head.Epoch), nil
+	if first, ok := r.known(p, now); ok {
+		return first, nil
 	}
+	known.seen = now
 	known.remember(receipt)
 	return receipt, nil
+}
+
+// known returns what a publish of a producer got before, if it was stored. The room's lock is held.
+func (r *room) known(p *engine.Publication, now time.Duration) (receipt engine.Receipt, ok bool) {
+	known := r.producers[p.Producer]
+	if known == nil || p.Seq == 0 || p.Seq > known.last {
+		return receipt, false
+	}
+	known.seen = now
+	return known.answer(p.Seq, r.head.Epoch), true
 }
 
 // remember takes the next sequence.

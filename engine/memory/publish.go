@@ -24,8 +24,13 @@ func (e *Engine) publish(p *engine.Publication) (engine.Receipt, error) {
 	if p.Ephemeral {
 		return e.pass(p.Message)
 	}
-	if !e.spaceFor(p) {
-		return engine.Receipt{}, engine.ErrStorageFull
+	if e.over(p) > 0 {
+		if receipt, ok, err := e.again(p); ok || err != nil {
+			return receipt, err // what was stored needs no space
+		}
+		if !e.spaceFor(p) {
+			return engine.Receipt{}, engine.ErrStorageFull
+		}
 	}
 	r, err := e.hold(p.Message.Room, true)
 	if err != nil {
@@ -78,6 +83,31 @@ func (e *Engine) once(r *room, p *engine.Publication, receipt engine.Receipt, no
 		answer, err = try()
 	}
 	return answer, err
+}
+
+// again returns what p was answered when it was stored before, if it was. No lock is held.
+func (e *Engine) again(p *engine.Publication) (receipt engine.Receipt, ok bool, err error) {
+	if p.Producer == "" && p.Message.Key == "" {
+		return receipt, false, nil
+	}
+	r, err := e.look(p.Message.Room)
+	if err != nil {
+		return receipt, false, err
+	}
+	defer r.mu.Unlock()
+	if r.unwritten() { // nothing may keep it
+		return receipt, false, nil
+	}
+	_, now := e.clock()
+	if p.Producer != "" {
+		receipt, ok = r.known(p, now)
+	} else {
+		receipt, ok = e.keys.known(scope{owner: p.Owner, room: r.name, key: p.Message.Key}, now)
+	}
+	if ok {
+		e.place(r, now)
+	}
+	return receipt, ok, nil
 }
 
 // keep makes m, at the next position, the head, keeps it as retention says, and returns by how much the bytes kept
