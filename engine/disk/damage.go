@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/wireroom/wireroom/engine"
@@ -51,30 +52,53 @@ func damaged(room string, offset uint64, err error) error {
 	return d
 }
 
-// maxReported bounds the damaged rooms that are logged; inspecting the store names all of them.
-const maxReported = 1024
+// Bounds of what is remembered of rooms that are refused; inspecting the store names all of them.
+const (
+	maxRefused  = 65_536
+	maxReported = 1024 // of them are logged
+)
 
-// reported is the rooms that were logged as refused: each is once, however often it is asked for.
-type reported struct {
+// refusals are the rooms in which damage was met, with what it was. Nothing is stored in them until the store is opened
+// anew: what a repair drops would be more with each message.
+type refusals struct {
+	some  atomic.Bool
 	mu    sync.Mutex
-	rooms map[string]bool
+	rooms map[string]*DamageError
 }
 
-// first reports whether a room was not logged yet, and is to be.
-func (r *reported) first(room string) bool {
+// note notes that a room is refused. It reports whether that is new, and to be logged.
+func (r *refusals) note(d *DamageError) (first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.rooms[room] || len(r.rooms) == maxReported {
+	if r.rooms[d.Room] != nil || len(r.rooms) == maxRefused {
 		return false
 	}
-	r.rooms = note(r.rooms, room, true)
-	return true
+	if r.rooms == nil {
+		r.rooms = make(map[string]*DamageError)
+	}
+	r.rooms[strings.Clone(d.Room)] = d
+	r.some.Store(true)
+	return len(r.rooms) <= maxReported
 }
 
-// report logs that a room is refused, if that is what err says: clients are told no more than that it is unavailable.
+// of returns why a room is refused, or nil.
+func (r *refusals) of(room string) error {
+	if !r.some.Load() {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.rooms[room]; d != nil {
+		return d
+	}
+	return nil
+}
+
+// report notes that a room is refused, if that is what err says, and logs it: clients are told no more than that it is
+// unavailable.
 func (e *Engine) report(err error) {
 	var d *DamageError
-	if errors.As(err, &d) && d.Room != "" && e.reported.first(d.Room) {
+	if errors.As(err, &d) && d.Room != "" && e.refusals.note(d) {
 		e.options.Logger.Error("disk store: a room is refused", "room", d.Room, "offset", d.Offset, "file", d.File, "error", d.Err)
 	}
 }

@@ -137,7 +137,8 @@ func (s *sample) verify(t *testing.T, e *Engine, lost int) (refused int) {
 	return refused
 }
 
-// verifyKeys wants that a duplicate is recognised or refused, and that rooms that can be read can be published to.
+// verifyKeys wants that a duplicate is recognised or refused, and that rooms that can be read can be published to, and
+// others cannot.
 func (s *sample) verifyKeys(t *testing.T, e *Engine) {
 	t.Helper()
 	for room, first := range s.keys {
@@ -148,6 +149,8 @@ func (s *sample) verifyKeys(t *testing.T, e *Engine) {
 			t.Fatalf("a duplicate in %q got %+v, %v; want %+v", room, r, err, first)
 		}
 		if _, err := e.Read(context.Background(), room, whole10k); err != nil {
+			_, err := publish(t, e, say(room, "more"))
+			refusal(t, err, ErrDamaged)
 			continue
 		}
 		p = say(room, "more")
@@ -350,6 +353,14 @@ func TestDamageInATableRefusesItsRooms(t *testing.T) {
 		t.Fatalf("%d rooms are refused", refused)
 	}
 	s.verifyKeys(t, e)
+	_, err = publish(t, e, say("room4", "more"))
+	var again *DamageError
+	if !errors.As(err, &again) || !errors.Is(err, engine.ErrUnavailable) || again.File != name || again.Room != "room4" {
+		t.Fatalf("to publish to it got %v; the error names the file and the room", err)
+	}
+	if page := read(t, e, "room4", engine.Query{}); page.Head != s.heads["room4"] {
+		t.Fatalf("the head is %v, and was %v", page.Head, s.heads["room4"])
+	}
 	for _, room := range []string{"room0", "room5", "new"} {
 		p := say(room, "more")
 		p.Retention.Latest = room == "room0"

@@ -71,7 +71,7 @@ type Engine struct {
 	feed          engine.Feed
 	store         *store
 	health        health
-	reported      reported
+	refusals      refusals
 	space         *space
 	queue         queue
 	views         views

@@ -48,6 +48,9 @@ func (c *committer) pass(t *turn, m *protocol.Message) (engine.Receipt, error) {
 
 // publish stores p, unless it was stored before. Whatever can fail comes first.
 func (c *committer) publish(t *turn, p *engine.Publication) (engine.Receipt, error) {
+	if err := c.refusals.of(p.Message.Room); err != nil {
+		return engine.Receipt{}, err
+	}
 	r, err := c.hold(p.Message.Room)
 	if err != nil {
 		return engine.Receipt{}, err
