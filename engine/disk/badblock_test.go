@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -114,5 +115,35 @@ func TestInspectReadsADamagedBlockOnce(t *testing.T) {
 	}
 	if n := fs.n.Load(); n != 1 {
 		t.Fatalf("the block was read %d times", n)
+	}
+}
+
+// gapped is a store of which nothing can be read before a key.
+type gapped struct {
+	pebble.Reader
+	end   []byte
+	looks int
+}
+
+// NewIter implements pebble.Reader.
+func (g *gapped) NewIter(o *pebble.IterOptions) (*pebble.Iterator, error) {
+	g.looks++
+	if bytes.Compare(o.LowerBound, g.end) < 0 {
+		return nil, errors.New("damaged")
+	}
+	return g.Reader.NewIter(o)
+}
+
+// The end of a gap is found with few looks at what is damaged, each of which takes milliseconds.
+func TestTheEndOfAGapIsFoundWithFewLooks(t *testing.T) {
+	e := temporary(t, small(vfs.NewMem()))
+	for _, end := range []string{"m\x05", "m\x04room\x00\x00\x01", "m\xff\xff\xff", "m\x04room\xff\xff\xff\xff\xff\xff\xff\xff", "m\x04room 1"} {
+		g := &gapped{Reader: e.store.db, end: []byte(end)}
+		if found := skip(g, []byte("m\x01a")); string(found) != end {
+			t.Errorf("the gap ends at %q, and not at %q", found, end)
+		}
+		if g.looks > 300 {
+			t.Errorf("%d looks for the end of a gap at %q", g.looks, end)
+		}
 	}
 }

@@ -55,8 +55,12 @@ func scanFrom(src pebble.Reader, from []byte, f func(key, value []byte)) (last [
 	return last, iter.Error()
 }
 
-// skipDepth bounds how exactly the end of a gap is found: in bytes of a key.
-const skipDepth = 600
+// Bounds of how exactly the end of a gap is found: in bytes of a key, and in bytes 0xff at its end. No key has so many of
+// these in a row, so that what follows them belongs to the gap; each byte more costs eight looks at what is damaged.
+const (
+	skipDepth = 600
+	skipHighs = 9
+)
 
 // skip returns the first key behind from at which reading goes on, or nil: it is searched for byte by byte, since
 // nothing tells where a damaged block ends.
@@ -79,6 +83,9 @@ func skip(src pebble.Reader, from []byte) []byte {
 			break
 		}
 		p = append(p, byte(low-1))
+		if bytes.HasSuffix(p, bytes.Repeat([]byte{0xff}, skipHighs)) {
+			break
+		}
 	}
 	return found
 }
