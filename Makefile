@@ -12,7 +12,7 @@
 #   make screenshots     every page in every state, to be looked at, in .cache/screenshots   (ONLY=admin)
 #   make scale   many nodes over one Redis: what a connection and a delivery cost   (CONNECTIONS=200000 NODES=3 RATE=200)
 #   make fuzz    look for input that breaks a parser; what it finds becomes a seed   (FUZZTIME=10m FUZZ=Frame)
-#   make faults    break a server on purpose, a minute each; faults-long: at full length; mutants: seeded bugs must be caught
+#   make faults    break a server on purpose, a minute each; faults-long: at full length; mutants: seeded bugs must be caught (PART=2/4)
 #   make fmt     format the source
 
 SHELL := bash
@@ -29,6 +29,7 @@ SECONDS ?= 6
 COUNT ?= 6
 FUZZTIME ?= 1m
 FUZZ ?= .
+PART ?= 1/1
 
 tool := go tool -modfile=tools/go.mod
 # Folders with tests in JavaScript: `npm test` builds what is to be built, checks and runs them.
@@ -136,4 +137,4 @@ faults-long:
 mutants:
 	$(say) 'bugs that the faults must catch'
 	@test/setup/need.sh ip redis-server nginx
-	@go run ./test/faults mutants
+	@go run ./test/faults mutants -control -part $(PART) -record test/results/mutants.json

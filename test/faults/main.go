@@ -5,6 +5,7 @@
 //	go run ./test/faults run -long F1         # the long form
 //	go run ./test/faults run -seed 7 -keep F1 # another run, with its histories kept
 //	go run ./test/faults mutants              # each fault must catch its seeded bugs
+//	go run ./test/faults mutants -part 2/4    # a part of them
 //	go run ./test/faults figures              # writes what was measured into the documents
 //
 // A fault is a row of the table in table.go. A run prints what it does, and fails when something is not as promised;
@@ -41,7 +42,7 @@ func main() {
 // command does what the command line asks for.
 func command(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("usage: faults list | run [-long] [-seed N] [-keep] [-record FILE] [FAULT ...] | mutants [TAG ...] | figures")
+		return errors.New("usage: faults list | run [-long] [-seed N] [-keep] [-record FILE] [FAULT ...] | mutants [-control] [-part I/N] [-record FILE] [TAG ...] | figures")
 	}
 	switch args[0] {
 	case "list":
@@ -65,7 +66,9 @@ func command(ctx context.Context, args []string) error {
 type runOptions struct {
 	long, keep bool
 	seed       uint64
+	count      int
 	record     string
+	bin        string // has the programs that are built
 }
 
 // runCommand runs the faults that are named, or all.
@@ -75,6 +78,7 @@ func runCommand(ctx context.Context, args []string) error {
 	flags.BoolVar(&o.long, "long", false, "the long form")
 	flags.BoolVar(&o.keep, "keep", false, "keep the histories")
 	flags.Uint64Var(&o.seed, "seed", 1, "of all that is random")
+	flags.IntVar(&o.count, "count", 1, "how often each fault is run, with another seed each time")
 	flags.StringVar(&o.record, "record", "", "file that gets what was measured")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -83,20 +87,35 @@ func runCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	var failed []string
+	if o.bin, err = os.MkdirTemp("", "wireroom-faults-"); err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(o.bin) }()
+	failed, err := o.runAll(ctx, chosen)
+	if err == nil && len(failed) > 0 {
+		err = fmt.Errorf("not as promised: %s", strings.Join(failed, " "))
+	}
+	return err
+}
+
+// runAll runs faults, and returns the names of those that failed.
+func (o runOptions) runAll(ctx context.Context, chosen []fault) (failed []string, err error) {
 	for _, f := range chosen {
-		if err := run(ctx, f, o, os.Stdout); err != nil {
-			fmt.Printf("%s FAILED: %v\n", f.Name, err)
-			failed = append(failed, f.Name)
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		for again := o; again.count > 0; again.count, again.seed = again.count-1, again.seed+1 {
+			if err := run(ctx, f, again, os.Stdout); err != nil {
+				how := notAsPromised
+				if errors.Is(err, rig.ErrNotRun) {
+					how = couldNotRun
+				}
+				fmt.Printf("%s%s%v\n", f.Name, how, err)
+				failed = append(failed, f.Name)
+			}
+			if ctx.Err() != nil {
+				return failed, context.Cause(ctx)
+			}
 		}
 	}
-	if len(failed) > 0 {
-		return fmt.Errorf("not as promised: %s", strings.Join(failed, " "))
-	}
-	return nil
+	return failed, nil
 }
 
 // run runs one fault.
@@ -106,8 +125,9 @@ func run(ctx context.Context, f fault, o runOptions, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	t.Bin = o.bin
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, rig.Pick(t, cmp.Or(f.Short, 6*time.Minute), 100*time.Minute))
+	ctx, cancel := context.WithTimeout(ctx, rig.Pick(t, shortLimit(f), 100*time.Minute))
 	defer cancel()
 	err = f.Run(ctx, t)
 	took := time.Since(began)
@@ -123,6 +143,9 @@ func run(ctx context.Context, f fault, o runOptions, out io.Writer) error {
 		Fault: f.Name, About: f.About, Form: rig.Pick(t, "short", "long"), Seed: o.seed, Seconds: took.Seconds(), Figures: t.Figures(),
 	})
 }
+
+// shortLimit returns how long the short form of a fault may take.
+func shortLimit(f fault) time.Duration { return cmp.Or(f.Short, 6*time.Minute) }
 
 // choose returns the faults with the given names, or all.
 func choose(names []string) ([]fault, error) {

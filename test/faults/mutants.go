@@ -4,26 +4,61 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/wireroom/wireroom/test/faults/internal/result"
 	"github.com/wireroom/wireroom/test/faults/internal/rig"
 )
 
-// mutants builds the suite and the servers with each seeded bug, and wants the faults that name it to fail.
-func mutants(ctx context.Context, tags []string) error {
-	root, err := rig.Root(ctx)
+// hunt is a search for seeded bugs.
+type hunt struct {
+	root, dir string // of the module; for what is built
+	control   bool
+	record    string
+	held      map[string]error // by fault: how it fared without a bug
+}
+
+// mutants builds the suite and the servers with each seeded bug, and wants the faults that name it to fail, and to hold
+// without it.
+func mutants(ctx context.Context, args []string) error {
+	h := hunt{held: make(map[string]error)}
+	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
+	flags.BoolVar(&h.control, "control", false, "run each fault without a bug, too: one that fails anyway catches nothing")
+	flags.StringVar(&h.record, "record", "", "file that gets what was caught")
+	part := flags.String("part", "1/1", "of the bugs, as 2/3: the second third")
+	err := flags.Parse(args)
+	if err == nil {
+		h.root, err = rig.Root(ctx)
+	}
+	if err == nil {
+		h.dir, err = os.MkdirTemp("", "wireroom-mutants-")
+	}
 	if err != nil {
 		return err
 	}
-	type bug struct {
-		fault fault
-		tag   string
+	defer func() { _ = os.RemoveAll(h.dir) }()
+	bugs, err := chooseBugs(*part, flags.Args())
+	if err != nil {
+		return err
 	}
-	var bugs []bug
+	return h.all(ctx, bugs)
+}
+
+// bug is a seeded bug that a fault must catch.
+type bug struct {
+	fault fault
+	tag   string
+}
+
+// chooseBugs returns the bugs that are named, or all, and of them a part.
+func chooseBugs(part string, tags []string) (bugs []bug, err error) {
 	for _, f := range faults() {
 		for _, tag := range f.Mutants {
 			if len(tags) == 0 || slices.Contains(tags, tag) {
@@ -31,18 +66,41 @@ func mutants(ctx context.Context, tags []string) error {
 			}
 		}
 	}
+	var i, n int
+	if _, err := fmt.Sscanf(part, "%d/%d", &i, &n); err != nil || i < 1 || i > n {
+		return nil, fmt.Errorf("part %q: want one as 2/3", part)
+	}
+	bugs = bugs[(i-1)*len(bugs)/n : i*len(bugs)/n]
+	if len(bugs) == 0 {
+		return nil, fmt.Errorf("no bug of %q is one", tags)
+	}
+	return bugs, nil
+}
+
+// all goes through bugs.
+func (h *hunt) all(ctx context.Context, bugs []bug) error {
 	var missed []string
 	began := time.Now()
 	for i, b := range bugs {
 		fmt.Printf("%2d/%d %-4s %-16s ", i+1, len(bugs), b.fault.Name, b.tag)
 		start := time.Now()
-		caught, said := caught(ctx, root, b.fault, b.tag)
-		fmt.Printf("%4.0f s  %s\n", time.Since(start).Seconds(), said)
-		if !caught {
+		said, err := h.one(ctx, b)
+		took := time.Since(start)
+		if err != nil {
 			missed = append(missed, b.tag)
+			fmt.Printf("%4.0f s  NOT CAUGHT: %v\n", took.Seconds(), err)
+		} else {
+			fmt.Printf("%4.0f s  caught: %s\n", took.Seconds(), said)
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if h.record == "" {
+			continue
+		}
+		caught := result.Bug{Fault: b.fault.Name, Tag: b.tag, Caught: err == nil, Said: said, Seconds: took.Seconds()}
+		if err := result.RecordBug(h.record, caught); err != nil {
+			return err
 		}
 	}
 	if len(missed) > 0 {
@@ -52,24 +110,64 @@ func mutants(ctx context.Context, tags []string) error {
 	return nil
 }
 
-// notAsPromised is how a run begins to tell what failed.
-const notAsPromised = " FAILED: "
-
-// caught reports whether a fault fails with a bug, and what it says.
-func caught(ctx context.Context, root string, f fault, tag string) (bool, string) {
-	c := exec.CommandContext(ctx, "go", "run", "-tags", tag, "./test/faults", "run", f.Name)
-	c.Dir = root
-	out, err := c.CombinedOutput()
-	var exit *exec.ExitError
-	switch i := bytes.Index(out, []byte(f.Name+notAsPromised)); {
-	case bytes.Contains(out, []byte(context.DeadlineExceeded.Error())): // the machine may be too slow for it
-		return false, "did not end in time"
-	case err == nil:
-		return false, "NOT CAUGHT"
-	case !errors.As(err, &exit) || i < 0:
-		return false, fmt.Sprintf("did not run: %v\n%s", err, out)
-	default:
-		said, _, _ := strings.Cut(string(out[i+len(f.Name+notAsPromised):]), "\n")
-		return true, "caught: " + said[:min(len(said), 150)]
+// one returns how a fault failed with a bug, or why that is not known to be because of it.
+func (h *hunt) one(ctx context.Context, b bug) (said string, err error) {
+	if h.control {
+		if err := h.holds(ctx, b.fault); err != nil {
+			return "", fmt.Errorf("it fails without the bug, too: %w", err)
+		}
 	}
+	said, err = h.run(ctx, b.fault, b.tag)
+	if err == nil && said == "" {
+		err = errors.New("it holds")
+	}
+	return said, err
+}
+
+// holds returns how a fault failed without a bug, if it did.
+func (h *hunt) holds(ctx context.Context, f fault) error {
+	err, known := h.held[f.Name]
+	if known {
+		return err
+	}
+	said, err := h.run(ctx, f, "")
+	if err == nil && said != "" {
+		err = errors.New(said)
+	}
+	h.held[f.Name] = err
+	return err
+}
+
+// How a run begins to tell what failed: a promise, or that it could not be made at all.
+const (
+	notAsPromised = " FAILED: "
+	couldNotRun   = " COULD NOT RUN: "
+)
+
+// run runs a fault in a build with a tag. It returns which promise was broken, if one was.
+func (h *hunt) run(ctx context.Context, f fault, tag string) (said string, err error) {
+	suite := filepath.Join(h.dir, "faults")
+	build := exec.CommandContext(ctx, "go", "build", "-tags", tag, "-o", suite, "./test/faults")
+	build.Dir = h.root
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("it does not build: %w\n%s", err, out)
+	}
+	ctx, cancel := context.WithTimeout(ctx, shortLimit(f)+2*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, suite, "run", f.Name)
+	c.Dir = h.root
+	out, err := c.CombinedOutput()
+	if err == nil {
+		return "", nil
+	}
+	i := bytes.Index(out, []byte(f.Name+notAsPromised))
+	late := bytes.Contains(out, []byte(context.DeadlineExceeded.Error())) || ctx.Err() != nil
+	switch { // the machine may be too slow for it
+	case late:
+		return "", errors.New("it did not end in time")
+	case i < 0:
+		return "", fmt.Errorf("it did not run: %w\n%s", err, out[max(0, len(out)-1000):])
+	}
+	line, _, _ := strings.Cut(string(out[i+len(f.Name+notAsPromised):]), "\n")
+	return line[:min(len(line), 150)], nil
 }

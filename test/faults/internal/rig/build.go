@@ -1,8 +1,11 @@
 package rig
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
@@ -27,17 +30,23 @@ func Tags() string {
 	return ""
 }
 
-// Build builds a program with this program's tags, and returns where it is.
+// ErrNotRun tells that a trial could not be made: nothing was broken, and nothing can be said of a promise.
+var ErrNotRun = errors.New("the trial could not be made")
+
+// Build builds a program with this program's tags, unless it was built before, and returns where it is.
 func (t *Trial) Build(ctx context.Context, program string) (string, error) {
 	root, err := Root(ctx)
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(t.Dir, filepath.Base(program))
+	binary := filepath.Join(cmp.Or(t.Bin, t.Dir), filepath.Base(program))
+	if _, err := os.Stat(binary); err == nil {
+		return binary, nil
+	}
 	build := exec.CommandContext(ctx, "go", "build", "-tags", Tags(), "-o", binary, program)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", program, err, out)
+		return "", fmt.Errorf("%w: build %s: %w\n%s", ErrNotRun, program, err, out)
 	}
 	return binary, nil
 }
