@@ -214,6 +214,10 @@ func TestSocketIORecoversWithoutWhatItMayNotSeeAnyMore(t *testing.T) {
 	e.send(`421["join",{"room":"a","presence":true}]`)
 	e.event("position")
 	e.ack(1)
+	utter(t, server, "a", 0)
+	if e.hears(0); !strings.HasSuffix(e.offset, "!") { // as it has joined
+		t.Errorf("stands at %q", e.offset)
+	}
 	rule := wireroom.DefaultRule()
 	rule.Pattern, rule.Allow = "a", wireroom.Allow{Join: "anyone", Publish: "anyone", History: "anyone", Presence: "nobody"}
 	if err := server.Reload(wireroom.Changes{Rules: []wireroom.Rule{rule}}); err != nil {

@@ -96,11 +96,13 @@ func (p *peer) write(b *engineio.Batch, records []byte, unless *atomic.Bool) (le
 
 // appendRecord adds an event, with where the client stands then, and its attachments. The connection is locked.
 func (p *peer) appendRecord(b *engineio.Batch, r stateless.Record) {
-	if len(r.Room) > 0 {
-		p.stands.move(r.Room, r.Position)
+	place, body := next(r.Body)
+	text, attachments := next(body)
+	if len(r.Room) > 0 && p.stands.move(r.Room, r.Position) && len(place) > 0 {
+		b.Text(text, p.stands.suffixAt(place))
+	} else {
+		b.Text(text, p.suffix())
 	}
-	text, attachments := next(r.Body)
-	b.Text(text, p.suffix())
 	for len(attachments) > 0 {
 		text, attachments = next(attachments)
 		b.Binary(text)
@@ -119,7 +121,8 @@ func (p *peer) suffix() []byte {
 // closing ends the list of an event's arguments.
 var closing = []byte{']'}
 
-// A body is texts, each behind its length: the event without its end, then its attachments.
+// A body is texts, each behind its length: where the event moves who gets it, the event without its end, then its
+// attachments.
 
 // appendLength begins a text, whose length is set by setLength when it is complete.
 func appendLength(b []byte) (start int, to []byte) { return len(b), append(b, 0, 0, 0, 0) }

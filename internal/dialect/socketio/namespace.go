@@ -27,14 +27,6 @@ func newNamespace(s *Speech, name string) *namespace {
 	return n
 }
 
-// full returns the name of a room that a client of the namespace calls room.
-func (n *namespace) full(room string) string {
-	if n.prefix == "" || strings.HasPrefix(room, "@") {
-		return room
-	}
-	return n.prefix + room
-}
-
 // owns reports whether a client of the namespace has a name for a room.
 func (n *namespace) owns(room string) bool {
 	return strings.HasPrefix(room, n.prefix) || strings.HasPrefix(room, "@")
@@ -54,8 +46,18 @@ func (n *namespace) AppendFrame(dst []byte, p protocol.Push) []byte {
 	return n.records.AppendFrame(dst, p)
 }
 
-// appendBody appends an event without its end, and its attachments.
+// appendBody appends where an event moves who gets it, as stands has it; the event without its end; and its attachments.
 func (n *namespace) appendBody(dst []byte, p protocol.Push) []byte {
+	start, dst := appendLength(dst)
+	if room, position := stateless.Target(p); room != "" && n.speech.Recovery {
+		dst = appendPlace(dst, room, position)
+	}
+	setLength(dst, start)
+	return n.appendEvent(dst, p)
+}
+
+// appendEvent appends an event without its end, and its attachments.
+func (n *namespace) appendEvent(dst []byte, p protocol.Push) []byte {
 	switch p := p.(type) {
 	case *protocol.Custom:
 		return n.appendCustom(dst, p, nil)

@@ -66,14 +66,15 @@ func (s *stands) leave(room string) bool {
 	return false
 }
 
-// move notes that the client stands at a position of a room that it is in.
-func (s *stands) move(room []byte, at protocol.Position) {
+// move notes that the client stands at a position of a room that it is in; it reports whether that is the only one.
+func (s *stands) move(room []byte, at protocol.Position) (only bool) {
 	for i := range s.places {
 		if p := &s.places[i]; p.room == string(room) {
 			p.position = at
-			return
+			return len(s.places) == 1
 		}
 	}
+	return false
 }
 
 // saved is where the client stood, in the same rooms.
@@ -108,14 +109,34 @@ func (s *stands) restore(v saved) {
 
 // suffix returns the end of an event.
 func (s *stands) suffix() []byte {
-	b := append(s.text[:0], `,"`...)
-	b = append(append(b, s.nonce()...), ';')
-	b = s.appendVector(b)
-	s.text = append(b, `"]`...)
-	if cap(s.text) > maxSuffix {
-		defer func() { s.text = nil }()
+	return s.end(s.appendVector(s.begin()))
+}
+
+// suffixAt is suffix of a client that is in one room, whose place was written for all who are there.
+func (s *stands) suffixAt(place []byte) []byte {
+	b := append(s.begin(), place...)
+	if s.places[0].presence {
+		b = append(b, '!')
 	}
-	return s.text
+	return s.end(b)
+}
+
+// begin and end put a vector into the end of an event.
+func (s *stands) begin() []byte {
+	return append(append(append(s.text[:0], `,"`...), s.nonce()...), ';')
+}
+
+func (s *stands) end(b []byte) []byte {
+	b = append(b, `"]`...)
+	if s.text = b; cap(b) > maxSuffix {
+		s.text = nil
+	}
+	return b
+}
+
+// appendPlace appends where somebody stands in a room.
+func appendPlace(b []byte, room string, at protocol.Position) []byte {
+	return at.Append(append(append(b, room...), '='))
 }
 
 // maxSuffix bounds what is kept of a text, in bytes.
@@ -132,7 +153,7 @@ func (s *stands) appendVector(b []byte) []byte {
 			b = append(b, ',')
 		}
 		p := &s.places[i]
-		b = p.position.Append(append(append(b, p.room...), '='))
+		b = appendPlace(b, p.room, p.position)
 		if p.presence {
 			b = append(b, '!')
 		}
