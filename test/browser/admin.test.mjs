@@ -142,7 +142,7 @@ test("a user's connections are seen, and why they ended", async (t) => {
   await ana.leave();
   await reads(page, "#life-nobody", /no connection/);
   await reads(page, "#life-turns", /The connection ended/);
-  await reads(page, "#life-turns", /was in it until the connection ended/);
+  await reads(page, "#life-turns", /was left with the connection/);
   await page.click("#life-why");
   assert.equal(await page.inputValue("#why-user"), user);
 });

@@ -37,7 +37,7 @@ const settled = (page) => page.waitForTimeout(350);
 
 async function tab([width, height, colorScheme], url) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme, locale: "en-GB", reducedMotion: "reduce" });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   await page.goto(url);
   return page;

@@ -26,7 +26,7 @@ export class ConnectionsView {
     byID("connections-empty").hidden = connections.length > 0;
     byID("connections-table").hidden = connections.length === 0;
     setText(byID("connections-empty"), user ? `${user} has no connection to this node.` : "Nobody is connected to this node.");
-    setText(byID("connections-more"), next ? `These are the first ${PAGE}. Type a user to see theirs.` : plural(connections.length, "connection", "connections"));
+    setText(byID("connections-more"), next ? `These are the first ${PAGE}. Type a user to see theirs.` : connections.length ? plural(connections.length, "connection", "connections") : "");
     this.#list.show(connections.map(row));
   }
 }

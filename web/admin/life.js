@@ -28,7 +28,7 @@ export class LifeView {
     const { connections, turns, since } = await this.#api.get("life", { user });
     if (user !== this.#user) return;
     this.#here.show(connections.map(connection));
-    this.#turns.show(turns.map(turn));
+    this.#turns.show(turns.filter(({ room = "" }) => !room.startsWith("@")).map(turn)); // everybody has an inbox
     setText(byID("life-nobody"), connections.length ? "" : "This user has no connection to this node.");
     setText(byID("life-nothing"), turns.length ? "" : "Nothing has ended, and nothing was refused.");
     setText(byID("life-since"), `Nothing is missing since ${fullTime(since)}.`);
@@ -52,8 +52,8 @@ function place({ room, behind, waiting, behind_since: since }) {
   return el("a", { href: `#room/${encodeURIComponent(room)}`, class: behind ? "place warn" : "place" }, el("bdi", {}, room), late);
 }
 
-const LEFT = { left: "left", closed: "was in it until the connection ended", kicked: "was put out of it", forbidden: "is not allowed in it any more" };
-const PASSED = { latest: "was behind, and got the newest of each event only", ephemeral: "was behind, and what is not stored was dropped", late: "was behind, and got everything later" };
+const LEFT = { left: "was left", closed: "was left with the connection", kicked: "is where the user was put out", forbidden: "is not allowed any more" };
+const PASSED = { latest: "behind: only the newest of each event was given", ephemeral: "behind: what is not stored was dropped", late: "behind: everything was given later" };
 const WANTED = { connect: "to connect", join: "to join", publish: "to publish" };
 
 function turn(t, n) {
@@ -71,6 +71,6 @@ function told({ kind, room, what, why, text, count, since, ts }) {
     case "left": return [where, ` ${LEFT[why] ?? why}${lasted}`];
     case "ended": return [`The connection ended${lasted}: ${text}`];
     case "refused": return [where, `${room ? " " : ""}was refused ${WANTED[what] ?? what}: ${text} (${why})${count > 1 ? `, ${count} times` : ""}`];
-    default: return [where, ` ${PASSED[why] ?? `could not be given what it missed (${why})`}`];
+    default: return [where, ` ${PASSED[why] ?? `what was missed could not be given (${why})`}`];
   }
 }

@@ -40,8 +40,8 @@ export class RoomsView {
     const { rooms, next } = this.#page;
     byID("rooms-empty").hidden = rooms.length > 0;
     byID("rooms-table").hidden = rooms.length === 0;
-    setText(byID("rooms-empty"), prefix ? `No room that is open begins with ${prefix}.` : "No room is open. One opens with its first member, or with what is published in it.");
-    setText(byID("rooms-more"), next ? `These are the first ${PAGE}. Type the beginning of a name to see others.` : plural(rooms.length, "room", "rooms"));
+    setText(byID("rooms-empty"), prefix ? `No room that is open begins with ${prefix}.` : "No room is open. One opens with its first member.");
+    setText(byID("rooms-more"), next ? `These are the first ${PAGE}. Type the beginning of a name to see others.` : rooms.length ? plural(rooms.length, "room", "rooms") : "");
     this.#list.show(rooms.map((room) => this.#row(room)));
   }
 
