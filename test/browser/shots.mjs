@@ -33,7 +33,7 @@ async function api(path, body) {
   return answer.status === 204 ? {} : answer.json();
 }
 
-const settled = (page) => page.waitForTimeout(350);
+const settled = (page) => page.waitForTimeout(1300); // the banner of a lost connection takes its time
 
 async function tab([width, height, colorScheme], url) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme, locale: "en-GB", reducedMotion: "reduce" });
