@@ -94,7 +94,7 @@ func (h *handlers) find(kind string) session.Handler {
 // type is one of the protocol's own (which it may be with SocketIO.EventsOnly, for clients of Socket.IO) or has a handler
 // already, as http.Handle does: the program is wrong. It may be called while the server serves.
 func (s *Server) Handle(kind string, handler Handler) {
-	if !protocol.CheckType(kind) && !(s.options.SocketIO.EventsOnly && protocol.CheckEvent(kind)) {
+	if !protocol.CheckType(kind) && (!s.options.SocketIO.EventsOnly || !protocol.CheckEvent(kind)) {
 		panic(fmt.Sprintf("wireroom: %q is no type for an application's own requests", kind))
 	}
 	added := s.handlers.add(kind, func(ctx context.Context, inner *session.Session, r *protocol.Request) (protocol.Result, error) {

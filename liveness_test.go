@@ -135,7 +135,7 @@ func TestASlowReaderIsKeptAndOneThatIsStuckIsNot(t *testing.T) {
 		}
 		slow.stuck.Store(false)
 		_ = conn.CloseNow()
-		<-read
+		_ = <-read
 		transport.CloseIdleConnections()
 	})
 }

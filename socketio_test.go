@@ -330,9 +330,28 @@ func TestSocketIOMalformedPacketsCloseTheirConnectionAndNothingElse(t *testing.T
 	other := emit(t, url+socketIO, "")
 	other.envelope("welcome")
 	for _, packets := range [][]string{
-		{`42{}`}, {`42[]`}, {`42[true]`}, {`4`}, {`4abc`}, {`43["x"]`}, {`42abc["x"]`}, {`42["disconnect"]`}, {`40`}, {`41{}`}, {"9"}, {""}, {"0"}, {"2"}, {"5"},
-		{`42` + strings.Repeat("9", 400) + `["x"]`}, {`45999999999-["x"]`}, {`451-["x"]`}, {`451-["x",{"_placeholder":true,"num":"splice"}]`},
-		{`451-["x",{"_placeholder":true,"num":0}]`, `42["x"]`}, {`42["x",` + strings.Repeat("[", 100_000)}, {`40/` + strings.Repeat("n", 100_000)},
+		{`42{}`},
+		{`42[]`},
+		{`42[true]`},
+		{`4`},
+		{`4abc`},
+		{`43["x"]`},
+		{`42abc["x"]`},
+		{`42["disconnect"]`},
+		{`40`},
+		{`41{}`},
+		{"9"},
+		{""},
+		{"0"},
+		{"2"},
+		{"5"},
+		{`42` + strings.Repeat("9", 400) + `["x"]`},
+		{`45999999999-["x"]`},
+		{`451-["x"]`},
+		{`451-["x",{"_placeholder":true,"num":"splice"}]`},
+		{`451-["x",{"_placeholder":true,"num":0}]`, `42["x"]`},
+		{`42["x",` + strings.Repeat("[", 100_000)},
+		{`40/` + strings.Repeat("n", 100_000)},
 		{`42["x","` + strings.Repeat("y", 100_000) + `"]`},
 	} {
 		e := emit(t, url+socketIO, "")

@@ -86,11 +86,6 @@ func urlsOf(c *config.Config, listening net.Addr) urls {
 	return u
 }
 
-// states reports whether a configuration says who may do what.
-func states(c *config.Config) bool {
-	return c.Access != "" || slices.ContainsFunc(c.Rules, func(r config.Rule) bool { return r.Allow != config.Allow{} })
-}
-
 // notesOn returns what an operator should know about a configuration, the worst first.
 func notesOn(c *config.Config, listening net.Addr) []string {
 	tcp, ok := listening.(*net.TCPAddr)
@@ -99,7 +94,7 @@ func notesOn(c *config.Config, listening net.Addr) []string {
 	if c.NoLimits {
 		notes = append(notes, "NO LIMITS: any client can use up this server. Only for measuring; take out --no-limits for anything else.")
 	}
-	stated := states(c)
+	stated := c.Access != "" || slices.ContainsFunc(c.Rules, func(r config.Rule) bool { return r.Allow != config.Allow{} })
 	switch {
 	case !c.HasTokens() && stated:
 		notes = append(notes, "there is no secret: every client is anonymous.")

@@ -5,23 +5,37 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"github.com/wireroom/wireroom/cmd/wireroom/internal/config"
 )
 
-// development reports whether a server has nothing but the defaults to protect it, and is for this machine alone.
-func development(c *config.Config, listening net.Addr) bool {
-	tcp, ok := listening.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback() && !c.HasTokens() && !states(c) && len(c.Origins) == 0 && len(c.TrustedProxies) == 0
+// locality says whether a server is for this machine alone by name. A page of a stranger's can have its own name lead to
+// this machine once it is loaded: what it asks for then is of the same origin, and where there is no secret nothing else
+// keeps it out.
+type locality struct {
+	alone bool // only this machine can connect, and there is neither a secret nor a certificate, which is for one name
+	on    atomic.Bool
 }
 
-// local answers only what was sent to this machine by a name that nobody else can give it. A page of a stranger's can
-// have its own name lead to this machine once it is loaded: what it asks for then is of the same origin.
-func local(h http.Handler) http.Handler {
+func newLocality(c *config.Config, listening net.Addr) *locality {
+	tcp, ok := listening.(*net.TCPAddr)
+	l := &locality{alone: ok && tcp.IP.IsLoopback() && !c.HasTokens() && !c.TLS.Enabled()}
+	l.judge(c)
+	return l
+}
+
+// judge follows a configuration: who lists origins or proxies has other names in mind.
+func (l *locality) judge(c *config.Config) {
+	l.on.Store(l.alone && len(c.Origins) == 0 && len(c.TrustedProxies) == 0)
+}
+
+// handler answers only what was sent to this machine by a name that nobody else can give it.
+func (l *locality) handler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !ownName(r.Host) {
-			http.Error(w, "With its development defaults the server is for this machine alone, as localhost. For other names, "+
-				"list the origins of its pages (--origins), or set a secret.", http.StatusForbidden)
+		if l.on.Load() && r.Host != "" && !ownName(r.Host) {
+			http.Error(w, "Without a secret the server is for this machine alone, as localhost. For other names, list the "+
+				"origins of its pages (--origins), or set a secret.", http.StatusForbidden)
 			return
 		}
 		h.ServeHTTP(w, r)

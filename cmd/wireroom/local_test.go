@@ -6,13 +6,14 @@ import (
 	"testing"
 )
 
-// A page whose own name was made to lead to this machine gets nothing; who names another origin, or has a secret, is
-// not looked after like that.
+// A page whose own name was made to lead to this machine gets nothing; who names other origins, or has a proxy, is not
+// looked after like that.
 func TestDevelopmentIsForThisMachineByName(t *testing.T) {
 	t.Parallel()
 	_, url := serve(t)
 	_, named := serve(t, "--origins", "https://chat.example")
 	_, stated := serve(t, "--access", "anyone")
+	_, proxied := serve(t, "--trusted-proxies", "127.0.0.1")
 	for _, row := range []struct {
 		url, host string
 		want      int
@@ -27,22 +28,29 @@ func TestDevelopmentIsForThisMachineByName(t *testing.T) {
 		{url, "localhost.evil.example", 403},
 		{url, "evillocalhost", 403},
 		{named, "chat.example", 200},
-		{stated, "chat.example", 200},
+		{stated, "chat.example", 403},
+		{proxied, "chat.example", 200},
 	} {
 		for _, path := range []string{"/readyz", "/", "/history?room=general"} {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http"+strings.TrimSuffix(strings.TrimPrefix(row.url, "ws"), "/ws")+path, http.NoBody)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Host = row.host
-			response, err := http.DefaultClient.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = response.Body.Close()
-			if got := response.StatusCode; (got == http.StatusForbidden) != (row.want == http.StatusForbidden) {
+			if got := statusFor(t, row.url, path, row.host); (got == http.StatusForbidden) != (row.want == http.StatusForbidden) {
 				t.Errorf("%s of %s: %d", path, row.host, got)
 			}
 		}
 	}
+}
+
+// statusFor asks the server of a socket's URL for a path by some name, and returns the status.
+func statusFor(t *testing.T, url, path, host string) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http"+strings.TrimSuffix(strings.TrimPrefix(url, "ws"), "/ws")+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = host
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	return response.StatusCode
 }

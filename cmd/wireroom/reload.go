@@ -22,7 +22,8 @@ type reloader struct {
 	load     func() (*config.Loaded, error)
 	began    config.Config // what everything else keeps until the server is started anew
 	secure   *security     // nil without TLS
-	madeUp   string        // the key of administrators, where none is configured
+	names    *locality
+	madeUp   string // the key of administrators, where none is configured
 }
 
 // run reloads at each signal until ctx ends.
@@ -66,6 +67,7 @@ func (r *reloader) reload(ctx context.Context) {
 		r.logger.Error("the configuration is wrong: nothing was reloaded, the old one stays", "error", err)
 		return
 	}
+	r.names.judge(c)
 	if r.verifier != nil {
 		if err := r.verifier.Refresh(ctx); err != nil {
 			r.logger.Warn("keys for tokens cannot be read; those of before are kept", "error", err)

@@ -44,3 +44,21 @@ func TestReloadsOnAHangup(t *testing.T) {
 	server.signal(syscall.SIGHUP)
 	server.says("NO LIMITS")
 }
+
+// Which names a server without a secret answers to follows the configuration.
+func TestReloadTurnsToOtherNames(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "wireroom.yaml")
+	writeFile(t, file, "origins: []\n")
+	server := start(t, command(t, nil, "serve", "--listen", "127.0.0.1:0", "--config", file))
+	url := server.url()
+	if got := statusFor(t, url, "/readyz", "chat.example"); got != 403 {
+		t.Errorf("without origins: %d", got)
+	}
+	writeFile(t, file, "origins: [\"https://chat.example\"]\n")
+	server.signal(syscall.SIGHUP)
+	server.says("reloaded rules")
+	if got := statusFor(t, url, "/readyz", "chat.example"); got != 200 {
+		t.Errorf("with origins: %d", got)
+	}
+}

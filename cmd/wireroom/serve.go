@@ -62,7 +62,7 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	failed := make(chan error, 1)
 	go func() { failed <- front.serve() }()
 	again := &reloader{
-		server: server, verifier: made.verifier, logger: logger, began: *c, secure: front.security, madeUp: made.adminKey,
+		server: server, verifier: made.verifier, logger: logger, began: *c, secure: front.security, names: front.names, madeUp: made.adminKey,
 		load: func() (*config.Loaded, error) { return s.load(p, line) },
 	}
 	defer beside(ctx, again, func() { made.board.run(ctx, server) })()
@@ -76,7 +76,7 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	}
 	stop()
 	err = drain(server, front, c.DrainTimeout, logger)
-	<-failed // that it was shut down
+	_ = <-failed // that it was shut down
 	return err
 }
 
@@ -115,6 +115,7 @@ func drain(server *wireroom.Server, front *frontend, timeout time.Duration, logg
 type frontend struct {
 	http     *http.Server
 	listener net.Listener
+	names    *locality
 	security *security  // nil without TLS
 	admin    *backstage // nil without administrators
 }
@@ -144,9 +145,8 @@ func newFrontend(loaded *config.Loaded, made *service, logger *slog.Logger) (*fr
 		f.security.close()
 		return nil, &failure{exitFailed, fmt.Errorf("serve: %w", err), listenAdvice(err)}
 	}
-	if development(c, f.listener.Addr()) {
-		f.http.Handler = local(f.http.Handler)
-	}
+	f.names = newLocality(c, f.listener.Addr())
+	f.http.Handler = f.names.handler(f.http.Handler)
 	if f.admin, err = newBackstage(loaded, made, f.security, logger); err != nil {
 		_ = f.listener.Close() // nobody has connected
 		f.security.close()

@@ -155,7 +155,8 @@ func (s *store) close() (err error) {
 
 // load fills the committer from the store, or makes what a new one has.
 func (c *committer) load(ctx context.Context) error {
-	known, unread, err := false, error(nil), error(nil)
+	var known bool
+	var unread, err error
 	if c.journal, known, unread, err = readJournal(c.store.db); err != nil {
 		return damaged("", 0, err)
 	}

@@ -55,7 +55,7 @@ func (s *sweeper) once() error {
 	} {
 		v, err := s.views.acquire()
 		if err != nil {
-			return nil // the engine is closed
+			return nil //nolint:nilerr // the engine is closed
 		}
 		_, now := s.clock.now()
 		err = step(v.snapshot, now)

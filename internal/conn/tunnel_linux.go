@@ -270,7 +270,8 @@ func (t *tunnel) pull(l *loop) (int, error) {
 	}
 	l.opening.lender.lend(t.secure, l.opening.record)
 	defer l.opening.lender.reclaim(t.secure)
-	n, err := 0, error(nil)
+	var n int
+	var err error
 	if t.phase&emptied == 0 {
 		n, err = t.empty(l.buffer)
 	} else {

@@ -91,7 +91,7 @@ func (a *admission) lookAtLoop(now int64, waited, bound time.Duration) time.Dura
 	switch {
 	case bound <= 0:
 		share = wholeShare
-	case before == wholeShare && !(late && a.late), now < a.hold:
+	case before == wholeShare && (!late || !a.late), now < a.hold:
 	case late:
 		share = before * uint32(max(wholeShare*bound/waited, wholeShare/4)) / wholeShare
 	case waited > bound/2:

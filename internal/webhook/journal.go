@@ -173,15 +173,20 @@ func (j *journal) syncLoop() {
 		case <-j.quit:
 			return
 		case <-ticker.C:
-			j.mu.Lock()
-			if j.dirty {
-				j.dirty = false
-				if err := j.file.Sync(); err != nil {
-					j.fail(err)
-				}
-			}
-			j.mu.Unlock()
+			j.sync()
 		}
+	}
+}
+
+func (j *journal) sync() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.dirty {
+		return
+	}
+	j.dirty = false
+	if err := j.file.Sync(); err != nil {
+		j.fail(err)
 	}
 }
 

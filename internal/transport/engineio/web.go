@@ -32,6 +32,7 @@ type web struct {
 	early   *[]byte       // what goes out with the answer to the upgrade; nil afterwards. The connection's lock guards it
 	phase   atomic.Uint32 // a phase; changed with the connection locked
 	peerBye bool          // the peer's close frame has come; the reader's
+	bye     bool          // our close frame went out with early, as its end; the connection's lock guards it
 	deaf    bool          // what came was no frame, and nothing behind it is; the reader's
 	opened  time.Time
 }
@@ -151,7 +152,7 @@ func (w *web) Message(op ws.Opcode, payload []byte) bool {
 func (w *web) finish(code ws.CloseCode, reason string) {
 	frame := ws.AppendFrame(nil, ws.Close, ws.AppendClose(nil, code, reason))
 	if w.early != nil {
-		*w.early = append(*w.early, frame...)
+		*w.early, w.bye = append(*w.early, frame...), true
 		return
 	}
 	w.socket.Finish(frame)
@@ -186,7 +187,7 @@ func (t *Transport) takeOver(rw http.ResponseWriter, w *web) bool {
 	if len(rest) > 0 {
 		w.socket.Send(rest) // one that fails is gone, and is told so
 	}
-	if w.phaseNow() == carrying && c.ending.Load() != nil {
+	if w.bye {
 		w.socket.Finish(nil)
 	}
 	over := c.over.Load() || t.closed.Load()

@@ -43,6 +43,7 @@ type ending struct {
 	reason string
 	retry  time.Duration
 	at     time.Time
+	ours   bool // nobody but Close says goodbye
 }
 
 // Error implements error: an ending is why a connection is aborted that is slow to close.
@@ -230,7 +231,7 @@ func (c *connection) closeSlow() {
 
 // Close implements session.Outlet.
 func (c *connection) Close(code protocol.CloseCode, reason string, retry time.Duration) {
-	e := &ending{code: code, reason: reason, retry: retry, at: time.Now()}
+	e := &ending{code: code, reason: reason, retry: retry, at: time.Now(), ours: true}
 	if !c.ending.CompareAndSwap(nil, e) {
 		return
 	}

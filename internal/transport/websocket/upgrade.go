@@ -80,7 +80,7 @@ func (t *Transport) takeOver(w http.ResponseWriter, c *connection, response []by
 	}
 	if e := c.ending.Load(); e != nil && ended {
 		c.socket.Finish(nil) // its close frame went out with hello
-	} else if e != nil {
+	} else if e != nil && e.ours {
 		c.finish(e) // it was closed before it could send
 	}
 	c.session.Start()

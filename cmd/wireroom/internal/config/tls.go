@@ -97,7 +97,7 @@ func (c *Config) checkCache() error {
 func checkDirectory(directory string) error {
 	u, err := url.Parse(directory)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		return fmt.Errorf("%q is no URL of a directory: https://...", directory)
+		return fmt.Errorf("%q is no URL of a directory, as https://acme.example/directory is", directory)
 	}
 	return nil
 }

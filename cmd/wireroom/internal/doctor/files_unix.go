@@ -19,6 +19,6 @@ func freeBytes(dir string) (free, size uint64, ok bool) {
 	if err := unix.Statfs(dir, &s); err != nil {
 		return 0, 0, false
 	}
-	block := uint64(s.Bsize) //nolint:unconvert // it is of another type on other systems
+	block := uint64(s.Bsize) // it is of another type on other systems
 	return s.Bavail * block, s.Blocks * block, true
 }

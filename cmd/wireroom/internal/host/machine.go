@@ -149,7 +149,7 @@ func (d *disks) read(ctx context.Context) (any, error) {
 	reading := Disk{Used: usage.Used, Total: usage.Total}
 	counters, err := disk.IOCountersWithContext(ctx)
 	if err != nil || len(counters) == 0 {
-		return reading, nil // not every machine tells
+		return reading, nil //nolint:nilerr // not every machine tells
 	}
 	var in, out uint64
 	for name, c := range counters {

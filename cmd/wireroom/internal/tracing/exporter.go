@@ -181,7 +181,7 @@ func kindOf(k trace.SpanKind) int {
 func valuesOf(attributes []attribute.KeyValue) []keyValue {
 	values := make([]keyValue, len(attributes))
 	for i, a := range attributes {
-		value := map[string]any{"stringValue": a.Value.Emit()}
+		value := map[string]any{"stringValue": a.Value.String()}
 		switch a.Value.Type() {
 		case attribute.INT64:
 			value = map[string]any{"intValue": strconv.FormatInt(a.Value.AsInt64(), 10)}

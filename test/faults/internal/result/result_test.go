@@ -41,7 +41,9 @@ func TestDocumentsHaveTheFiguresOfTheResults(t *testing.T) {
 func TestARunTakesThePlaceOfTheLast(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "faults.json")
 	for _, r := range []result.Run{
-		{Fault: "F2", Form: "short", Seed: 1}, {Fault: "F10", Form: "short", Seed: 2}, {Fault: "F2", Form: "long", Seed: 3},
+		{Fault: "F2", Form: "short", Seed: 1},
+		{Fault: "F10", Form: "short", Seed: 2},
+		{Fault: "F2", Form: "long", Seed: 3},
 		{Fault: "F2", Form: "short", Seed: 4, Figures: map[string]any{"n": 1234567}},
 	} {
 		if err := result.Record(path, r); err != nil {

@@ -50,7 +50,7 @@ func RunFlood(ctx context.Context, addr string, clients int) (*Flood, error) {
 		s := &stream{raw: raw, room: fmt.Sprint("flood-", i%8), answered: make(chan struct{}, 1), due: make(map[int]time.Time)}
 		f.streams = append(f.streams, s)
 		f.group.Go(func() {
-			if err := s.read(); err != nil && ctx.Err() == nil {
+			if err := s.read(); ctx.Err() == nil {
 				f.failed <- err
 			}
 		})
@@ -187,7 +187,7 @@ func (s *stream) offer(ctx context.Context, every, first time.Duration) error {
 	due := time.Now().Add(first)
 	for {
 		if Sleep(ctx, time.Until(due)) != nil {
-			return nil
+			return nil //nolint:nilerr // it is over
 		}
 		if err := s.publish(due); err != nil {
 			return err
