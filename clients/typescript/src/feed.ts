@@ -88,8 +88,9 @@ async function read(body: ReadableStream<Uint8Array>, signal: AbortSignal, event
   });
   const reader = body.getReader();
   for (;;) {
-    const { done, value } = await reader.read();
-    if (done || signal.aborted) {
+    // What the server has told before holds, however the connection ends.
+    const { value } = await reader.read().catch(() => ({ value: undefined }));
+    if (!value || signal.aborted) {
       break;
     }
     stream.feed(value);

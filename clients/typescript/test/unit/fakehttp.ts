@@ -14,6 +14,8 @@ export interface Asked {
   text(text: string): Promise<void>;
   /** Ends the stream. */
   end(): Promise<void>;
+  /** The network fails within the stream. */
+  breaks(): Promise<void>;
   /** The network fails. */
   fail(): Promise<void>;
 }
@@ -68,6 +70,10 @@ export class FakeHttp {
         end: () => {
           begin();
           stream?.close();
+          return settle();
+        },
+        breaks: () => {
+          stream?.error(new TypeError("terminated"));
           return settle();
         },
         fail: () => {

@@ -238,6 +238,13 @@ describe("over server-sent events", () => {
     expect(client.status).toMatchObject({ state: "connecting", retryMs, error: { closeCode } });
   });
 
+  test("what a stream has told holds when the connection breaks after it", async () => {
+    const client = await streaming();
+    await http.newest("/app/sse").event("draining", { reconnect_after: 2.5 });
+    await http.newest("/app/sse").breaks();
+    expect(client.status).toMatchObject({ state: "connecting", retryMs: 2500, error: { closeCode: 4503 } });
+  });
+
   test("a room whose presence is off has a stream of its own beside rooms that ask for it", async () => {
     const client = await streaming();
     const seen = client.room("seen", { presence: true });
