@@ -57,8 +57,8 @@ func TestHostileRequests(t *testing.T) {
 		{"a name of 129 bytes", strings.Replace(upgradeWith(), "/ws", "/ws?name="+strings.Repeat("n", 129), 1), http.StatusBadRequest},
 		{"a token of 9 KiB", strings.Replace(upgradeWith(), "/ws", "/ws?token="+strings.Repeat("t", 9<<10), 1), http.StatusBadRequest},
 		{"another site's page", upgradeWith("Origin: https://evil.example"), http.StatusForbidden},
-		{"a URL of another host", strings.Replace(upgradeWith(), "/ws", "http://internal.example/ws", 1), http.StatusSwitchingProtocols},
-		{"a proxy's method", "CONNECT internal.example:443 HTTP/1.1\r\nHost: x\r\n\r\n", http.StatusNotFound},
+		{"a URL of another host", strings.Replace(upgradeWith(), "/ws", "http://internal.example/ws", 1), http.StatusForbidden},
+		{"a proxy's method", "CONNECT internal.example:443 HTTP/1.1\r\nHost: x\r\n\r\n", http.StatusForbidden},
 		{"a path out of the tree", "GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", http.StatusTemporaryRedirect},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -34,6 +34,7 @@ func (l *locality) judge(c *config.Config) {
 func (l *locality) handler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if l.on.Load() && r.Host != "" && !ownName(r.Host) {
+			w.Header().Set("Connection", "close") // what follows may be frames
 			http.Error(w, "Without a secret the server is for this machine alone, as localhost. For other names, list the "+
 				"origins of its pages (--origins), or set a secret.", http.StatusForbidden)
 			return
@@ -42,15 +43,19 @@ func (l *locality) handler(h http.Handler) http.Handler {
 	})
 }
 
-// ownName reports whether a Host is localhost or an address.
+// ownName reports whether a Host is an address, or a name that nobody can have on the internet: one of a single label, or
+// below one that is reserved (RFC 6761, and internal).
 func ownName(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+	if _, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")); err == nil {
 		return true
 	}
-	_, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
-	return err == nil
+	switch host[strings.LastIndexByte(host, '.')+1:] {
+	case host, "localhost", "test", "internal":
+		return true
+	}
+	return false
 }

@@ -15,7 +15,7 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 	c := config.Config{
 		Access: "signed-in", Tokens: config.Tokens{Cookie: "session"}, Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compression: true,
 		StreamPaths: []string{"/b"}, PollPaths: []string{"/c", "/d"}, SendPaths: []string{""},
-		SocketIO:     config.SocketIO{Paths: []string{"/e/"}, Namespaces: []string{"f"}},
+		SocketIO: config.SocketIO{Paths: []string{"/e/"}, Namespaces: []string{"f"}}, Recorded: 28,
 		PingInterval: 7 * time.Second, Secret: secret, Rules: []config.Rule{{
 			Pattern: "a", Allow: config.Allow{Join: "1", Publish: "2", Presence: "3", History: "4"},
 			Content: config.Content{MaxBytes: 1, MaxCharacters: 2, MaxTextBytes: 3},
@@ -23,7 +23,7 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 		Limits: config.Limits{
 			MaxMessage: 1, MaxRooms: 2, PublishRate: 3, PublishBurst: 4, JoinRate: 5, JoinBurst: 6, AuthTimeout: 7,
 			MaxParts: 8, ByteRate: 9, ByteBurst: 10, PendingBytes: 11, AuthAttempts: 12, Refusals: 13, BlockTime: 14, PublishWait: 27, Connections: 15,
-			User: config.UserLimits{Factor: 16, Connections: 17, ConnectRate: 18, ConnectBurst: 19},
+			User: config.UserLimits{Factor: 16, Connections: 17, ConnectRate: 18, ConnectBurst: 19, Shared: true},
 			Address: config.AddressLimits{
 				Connections: 20, ConnectRate: 21, ConnectBurst: 22, RequestRate: 23, RequestBurst: 24, FailureRate: 25, FailureBurst: 26,
 			},
@@ -33,7 +33,7 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 	want := wireroom.Options{
 		Access: "signed-in", Cookie: "session", Node: "here", Paths: []string{"/a"}, Origins: []string{"https://a.example"}, Anonymous: true, Compress: true,
 		SSEPaths: []string{"/b"}, PollPaths: []string{"/c", "/d"}, SendPaths: []string{},
-		SocketIO:     wireroom.SocketIO{Paths: []string{"/e/"}, Namespaces: []string{"f"}, NoRecovery: true},
+		SocketIO: wireroom.SocketIO{Paths: []string{"/e/"}, Namespaces: []string{"f"}, NoRecovery: true}, Recorded: 28,
 		PingInterval: 7 * time.Second, Secret: []byte(secret), Logger: logger,
 		Rules: []wireroom.Rule{{
 			Pattern: "a", NoPresence: true, Allow: wireroom.Allow{Join: "1", Publish: "2", Presence: "3", History: "4"},
@@ -42,7 +42,7 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 		Limits: wireroom.Limits{
 			MaxMessage: 1, Rooms: 2, PublishRate: 3, PublishBurst: 4, JoinRate: 5, JoinBurst: 6, AuthTimeout: 7,
 			MaxParts: 8, ByteRate: 9, ByteBurst: 10, PendingBytes: 11, AuthAttempts: 12, Refusals: 13, BlockTime: 14, PublishWait: 27, Connections: 15,
-			User: wireroom.UserLimits{Factor: 16, Connections: 17, ConnectRate: 18, ConnectBurst: 19},
+			User: wireroom.UserLimits{Factor: 16, Connections: 17, ConnectRate: 18, ConnectBurst: 19, Shared: true},
 			Address: wireroom.AddressLimits{
 				Connections: 20, ConnectRate: 21, ConnectBurst: 22, RequestRate: 23, RequestBurst: 24, FailureRate: 25, FailureBurst: 26,
 			},
@@ -84,6 +84,7 @@ func numbers(of reflect.Value) map[string]float64 {
 			}
 		case f.CanInt():
 			all[name] = float64(f.Int())
+		case f.Kind() == reflect.Bool: // no bound
 		default:
 			all[name] = f.Float()
 		}

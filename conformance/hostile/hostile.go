@@ -86,7 +86,7 @@ var inputs = []Input{
 	{"payloads of very many packets, of unknown types, in wrong base64", []string{"TestRefusesPayloadsThatAreNone", "FuzzPayload"}},
 	{"packets of wrong shape: types, acknowledgements, names of events", []string{"TestRefusesWhatIsNoParcel", "TestSocketIOMalformedPacketsCloseTheirConnectionAndNothingElse", "FuzzParcel"}},
 	{"placeholders that name no attachment, or one twice", []string{"TestRefusesPlaceholdersThatAreNone"}},
-	{"attachments without end, out of turn, that never come", []string{"TestRefusesAttachmentsOutOfTurn", "TestBoundsAParcelWithItsAttachments", "TestSocketIOAttacksAreBoundedAndLeaveNothing"}},
-	{"namespaces without end, or that are none", []string{"TestSocketIOUnknownNamespace", "TestSocketIOAttacksAreBoundedAndLeaveNothing"}},
+	{"attachments without end, out of turn, that never come", []string{"TestRefusesAttachmentsOutOfTurn", "TestBoundsAParcelWithItsAttachments", "TestSocketIOAttacksMeetBounds", "TestSocketIOAttachmentsThatNeverComeAreNotWaitedFor"}},
+	{"namespaces without end, or that are none", []string{"TestSocketIOUnknownNamespace", "TestSocketIOManyNamespacesMeetABound"}},
 	{"the session of somebody else", []string{"TestSocketIOPollsAreOfWhomeverBeganThem", "TestSocketIOForgedOffsetsLeadNowhere"}},
 }
