@@ -367,17 +367,21 @@ func TestClientsOfSocketIOAreSeen(t *testing.T) {
 	}
 }
 
+// metric returns what a server's metric of a name, and of a label's value where it has one, stands at.
+func metric(t *testing.T, server *wireroom.Server, name, label string) int64 {
+	t.Helper()
+	for d, v := range server.Metrics().All() {
+		if d.Name == name && d.Value == label {
+			return v
+		}
+	}
+	t.Errorf("there is no %s of %q", name, label)
+	return 0
+}
+
 func TestCountsWhatHappens(t *testing.T) {
 	server, url := start(t, wireroom.Options{})
-	value := func(name, label string) (n int64) {
-		for d, v := range server.Metrics().All() {
-			if d.Name == name && d.Value == label {
-				return v
-			}
-		}
-		t.Errorf("there is no %s of %q", name, label)
-		return 0
-	}
+	value := func(name, label string) int64 { return metric(t, server, name, label) }
 	alice, _ := joinedAs(t, url, "Alice", "general")
 	bob, _ := joinedAs(t, url, "Bob", "general")
 	bob.send(`{"type":"publish","room":"general","data":"12345","key":"k","id":2}`)

@@ -17,13 +17,15 @@ import (
 	"github.com/wireroom/wireroom/wireroomtest"
 )
 
-// TestSocketIOAttacksMeetBounds sends what is just too much, or wrong, and what is just not: the status tells the bound that
-// it meets, and afterwards the connection is gone, or it is not.
-func TestSocketIOAttacksMeetBounds(t *testing.T) {
+// socketIOAttack is the body of a POST, and the status that tells which bound it meets.
+type socketIOAttack struct {
+	bound  string
+	status int
+	body   string
+}
+
+func socketIOAttacks() []socketIOAttack {
 	const good, bad, large = http.StatusOK, http.StatusBadRequest, http.StatusRequestEntityTooLarge
-	_, url := start(t, wireroom.Options{})
-	other := emit(t, url+socketIO, "")
-	other.envelope("welcome")
 	deep := func(levels int) string {
 		return `42["x",` + strings.Repeat("[", levels) + strings.Repeat("]", levels) + "]"
 	}
@@ -35,11 +37,7 @@ func TestSocketIOAttacksMeetBounds(t *testing.T) {
 		return fmt.Sprintf(`45%d-["x",%s]`, n, strings.Join(list, ","))
 	}
 	one := func(placeholder string) string { return `451-["x",` + placeholder + "]\x1ebAA==" }
-	for _, a := range []struct {
-		bound  string
-		status int
-		body   string
-	}{
+	return []socketIOAttack{
 		{"a packet is not empty", bad, strings.Repeat("\x1e", 999_999)},
 		{"packets of a payload: 10,000", good, "3" + strings.Repeat("\x1e3", 9_999)},
 		{"packets of a payload: one more", bad, "3" + strings.Repeat("\x1e3", 10_000)},
@@ -77,14 +75,23 @@ func TestSocketIOAttacksMeetBounds(t *testing.T) {
 		{"reserved: removeListener", bad, `42["removeListener"]`},
 		{"reserved: error", bad, `42["error"]`},
 		{"reserved, in other words", bad, `42["\u0063onnect"]`},
-	} {
+	}
+}
+
+// TestSocketIOAttacksMeetBounds sends what is just too much, or wrong, and what is just not: the status tells the bound that
+// it meets, and afterwards the connection is gone, or it is not.
+func TestSocketIOAttacksMeetBounds(t *testing.T) {
+	_, url := start(t, wireroom.Options{})
+	other := emit(t, url+socketIO, "")
+	other.envelope("welcome")
+	for _, a := range socketIOAttacks() {
 		id := openPolling(t, web(url)+socketIO)
 		post(t, id, "40")
 		ask(t, id)
 		if got := post(t, id, a.body).status; got != a.status {
 			t.Errorf("%s: %d, want %d", a.bound, got, a.status)
 		}
-		if after := post(t, id, "3").status; after != good && a.status == good || after == good && a.status != good {
+		if after := post(t, id, "3").status; (after == http.StatusOK) != (a.status == http.StatusOK) {
 			t.Errorf("%s: afterwards %d", a.bound, after)
 		}
 	}

@@ -7,16 +7,7 @@
 set -euo pipefail
 repeat=${REPEAT:-5} span=${SECONDS_EACH:-6}
 cd "$(dirname "$0")/.."
-go build -o .cache/ ./cmd/wireroom
-dir=$(mktemp -d)
-pids=()
-finish() {
-  for pid in "${pids[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$dir"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
+source bench/lib.sh
 
 declare -A url pid
 for kind in on off; do
@@ -25,7 +16,7 @@ for kind in on off; do
   .cache/wireroom serve --listen 127.0.0.1:0 --admin-listen off --no-limits --recorded $recorded >"$dir/$kind.log" 2>&1 &
   pid[$kind]=$!
   pids+=($!)
-  until url[$kind]=$(grep -o 'ws://[^ ]*' "$dir/$kind.log" | head -1) && [[ -n ${url[$kind]} ]]; do sleep 0.1; done
+  url[$kind]=$(address "$dir/$kind.log") || { cat "$dir/$kind.log"; exit 1; }
 done
 
 measure() { # NAME KIND FLAGS...

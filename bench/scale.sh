@@ -15,23 +15,13 @@ presence=${PRESENCE:-no}           # whether rooms have presence
 
 cd "$(dirname "$0")/.."
 test/setup/need.sh redis-server
-go build -o .cache/ ./cmd/wireroom
+source bench/lib.sh
 ulimit -n "$(ulimit -Hn)"
 limit=$(ulimit -n)
 each=$((limit - 1000)) # connections of a node: Redis, logs and the rest have the others
 nodes=$(((connections + each - 1) / each))
 least=${NODES:-1}
 nodes=$((nodes > least ? nodes : least))
-dir=$(mktemp -d)
-pids=()
-finish() {
-  for pid in "${pids[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$dir"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
 redis-server --bind 127.0.0.1 --port 0 --unixsocket "$dir/redis.sock" --save '' --appendonly no --dir "$dir" --loglevel warning >"$dir/redis.log" 2>&1 &
 redis=$!
 pids+=("$redis")
@@ -47,10 +37,7 @@ servers=()
 for ((i = 0; i < nodes; i++)); do
   .cache/wireroom serve --config "$dir/wireroom.yaml" --listen 127.0.0.1:0 --no-limits --no-chat --engine "unix://$dir/redis.sock" >"$dir/node$i.out" 2>"$dir/node$i.err" &
   pids+=("$!")
-  until url=$(grep -o 'ws://[^ ]*' "$dir/node$i.out"); do
-    kill -0 "$!" 2>/dev/null || { cat "$dir/node$i.err"; exit 1; }
-    sleep 0.1
-  done
+  url=$(address "$dir/node$i.out") || { cat "$dir/node$i.err"; exit 1; }
   servers+=(--server "$url")
 done
 
@@ -69,6 +56,7 @@ redis_empty=$(memory "$redis")
 .cache/wireroom bench rooms -n "$connections" --rooms $((connections / room)) --rate "$rate" --ramp "$ramp" "${servers[@]}" \
   --warmup 5s -d "${span}s" --settle 10s --json "$dir/report.json" >"$dir/bench.out" 2>"$dir/bench.err" &
 bench=$!
+trap 'kill "$bench" 2>/dev/null; exit 130' INT TERM
 # What is used is noted while it is measured, which bench says every second.
 peak=0 redis_peak=0 began=0 redis_began=0 ended=0 redis_ended=0
 while kill -0 "$bench" 2>/dev/null; do

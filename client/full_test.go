@@ -74,6 +74,40 @@ func (l *line) awaitRefusal(t *testing.T) {
 	}
 }
 
+// pipeline is publications that do not wait for each other, every ninth with a key, and the answers that there are.
+type pipeline struct {
+	c       *client.Client
+	all     []*client.Pending
+	answers []protocol.Published
+}
+
+func (p *pipeline) publish(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		o := client.PublishOptions{}
+		if len(p.all)%9 == 8 {
+			o.Key = fmt.Sprint("key-", len(p.all))
+		}
+		pending, err := p.c.PublishAsync("general", len(p.all), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.all = append(p.all, pending)
+	}
+}
+
+// settle waits for all answers.
+func (p *pipeline) settle(t *testing.T) {
+	t.Helper()
+	for _, pending := range p.all[len(p.answers):] {
+		a, err := pending.Result(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.answers = append(p.answers, a)
+	}
+}
+
 func TestAPipelineRefusedByAFullDiskIsStoredOnceInOrder(t *testing.T) {
 	files, dir := &fillable{FS: vfs.Default}, t.TempDir()
 	var l line
@@ -86,45 +120,20 @@ func TestAPipelineRefusedByAFullDiskIsStoredOnceInOrder(t *testing.T) {
 	}
 	server := begin()
 	c := connect(t, "ws://server/ws", client.Options{Dial: l.dial})
-	var all []*client.Pending
-	publish := func(n int) {
-		t.Helper()
-		for range n {
-			o := client.PublishOptions{}
-			if len(all)%9 == 8 {
-				o.Key = fmt.Sprint("key-", len(all))
-			}
-			p, err := c.PublishAsync("general", len(all), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, p)
-		}
-	}
-	var answers []protocol.Published
-	settled := func() {
-		t.Helper()
-		for _, p := range all[len(answers):] {
-			a, err := p.Result(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			answers = append(answers, a)
-		}
-	}
-	publish(20)
-	settled()
+	p := &pipeline{c: c}
+	p.publish(t, 20)
+	p.settle(t)
 	files.full.Store(true)
-	publish(40)
+	p.publish(t, 40)
 	l.awaitRefusal(t)
 	_ = (*l.newest.Load()).Close() // it comes back and is refused again
 	l.awaitRefusal(t)
 	files.full.Store(false)
-	settled()
+	p.settle(t)
 
-	publish(20)
+	p.publish(t, 20)
 	files.full.Store(true) // in the midst of them
-	publish(20)
+	p.publish(t, 20)
 	l.awaitRefusal(t)
 	if err := server.Close(); err != nil {
 		t.Fatal(err)
@@ -132,13 +141,13 @@ func TestAPipelineRefusedByAFullDiskIsStoredOnceInOrder(t *testing.T) {
 	begin()
 	l.awaitRefusal(t)
 	files.full.Store(false)
-	settled()
+	p.settle(t)
 
 	h, err := c.History(t.Context(), "general", client.HistoryOptions{Limit: protocol.MaxHistory})
-	if err != nil || len(h.Messages) != len(all) {
-		t.Fatalf("%d were published, the log has %d: %v", len(all), len(h.Messages), err)
+	if err != nil || len(h.Messages) != len(p.all) {
+		t.Fatalf("%d were published, the log has %d: %v", len(p.all), len(h.Messages), err)
 	}
-	inOrder(t, h.Messages, answers)
+	inOrder(t, h.Messages, p.answers)
 }
 
 // inOrder checks that the messages are the numbers from 0 on, each where its answer has it.

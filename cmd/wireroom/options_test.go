@@ -56,13 +56,17 @@ func TestEverySettingReachesTheServer(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the options are %+v, want %+v", got, want)
 	}
+}
 
-	c.Secret = ""
+func TestSettingsThatTurnSomethingOff(t *testing.T) {
+	logger := slog.New(slog.DiscardHandler)
+	c := config.Config{Limits: config.Limits{MaxRooms: 2, PublishRate: 3}}
 	if got, err := serverOptions(&c, logger); err != nil || got.Auth != nil || got.Secret != nil {
 		t.Errorf("without a secret the options are %+v, %v", got, err)
 	}
 	c.NoLimits = true
-	if got, err = serverOptions(&c, logger); err != nil {
+	got, err := serverOptions(&c, logger)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for name, n := range numbers(reflect.ValueOf(got.Limits)) {

@@ -231,44 +231,7 @@ func TestEveryMemberGetsEveryMessageOnce(t *testing.T) {
 	heard := make([]string, members)
 	for i := range members {
 		reading.Go(func() {
-			random := rand.New(rand.NewPCG(1, uint64(i)))
-			since := first.Position
-			for stopped := false; ; {
-				s := newSocket(h, keeper.framing, fmt.Sprint("m", i))
-				j := s.join(t, JoinRequest{Room: "r", Since: since, Presence: i%2 == 0})
-				if i%3 == 0 {
-					sizes := rand.New(rand.NewPCG(random.Uint64(), 2)) // asked by whoever delivers, one after the other
-					s.narrow(func() int { return sizes.IntN(2000) })
-				}
-				for range random.IntN(20) {
-					s.fill()
-					publish(t, h, "noise", "0")
-					s.drain()
-				}
-				if stopped {
-					s.narrow(nil)
-					s.drain()
-				}
-				h.Leave(s.member, Departure{Now: random.IntN(2) == 0})
-				for _, e := range s.take(t) {
-					if e.Type == protocol.TypeMessage {
-						heard[i] += " " + string(e.Data)
-						at, _ := protocol.ParsePosition(e.Pos)
-						if at.Offset != since.Offset+1 {
-							t.Errorf("member %d: %v after %v, joined %+v", i, at, since, j)
-						}
-						since = at
-					}
-				}
-				if stopped {
-					return
-				}
-				select {
-				case <-stop:
-					stopped = true
-				default:
-				}
-			}
+			heard[i] = comesAndGoes(t, keeper, i, first.Position, stop)
 		})
 	}
 	publishing.Wait()
@@ -281,6 +244,47 @@ func TestEveryMemberGetsEveryMessageOnce(t *testing.T) {
 	for i, got := range heard {
 		if strings.TrimSpace(got) != strings.Join(all, " ") {
 			t.Fatalf("member %d got %d messages, or others, or in another order", i, strings.Count(got, " "))
+		}
+	}
+}
+
+// comesAndGoes is a member beside keeper that joins where it stood, again and again, until it is told to stop; it returns what it got.
+func comesAndGoes(t *testing.T, keeper *socket, i int, since protocol.Position, stop <-chan struct{}) (heard string) {
+	h, random := keeper.hub, rand.New(rand.NewPCG(1, uint64(i)))
+	for stopped := false; ; {
+		s := newSocket(h, keeper.framing, fmt.Sprint("m", i))
+		j := s.join(t, JoinRequest{Room: "r", Since: since, Presence: i%2 == 0})
+		if i%3 == 0 {
+			sizes := rand.New(rand.NewPCG(random.Uint64(), 2)) // asked by whoever delivers, one after the other
+			s.narrow(func() int { return sizes.IntN(2000) })
+		}
+		for range random.IntN(20) {
+			s.fill()
+			publish(t, h, "noise", "0")
+			s.drain()
+		}
+		if stopped {
+			s.narrow(nil)
+			s.drain()
+		}
+		h.Leave(s.member, Departure{Now: random.IntN(2) == 0})
+		for _, e := range s.take(t) {
+			if e.Type == protocol.TypeMessage {
+				heard += " " + string(e.Data)
+				at, _ := protocol.ParsePosition(e.Pos)
+				if at.Offset != since.Offset+1 {
+					t.Errorf("member %d: %v after %v, joined %+v", i, at, since, j)
+				}
+				since = at
+			}
+		}
+		if stopped {
+			return heard
+		}
+		select {
+		case <-stop:
+			stopped = true
+		default:
 		}
 	}
 }
