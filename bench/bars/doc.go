@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/wireroom/wireroom/internal/bench"
@@ -71,8 +72,7 @@ func machineText(m *bench.Machine) string {
 // table returns the tables of the bars.
 func (f *figures) table() string {
 	t := &text{}
-	t.line("Measured on %s at commit `%s`: %s. Medians of %d runs; the load average before the runs was %s.\n",
-		f.When.Format("2006-01-02 15:04 UTC"), f.Commit, machineText(&f.Machine), f.Repeat, f.loads())
+	t.line("Measured on %s. Machine: %s. Medians; the load average before the runs was %s.\n", f.stamps(), machineText(&f.Machine), f.loads())
 	t.line("| what | ratio | bar | aim | holds |")
 	t.line("|---|---|---|---|---|")
 	if i := f.Idle; i != nil {
@@ -84,16 +84,16 @@ func (f *figures) table() string {
 	for _, r := range f.Rows {
 		bar, verdict := "reported", ""
 		if r.Bar > 0 {
-			bar, verdict = fmt.Sprintf("%.2f", r.Bar), holds(r.Ratio, r.Bar)
+			bar, verdict = fmt.Sprintf("%.2f", r.Bar), r.verdict(r.Ratio, r.Bar)
 		}
 		t.line("| %s, %s to %s | %.2f | %s | %s | %s |", r.Name, r.Order[0], r.Against, r.Ratio, bar, optional(r.Aim), verdict)
 		if r.LatencyBar > 0 {
-			t.line("| the same, 99th percentile of the latency | %.2f | %.2f | | %s |", r.LatencyRatio, r.LatencyBar, holds(r.LatencyRatio, r.LatencyBar))
+			t.line("| the same, 99th percentile of the latency | %.2f | %.2f | | %s |", r.LatencyRatio, r.LatencyBar, r.verdict(r.LatencyRatio, r.LatencyBar))
 		}
 	}
 	t.line("\nThe figures behind the ratios, each the median of its runs:\n")
-	t.line("| what | server | CPU a delivery, µs | deliveries a second | p50, ms | p99, ms | faults |")
-	t.line("|---|---|---|---|---|---|---|")
+	t.line("| what | server | runs | CPU a delivery, µs | deliveries a second | p50, ms | p99, ms | faults |")
+	t.line("|---|---|---|---|---|---|---|---|")
 	for _, r := range f.Rows {
 		for _, name := range r.Order {
 			runs := r.Runs[name]
@@ -101,7 +101,7 @@ func (f *figures) table() string {
 			for _, n := range runs {
 				faults += n.Faults
 			}
-			t.line("| %s | %s | %.2f | %s | %.2f | %.2f | %d |", r.Name, name,
+			t.line("| %s | %s | %d | %.2f | %s | %.2f | %.2f | %d |", r.Name, name, len(runs),
 				median(values(runs, func(n run) float64 { return n.CPU })),
 				thousands(median(values(runs, func(n run) float64 { return n.Delivered }))),
 				median(values(runs, func(n run) float64 { return n.P50 })),
@@ -121,6 +121,34 @@ func (f *figures) table() string {
 		}
 	}
 	return t.String()
+}
+
+// stamps says when what was measured.
+func (f *figures) stamps() string {
+	var all []stamp
+	for _, r := range f.Rows {
+		all = append(all, r.stamp)
+	}
+	if f.Idle != nil {
+		all = append(all, f.Idle.stamp)
+	}
+	if f.Collector != nil {
+		all = append(all, f.Collector.stamp)
+	}
+	return span(all)
+}
+
+// span returns the first and the last of stamps.
+func span(all []stamp) string {
+	if len(all) == 0 {
+		return "no day"
+	}
+	slices.SortFunc(all, func(a, b stamp) int { return a.When.Compare(b.When) })
+	first, last := all[0], all[len(all)-1]
+	if first.Commit == last.Commit {
+		return first.String()
+	}
+	return first.String() + " to " + last.String()
 }
 
 // loads returns the smallest and the largest load average before the runs.
@@ -173,7 +201,11 @@ func thousands(v float64) string {
 // growthDoc writes the charts of how the cost grows, and the document's part about them.
 func (o *options) growthDoc(doc string, g *growth) (string, error) {
 	t := &text{}
-	t.line("Measured on %s at commit `%s`: %s. Medians of %d runs.\n", g.When.Format("2006-01-02 15:04 UTC"), g.Commit, machineText(&g.Machine), g.Repeat)
+	var all []stamp
+	for _, k := range g.Curves {
+		all = append(all, k.stamp)
+	}
+	t.line("Measured on %s. Machine: %s.\n", span(all), machineText(&g.Machine))
 	for _, q := range grows() {
 		c := chart.Chart{Title: "CPU of a delivery", X: q.chart, Y: "microseconds", LogX: true, LogY: true}
 		for _, k := range g.Curves {
@@ -195,7 +227,7 @@ func (o *options) growthDoc(doc string, g *growth) (string, error) {
 			return "", err
 		}
 		t.line("![CPU of a delivery by %s](images/%s)\n", q.chart, file)
-		t.line("By %s.\n", q.unit)
+		t.line("By %s; each point the median of %d.\n", q.unit, g.repeated(q.chart))
 		g.steps(t, q.chart)
 	}
 	return replace(doc, "growth", t.String())
@@ -205,6 +237,7 @@ func (o *options) growthDoc(doc string, g *growth) (string, error) {
 func (g *growth) steps(t *text, name string) {
 	var curves []curve
 	head, rule := "| "+name+" |", "|---|"
+	faults := ""
 	for _, k := range g.Curves {
 		if k.Chart == name {
 			curves = append(curves, k)
@@ -218,8 +251,23 @@ func (g *growth) steps(t *text, name string) {
 		line := "| " + thousands(s.X) + " |"
 		for _, k := range curves {
 			line += fmt.Sprintf(" %.2f |", median(values(k.Steps[i].Runs, func(n run) float64 { return n.CPU })))
+			for _, n := range k.Steps[i].Runs {
+				if n.Faults > 0 {
+					faults += fmt.Sprintf("%s, %s: %d faults. ", thousands(s.X), k.Contestant, n.Faults)
+				}
+			}
 		}
 		t.line("%s", line)
 	}
-	t.line("")
+	t.line("\n%s", faults)
+}
+
+// repeated returns how often each point of a chart was measured.
+func (g *growth) repeated(name string) int {
+	for _, k := range g.Curves {
+		if k.Chart == name && len(k.Steps) > 0 {
+			return len(k.Steps[0].Runs)
+		}
+	}
+	return 0
 }

@@ -5,8 +5,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
-	"time"
 
 	"github.com/wireroom/wireroom/internal/bench"
 )
@@ -19,6 +19,7 @@ type step struct {
 
 // curve is how the cost grows with something, for one contestant.
 type curve struct {
+	stamp
 	Chart      string `json:"chart"`
 	Contestant string `json:"contestant"`
 	Steps      []step `json:"steps"`
@@ -26,10 +27,7 @@ type curve struct {
 
 // growth is what is kept of how everything grows.
 type growth struct {
-	When    time.Time     `json:"when"`
-	Commit  string        `json:"commit"`
 	Machine bench.Machine `json:"machine"`
-	Repeat  int           `json:"repeat"`
 	Curves  []curve       `json:"curves"`
 }
 
@@ -53,8 +51,8 @@ func grows() []grown {
 		{growConnections, "connections, in rooms of 10, 64 outstanding", []int{100, 300, 1000, 3000, 10000, 19000}, func(v int) []string {
 			return []string{"rooms", "-n", strconv.Itoa(v), "--rooms", strconv.Itoa(v / 10), "--window", "64", "--presence"}
 		}},
-		{growRooms, "members of a room, 10,000 connections (fewer than that in rooms of 2 to 10,000), about 20,000 deliveries outstanding", []int{2, 5, 10, 30, 100, 300, 1000, 3000, 10000}, func(v int) []string {
-			return []string{"rooms", "-n", "10000", "--rooms", strconv.Itoa(10000 / v), "--window", strconv.Itoa(max(2, 2000/v)), "--publishers", "1"}
+		{growRooms, "members of a room, 10,000 connections, 20,000 deliveries outstanding", []int{2, 5, 10, 30, 100, 300, 1000, 3000, 10000}, func(v int) []string {
+			return []string{"rooms", "-n", "10000", "--rooms", strconv.Itoa(10000 / v), "--window", strconv.Itoa(20000 / v), "--publishers", "1"}
 		}},
 		{growPayload, "bytes of a message's data, one room of 500, 4 outstanding", []int{16, 64, 256, 1024, 4096, 16384, 65000}, func(v int) []string {
 			return []string{"fan-out", "-n", "500", "--window", "4", "--publishers", "1", "--size", strconv.Itoa(v)}
@@ -64,7 +62,10 @@ func grows() []grown {
 
 // growth measures how the cost of a delivery grows.
 func (o *options) growth(ctx context.Context) error {
-	g := &growth{When: time.Now().UTC().Truncate(time.Second), Commit: commit(), Repeat: o.repeat}
+	g := &growth{}
+	if o.only != "" { // the others stay
+		_ = readJSON(o.file("growth"), g) // there may be none yet
+	}
 	for _, q := range grows() {
 		if !o.wanted(q.chart) {
 			continue
@@ -72,7 +73,7 @@ func (o *options) growth(ctx context.Context) error {
 		contestants := o.contestants(nameWireroom, nameBare)
 		curves := make([]curve, len(contestants))
 		for i, c := range contestants {
-			curves[i] = curve{Chart: q.chart, Contestant: c.name}
+			curves[i] = curve{stamp: now(), Chart: q.chart, Contestant: c.name}
 		}
 		for _, v := range q.values {
 			for i := range contestants {
@@ -82,7 +83,7 @@ func (o *options) growth(ctx context.Context) error {
 				return fmt.Errorf("%s %d: %w", q.chart, v, err)
 			}
 		}
-		g.Curves = append(g.Curves, curves...)
+		g.Curves = append(slices.DeleteFunc(g.Curves, func(k curve) bool { return k.Chart == q.chart }), curves...)
 		if err := writeJSON(o.file("growth"), g); err != nil {
 			return err
 		}

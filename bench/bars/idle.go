@@ -15,6 +15,7 @@ import (
 
 // idle is what connections cost that do nothing.
 type idle struct {
+	stamp
 	Connections int64 `json:"connections"`
 	// Live is what one needs, in bytes, after a collection; of a server that an application embeds.
 	Live     float64            `json:"live_bytes"`
@@ -26,6 +27,7 @@ type idle struct {
 
 // collector is what the garbage collector costs while messages go to many connections.
 type collector struct {
+	stamp
 	Connections int64   `json:"connections"`
 	Delivered   float64 `json:"delivered_per_second"`
 	// Share is the collector's part of the CPU that the server used while it was measured.
@@ -38,7 +40,7 @@ const idleConnections = "19000"
 
 // idle measures what a connection costs that has joined a room and does nothing.
 func (o *options) idle(ctx context.Context) (*idle, error) {
-	i := &idle{Others: make(map[string]float64)}
+	i := &idle{stamp: now(), Others: make(map[string]float64)}
 	var live, resident []float64
 	for range o.repeat {
 		if err := o.idleOnce(ctx, i, &live, &resident); err != nil {
@@ -116,7 +118,7 @@ const (
 // collector measures what the garbage collector costs.
 func (o *options) collector(ctx context.Context) (*collector, error) {
 	var shares, collections, delivered []float64
-	c := &collector{}
+	c := &collector{stamp: now()}
 	for range o.repeat {
 		if err := o.collectorOnce(ctx, c, &shares, &collections, &delivered); err != nil {
 			return nil, fmt.Errorf("collector: %w", err)

@@ -65,14 +65,27 @@ type run struct {
 	Delivered float64 `json:"delivered_per_second"`
 	P50       float64 `json:"p50_ms"`
 	P99       float64 `json:"p99_ms"`
-	Faults    int64   `json:"faults"`
+	Faults    int64   `json:"faults"` // of messages, and connections that failed or were lost
 	Expected  int64   `json:"expected"`
 	Memory    int64   `json:"memory_per_connection"`
 	Load      float64 `json:"load_average"` // of the machine, before
 }
 
+// stamp says when something was measured, and of what.
+type stamp struct {
+	When   time.Time `json:"when"`
+	Commit string    `json:"commit"`
+}
+
+func now() stamp { return stamp{time.Now().UTC().Truncate(time.Minute), commit()} }
+
+func (s stamp) String() string {
+	return s.When.Format("2006-01-02 15:04 UTC") + " at commit `" + s.Commit + "`"
+}
+
 // outcome is what came of a row.
 type outcome struct {
+	stamp
 	Name         string           `json:"name"`
 	Args         []string         `json:"args"`
 	Against      string           `json:"against"`
@@ -87,10 +100,7 @@ type outcome struct {
 
 // figures are what is kept of a whole measurement.
 type figures struct {
-	When    time.Time     `json:"when"`
-	Commit  string        `json:"commit"`
 	Machine bench.Machine `json:"machine"`
-	Repeat  int           `json:"repeat"`
 	Rows    []outcome     `json:"rows"`
 	Idle    *idle         `json:"idle,omitempty"`
 
@@ -99,7 +109,7 @@ type figures struct {
 
 // bars measures all rows.
 func (o *options) bars(ctx context.Context) error {
-	f := &figures{When: time.Now().UTC().Truncate(time.Second), Commit: commit(), Repeat: o.repeat}
+	f := &figures{}
 	if o.only != "" { // the others stay
 		_ = readJSON(o.file("bars"), f) // there may be none yet
 	}
@@ -147,7 +157,7 @@ func (f *figures) set(n *outcome) {
 
 // row measures one row.
 func (o *options) row(ctx context.Context, r *row) (*outcome, bench.Machine, error) {
-	out := &outcome{Name: r.name, Args: r.args, Against: r.against, Bar: r.bar, Aim: r.aim, LatencyBar: r.latency, Runs: make(map[string][]run)}
+	out := &outcome{stamp: now(), Name: r.name, Args: r.args, Against: r.against, Bar: r.bar, Aim: r.aim, LatencyBar: r.latency, Runs: make(map[string][]run)}
 	var machine bench.Machine
 	contestants := o.contestants(r.contestants...)
 	for _, c := range contestants {
@@ -175,11 +185,26 @@ func (o *options) row(ctx context.Context, r *row) (*outcome, bench.Machine, err
 	return out, machine, nil
 }
 
-// ratio returns the median of the ratios of a contestant's runs to those that the row compares with.
+// verdict says whether a ratio of the row holds: what was not measured does not, nor what had faults.
+func (o *outcome) verdict(ratio, bar float64) string {
+	faults := int64(0)
+	for _, n := range o.Runs[o.Order[0]] {
+		faults += n.Faults
+	}
+	switch {
+	case ratio <= 0:
+		return "**no**, it was not measured"
+	case faults > 0:
+		return fmt.Sprintf("**no**, with %d faults", faults)
+	}
+	return holds(ratio, bar)
+}
+
+// ratio returns the median of the ratios of a contestant's runs to those that the row compares with; 0 without any.
 func ratio(o *outcome, name string, value func(run) float64) float64 {
 	var ratios []float64
 	for i, n := range o.Runs[name] {
-		if i < len(o.Runs[o.Against]) && value(o.Runs[o.Against][i]) > 0 {
+		if i < len(o.Runs[o.Against]) && value(n) > 0 && value(o.Runs[o.Against][i]) > 0 {
 			ratios = append(ratios, value(n)/value(o.Runs[o.Against][i]))
 		}
 	}
@@ -193,7 +218,7 @@ func runOf(r *bench.Report, before float64) run {
 	}
 	return run{
 		CPU: r.Server.CPUPerDelivery, Delivered: r.Rates.Delivered, P50: d.P50, P99: d.P99,
-		Faults: r.Totals.Faults(), Expected: r.Totals.Expected, Memory: r.Server.MemoryEach, Load: before,
+		Faults: r.Totals.Faults() + r.Totals.Failed + r.Totals.Lost, Expected: r.Totals.Expected, Memory: r.Server.MemoryEach, Load: before,
 	}
 }
 

@@ -162,5 +162,8 @@ func (o *options) tester(ctx context.Context, s *server, args []string, watch fu
 	if err := json.NewDecoder(file).Decode(report); err != nil {
 		return nil, fmt.Errorf("the report of wireroom bench: %w", err)
 	}
+	if report.Interrupted || report.Server == nil {
+		return nil, fmt.Errorf("wireroom %v: it was interrupted, or the server is not known\n%s", all, said.String())
+	}
 	return report, nil
 }
