@@ -104,7 +104,7 @@ func (a *API) find(ctx context.Context, q *recorder.Question) (string, *protocol
 		return "", nil
 	}
 	m := found.Message
-	q.Time, q.From, q.Exclude, q.Newer = m.Time, m.From.User, m.Exclude, found.Newer
+	q.Time, q.Exclude, q.Newer = m.Time, m.Exclude, found.Newer
 	return m.Event, nil
 }
 

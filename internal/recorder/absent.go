@@ -155,7 +155,7 @@ func cameLater(q *Question, f *Facts, before, after *visit) Finding {
 	found := Finding{Reason: NotJoined, Client: after.Client, Time: after.Stay.Since}
 	at := clock(after.Stay.Since)
 	if past := after.past(q, f); past != nil {
-		return tell(past, q, func(r Reason, at int64, format string, values ...any) Finding {
+		return tell(past, func(r Reason, at int64, format string, values ...any) Finding {
 			return Finding{Reason: r, Client: after.Client, Time: at, Text: fmt.Sprintf(format, values...)}
 		})
 	}

@@ -17,7 +17,6 @@ type Question struct {
 	Room     string
 	Position protocol.Position // of the message; zero for one that is not stored
 	Time     int64             // when it was published, in Unix milliseconds
-	From     string            // the user who published it, if that is known
 	Exclude  string            // the client that it was not for
 	// Newer is where the next message of the same event stands, in a room whose rule is latest; zero where there is none,
 	// and where nobody knows.
@@ -150,7 +149,7 @@ func (v *visit) explain(q *Question, f *Facts) Finding {
 		return v.explainEphemeral(f, q, say)
 	}
 	if past := v.past(q, f); past != nil {
-		return tell(past, q, say)
+		return tell(past, say)
 	}
 	switch s := &v.Stay; {
 	case f.Replaced && s.Latest:
@@ -170,7 +169,7 @@ func (v *visit) explain(q *Question, f *Facts) Finding {
 }
 
 // tell says what a member was moved past.
-func tell(t *Turn, q *Question, say func(Reason, int64, string, ...any) Finding) Finding {
+func tell(t *Turn, say func(Reason, int64, string, ...any) Finding) Finding {
 	if t.Why == hub.MovedLatest {
 		return say(ByLatest, t.At, "The client was behind, and was given only the newest message of each event: the room's rule is latest.")
 	}
@@ -246,7 +245,7 @@ func clock(milliseconds int64) string {
 	return time.UnixMilli(milliseconds).UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
-// Wanted words of refusals.
+// wanted says what was refused.
 func wanted(t *Turn) string {
 	if t.What == session.WantedJoin {
 		return "to join the room"

@@ -86,6 +86,7 @@ type shard struct {
 type trail struct {
 	ring
 	user        string
+	since       int64 // of what was before, something may have been forgotten; 0: nothing was
 	older, next *trail
 }
 
@@ -181,7 +182,7 @@ func (s *shard) trail(user string) *trail {
 	t := s.users[user]
 	switch {
 	case t == nil:
-		t = &trail{user: strings.Clone(user)}
+		t = &trail{user: strings.Clone(user), since: s.forgotten}
 		s.users[t.user] = t
 	case t == s.newest:
 		return t
@@ -252,6 +253,9 @@ func (r *ring) repeats(t *Turn) bool {
 			last.Since = last.At
 		}
 	case t.Kind == Moved && (t.Why == hub.MovedLatest || t.Why == hub.MovedEphemeral):
+		if last.Since != t.Since {
+			return false // between the two the member got what there was
+		}
 		last.To = t.To
 	default:
 		return false
@@ -283,7 +287,7 @@ func (r *Recorder) Turns(user string) (turns []Turn, since int64) {
 	if t == nil {
 		return nil, max(r.birth, s.forgotten)
 	}
-	turns, since = t.list(), r.birth
+	turns, since = t.list(), max(r.birth, t.since)
 	if t.over {
 		since = turns[0].At
 	}

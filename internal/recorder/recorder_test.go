@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/wireroom/wireroom/internal/hub"
 	"github.com/wireroom/wireroom/internal/recorder"
@@ -53,9 +55,25 @@ func TestThoseOfWhomNothingWasHeardForLongestAreForgotten(t *testing.T) {
 	if len(always) != recorder.PerUser {
 		t.Errorf("%d turns of the user who was heard of all the time", len(always))
 	}
-	if _, since := r.Turns("user-0"); since == 0 {
-		t.Error("nobody says since when nothing is missing")
-	}
+}
+
+// Of somebody who was forgotten nobody says that nothing is missing, also when there is news of them.
+func TestWhoIsForgottenIsNotTakenForSomebodyNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 16 * 8 * recorder.PerUser
+		r := recorder.New(most)
+		_, birth := r.Turns("nobody")
+		time.Sleep(time.Minute)
+		for i := range 4 * most {
+			leave(r, fmt.Sprint("user-", i), i)
+		}
+		for _, when := range []string{"forgotten", "back"} {
+			if _, since := r.Turns("user-0"); since < birth+time.Minute.Milliseconds() {
+				t.Errorf("%s: nothing is missing since %d ms after the start", when, since-birth)
+			}
+			leave(r, "user-0", 0)
+		}
+	})
 }
 
 func TestTheMemoryOfARecorderIsBounded(t *testing.T) {

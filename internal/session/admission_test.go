@@ -179,8 +179,6 @@ func (s *slow) Publish(ctx context.Context, p *engine.Publication, done func(eng
 	s.queue <- func() { s.Engine.Publish(ctx, p, done) }
 }
 
-// A slow engine is offered five times what it can store: what is let in is stored, after about as long as it may wait,
-// and nothing of the rest is.
 // answers counts the publishes that were answered, one way or the other.
 func answers(t *testing.T, peers []*peer) (stored, refused int) {
 	t.Helper()
@@ -199,6 +197,8 @@ func answers(t *testing.T, peers []*peer) (stored, refused int) {
 	return stored, refused
 }
 
+// A slow engine is offered five times what it can store: what is let in is stored, after about as long as it may wait,
+// and nothing of the rest is.
 func TestPublishesThatWouldWaitTooLongAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const takes, seconds, clients = 20 * time.Millisecond, 60, 25

@@ -15,6 +15,7 @@ const (
 	settleEvery = 250 * time.Millisecond
 	settlePart  = 8           // the part of what a user may do at once that one node lets pass before it tells
 	settledFor  = time.Minute // that what is known of connections to other nodes holds
+	maxDue      = 1 << 16     // users that wait for an engine that does not answer
 )
 
 // sharing is the users whose accounts are to be settled.
@@ -25,11 +26,11 @@ type sharing struct {
 
 // add has a user's account settled.
 func (h *sharing) add(user string, account *limit.Entry) {
-	if !account.Tab().Due() {
-		return
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if len(h.due) >= maxDue || !account.Tab().Due() {
+		return
+	}
 	if h.due == nil {
 		h.due = make(map[string]*limit.Entry)
 	}
@@ -107,8 +108,11 @@ func (n *Node) settleLoop() {
 		}
 		err := n.settle(n.sharing.take())
 		if (err != nil) != failing && n.ctx.Err() == nil {
-			failing = err != nil
-			n.Logger.Warn("users are bounded on each node by itself", "waits", failing, "error", err)
+			if failing = err != nil; failing {
+				n.Logger.Warn("users are bounded on each node by itself: the engine does not answer", "error", err)
+			} else {
+				n.Logger.Info("users are bounded on all nodes together again")
+			}
 		}
 	}
 }
@@ -125,6 +129,9 @@ func (n *Node) settle(due map[string]*limit.Entry) error {
 	}
 	standings, err := n.Accounts.Settle(n.ctx, spent)
 	if err != nil {
+		for user, account := range due { // what the engine was told before may be less by now
+			n.sharing.add(user, account)
+		}
 		return err
 	}
 	for i := range standings {

@@ -24,6 +24,9 @@ func (v *Verdict) check(e Event, maxData int) error {
 	return checkData(v.Data)
 }
 
+// allows reports whether the verdict is no refusal.
+func (v *Verdict) allows() bool { return v.Allow == nil || *v.Allow }
+
 // checkData returns an error for data that clients would not take: the protocol's parser is stricter than JSON's.
 func checkData(data json.RawMessage) error {
 	if data == nil {

@@ -257,12 +257,12 @@ func (c *Caller) fill(n *Notice) {
 func (c *Caller) ask(ctx context.Context, h *hook, n *Notice, body []byte) (*Verdict, error) {
 	began := time.Now()
 	verdict, err := c.queue.sender.decide(ctx, h, n.ID, body)
-	if err == nil {
+	if err == nil && verdict.allows() {
 		err = verdict.check(n.Event, c.options.MaxData)
 	}
 	c.options.Metrics.Observe(metrics.WebhookTime, int64(time.Since(began)))
 	switch {
-	case err == nil && (verdict.Allow == nil || *verdict.Allow):
+	case err == nil && verdict.allows():
 		c.options.Metrics.Add(metrics.WebhookAllowed, 1)
 		return verdict, nil
 	case err == nil:
