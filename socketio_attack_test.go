@@ -100,30 +100,85 @@ func TestSocketIOAttacksMeetBounds(t *testing.T) {
 
 func TestSocketIOAttachmentsThatNeverComeAreNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := wireroomtest.Start(t, wireroom.Options{})
-		transport := &http.Transport{DialContext: s.DialContext}
-		defer transport.CloseIdleConnections()
-		at := strings.TrimSuffix(wireroomtest.URL, wireroom.DefaultPath) + socketIO + "?EIO=4&transport=websocket"
-		conn, _, err := websocket.Dial(t.Context(), at, &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = conn.CloseNow() }()
-		e := &emitter{t: t, conn: conn}
-		e.packet()
+		e := openVirtually(t, wireroom.Options{})
 		e.connect("", "")
 		e.send(`451-["x",{"_placeholder":true,"num":0}]`)
-		began := time.Now()
-		for err == nil {
-			var frame []byte
-			if _, frame, err = conn.Read(t.Context()); string(frame) == "2" {
-				e.send("3")
-			}
-		}
-		if took := time.Since(began); websocket.CloseStatus(err) != 4400 || took < 30*time.Second || took > 32*time.Second {
+		err, took := e.ends()
+		if websocket.CloseStatus(err) != 4400 || took < 30*time.Second || took > 32*time.Second {
 			t.Errorf("%v after %v", err, took)
 		}
 	})
+}
+
+// openVirtually opens a connection of Engine.IO to a server of its own, in memory and virtual time.
+func openVirtually(t *testing.T, o wireroom.Options) *emitter {
+	t.Helper()
+	s := wireroomtest.Start(t, o)
+	transport := &http.Transport{DialContext: s.DialContext}
+	at := strings.TrimSuffix(wireroomtest.URL, wireroom.DefaultPath) + socketIO + "?EIO=4&transport=websocket"
+	conn, _, err := websocket.Dial(t.Context(), at, &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = conn.CloseNow()
+		transport.CloseIdleConnections()
+	})
+	e := &emitter{t: t, conn: conn}
+	e.packet()
+	return e
+}
+
+// ends answers pings until the connection ends, and returns how and after how long.
+func (e *emitter) ends() (err error, took time.Duration) {
+	began := time.Now()
+	for err == nil {
+		var frame []byte
+		if _, frame, err = e.conn.Read(e.t.Context()); string(frame) == "2" {
+			e.send("3")
+		}
+	}
+	return err, time.Since(began)
+}
+
+// Who opens a connection and says nothing, or connects to what is not there, is not waited for.
+func TestSocketIOWhoConnectsNowhereIsClosed(t *testing.T) {
+	for name, packet := range map[string]string{"silent": "", "nowhere": "40/nowhere,"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := openVirtually(t, wireroom.Options{SocketIO: wireroom.SocketIO{ConnectTimeout: time.Minute}})
+				if packet != "" {
+					e.send(packet)
+				}
+				err, took := e.ends()
+				if websocket.CloseStatus(err) != 4401 || took < time.Minute || took > time.Minute+2*time.Second {
+					t.Errorf("%v after %v", err, took)
+				}
+			})
+		})
+	}
+}
+
+// A body that does not say how long it is is counted while it is read.
+func TestSocketIOABodyOfUnknownLengthMeetsTheBound(t *testing.T) {
+	_, url := start(t, wireroom.Options{})
+	for size, want := range map[int]int{1_000_000: http.StatusOK, 1_000_001: http.StatusRequestEntityTooLarge} {
+		id := openPolling(t, web(url)+socketIO)
+		packets := strings.Repeat("3"+strings.Repeat("x", 98)+"\x1e", 9_999) // what a pong carries is nobody's
+		packets += "3" + strings.Repeat("x", size-len(packets)-1)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, id, io.MultiReader(strings.NewReader(packets)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if r.ContentLength != 0 || response.StatusCode != want {
+			t.Errorf("%d bytes: %d, want %d", size, response.StatusCode, want)
+		}
+	}
 }
 
 func TestSocketIOManyNamespacesMeetABound(t *testing.T) {

@@ -89,7 +89,6 @@ func TestSocketIORecoversFromThePidWhenThereIsNoOffset(t *testing.T) {
 	e := newcomer(t, url, "a")
 	e.cut()
 	e.offset = "an argument of some application's event"
-	e.pid += strings.SplitN(e.pid, ";", 2)[1] // as it was given: nowhere
 	utter(t, server, "a", 1)
 	e, recovered := e.again(url + socketIO)
 	if !recovered {
@@ -98,6 +97,31 @@ func TestSocketIORecoversFromThePidWhenThereIsNoOffset(t *testing.T) {
 	e.envelope("welcome")
 	if answer := e.join("a"); answer["already"] == true {
 		t.Error("it was in no room when it connected, and is in one now")
+	}
+}
+
+// Nothing at all was said to a client that an application put into its rooms when it connected.
+func TestSocketIORecoversWhenNoEventEverCame(t *testing.T) {
+	server, url := start(t, wireroom.Options{SocketIO: wireroom.SocketIO{
+		OnConnect: func(ctx context.Context, s *wireroom.Session, _ json.RawMessage) error {
+			_, err := s.Join(ctx, "a", wireroom.JoinOptions{})
+			return err
+		},
+	}})
+	e := emit(t, url+socketIO, "")
+	for turn := range 3 {
+		e.cut() // before it has read anything but that it is connected
+		utter(t, server, "a", turn)
+		utter(t, server, "a", "again")
+		var recovered bool
+		if e, recovered = e.again(url + socketIO); !recovered {
+			t.Fatalf("not recovered on turn %d", turn)
+		}
+		e.envelope("welcome")
+		for back := range turn + 1 { // it took none of the turns before
+			e.hears(back, "again")
+		}
+		e.offset = ""
 	}
 }
 
@@ -120,7 +144,7 @@ func TestSocketIORecoversWithEphemeralMessagesInBetween(t *testing.T) {
 }
 
 func TestSocketIOIsNotRecoveredWhenSomethingIsGone(t *testing.T) {
-	server, url := start(t, wireroom.Options{Rules: []wireroom.Rule{{Pattern: "short", History: wireroom.DefaultRule().History}}})
+	server, url := start(t, wireroom.Options{})
 	other, elsewhere := start(t, wireroom.Options{})
 	e := newcomer(t, url, "short")
 	utter(t, server, "short", 1)
@@ -146,6 +170,54 @@ func TestSocketIOIsNotRecoveredWhenSomethingIsGone(t *testing.T) {
 		t.Error("not recovered though nothing was missed")
 	}
 	e.envelope("welcome")
+}
+
+// What makes a recovery impossible while a client is away, and what does not.
+func TestSocketIORecoveredIsTrueWhenNothingIsGone(t *testing.T) {
+	for name, row := range map[string]struct {
+		rooms, messages int
+		shut            bool
+		want            bool
+	}{
+		"all of what the log has":      {rooms: 1, messages: 4, want: true},
+		"one more than that":           {rooms: 1, messages: 5},
+		"as many rooms as are told of": {rooms: 32, messages: 1, want: true},
+		"one room more":                {rooms: 33, messages: 1},
+		"it may not join any more":     {rooms: 1, messages: 1, shut: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rule := wireroom.DefaultRule()
+			rule.Pattern, rule.History.Messages, rule.NoPresence = "**", 4, true
+			server, url := start(t, wireroom.Options{Rules: []wireroom.Rule{rule}})
+			rooms := make([]string, row.rooms)
+			for i := range rooms {
+				rooms[i] = fmt.Sprint("room-", i)
+			}
+			e := newcomer(t, url, rooms...)
+			utter(t, server, rooms[0], "before")
+			e.hears("before")
+			e.cut()
+			for i := range row.messages {
+				utter(t, server, rooms[0], i)
+			}
+			if row.shut {
+				rule.Allow.Join = "role:nobody"
+				if err := server.Reload(wireroom.Changes{Rules: []wireroom.Rule{rule}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e, recovered := e.again(url + socketIO)
+			if recovered != row.want {
+				t.Fatalf("recovered: %v", recovered)
+			}
+			e.envelope("welcome")
+			for i := range row.messages {
+				if recovered {
+					e.hears(i)
+				}
+			}
+		})
+	}
 }
 
 func TestSocketIOForgedOffsetsLeadNowhere(t *testing.T) {

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"github.com/wireroom/wireroom"
 	"github.com/wireroom/wireroom/auth"
@@ -282,6 +285,45 @@ func TestSocketIOTokens(t *testing.T) {
 	}
 }
 
+func TestSocketIOTokensAreRenewedAndStatesAreSeen(t *testing.T) {
+	secret := []byte("a secret of at least 16 bytes")
+	_, url := start(t, wireroom.Options{Auth: auth.HMAC(secret), Access: "anyone"})
+	here := func(user string) *emitter {
+		e := emit(t, url+socketIO, `{"token":"`+sign(t, secret, user)+`"}`)
+		e.envelope("welcome")
+		e.send(`421["join",{"room":"r","presence":true}]`)
+		e.event("position")
+		if answer := e.ack(1); answer["ok"] != true {
+			t.Fatalf("%s: %v", user, answer)
+		}
+		return e
+	}
+	ann := here("ann")
+	bob := here("bob")
+	if joined := ann.envelope("user_joined"); joined["user"] != "bob" {
+		t.Errorf("ann sees %v", joined)
+	}
+	ann.send(`422["auth",{"token":"` + sign(t, secret, "ann") + `"}]`)
+	if answer := ann.ack(2); answer["ok"] != true {
+		t.Errorf("renewed: %v", answer)
+	}
+	ann.send(`423["auth",{"token":"` + sign(t, secret, "bob") + `"}]`)
+	if answer := ann.ack(3); answer["code"] != "user_mismatch" {
+		t.Errorf("as somebody else: %v", answer)
+	}
+	ann.send(`424["state",{"room":"r","state":{"typing":true}}]`)
+	if answer := ann.ack(4); answer["ok"] != true {
+		t.Errorf("state: %v", answer)
+	}
+	if state := bob.envelope("state"); state["user"] != "ann" || fmt.Sprint(state["state"]) != "map[typing:true]" {
+		t.Errorf("bob sees %v", state)
+	}
+	ann.send(`425["leave",{"room":"r"}]`)
+	if left := bob.envelope("user_left"); left["user"] != "ann" {
+		t.Errorf("bob sees %v", left)
+	}
+}
+
 func TestSocketIOKicksAndCloses(t *testing.T) {
 	sessions := make(chan *wireroom.Session, 2)
 	server, url := start(t, wireroom.Options{
@@ -388,5 +430,32 @@ func TestSocketIODrains(t *testing.T) {
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// An application's code that panics while a client is connected leaves nobody behind.
+func TestSocketIOAPanicWhileConnectingEndsTheSession(t *testing.T) {
+	server, url := start(t, wireroom.Options{
+		Logger: slog.New(slog.DiscardHandler),
+		SocketIO: wireroom.SocketIO{OnConnect: func(ctx context.Context, s *wireroom.Session, _ json.RawMessage) error {
+			if _, err := s.Join(ctx, "a", wireroom.JoinOptions{}); err != nil {
+				return err
+			}
+			panic("of an application")
+		}},
+	})
+	e := openEngine(t, url+socketIO)
+	e.send("40")
+	if _, err := e.read(); websocket.CloseStatus(err) != websocket.StatusCode(protocol.CloseInternal) {
+		t.Errorf("it ended with %v", err)
+	}
+	late := time.After(10 * time.Second)
+	for sessions, users := server.Counts(); sessions != 0 || users != 0; sessions, users = server.Counts() {
+		select {
+		default:
+		case <-late:
+			t.Fatalf("%d sessions and %d users are left", sessions, users)
+		}
+		time.Sleep(time.Millisecond)
 	}
 }

@@ -107,6 +107,12 @@ func (t *talk) enter(space *namespace, with *presented) {
 		return
 	}
 	p := &peer{talk: t, space: space, opening: new(opening)}
+	placed := false
+	defer func() {
+		if !placed { // an application's code has panicked; otherwise it has ended already
+			p.end(session.Ended{Code: protocol.CloseInternal, Reason: string(protocol.CodeInternal)})
+		}
+	}()
 	p.session.Open(t.speech.Node, p, identity, token)
 	failure = p.refusal()
 	if failure == nil && t.speech.Connect != nil {
@@ -140,6 +146,7 @@ func (t *talk) enter(space *namespace, with *presented) {
 		p.end(session.Ended{Code: closeAbnormal, Reason: "connection lost"})
 		return
 	}
+	placed = true
 	p.welcome()
 }
 
@@ -171,20 +178,25 @@ func (t *talk) identify(with *presented) (*auth.Identity, string, *protocol.Erro
 	return node.Return(identity)
 }
 
+// sendAway ends the connection for something that passes: the client comes back.
+func (t *talk) sendAway(failure *protocol.Error) {
+	code, retry := protocol.CloseEngineUnavailable, time.Duration(failure.RetryAfter*float64(time.Second))
+	switch failure.Code {
+	case protocol.CodeRateLimited:
+		code = protocol.CloseRateLimited
+	case protocol.CodeInternal:
+		code = protocol.CloseInternal
+	case protocol.CodeDraining:
+		code = protocol.CloseDraining
+	}
+	t.conn.Close(code, session.CloseReason(failure), retry)
+}
+
 // refuse tells the client that it is not connected to a namespace. One that shall come back is sent away: the clients of
 // Socket.IO do not try again by themselves otherwise.
 func (t *talk) refuse(namespace string, failure *protocol.Error) {
 	if failure.Code.Retryable() {
-		code, retry := protocol.CloseEngineUnavailable, time.Duration(failure.RetryAfter*float64(time.Second))
-		switch failure.Code {
-		case protocol.CodeRateLimited:
-			code = protocol.CloseRateLimited
-		case protocol.CodeInternal:
-			code = protocol.CloseInternal
-		case protocol.CodeDraining:
-			code = protocol.CloseDraining
-		}
-		t.conn.Close(code, session.CloseReason(failure), retry)
+		t.sendAway(failure)
 		return
 	}
 	t.mu.Lock()

@@ -166,10 +166,10 @@ func (p *peer) Close(code protocol.CloseCode, reason string, retry time.Duration
 	}
 	b.End()
 	switch {
+	case closed: // the client may be in other namespaces
+		return
 	case !stop:
 		p.talk.conn.Close(code, reason, retry)
-		return
-	case closed:
 		return
 	}
 	p.session.Then(func() {
@@ -213,6 +213,8 @@ func (p *peer) welcome() {
 	b.End()
 	p.session.Start()
 	switch {
+	case why != nil && why.Code.Retryable():
+		p.talk.sendAway(why)
 	case why != nil:
 		p.Close(protocol.CloseForbidden, why.Message, 0)
 	case !sent:

@@ -105,7 +105,7 @@ export class SocketIO extends Carrier {
   }
 
   close() {
-    this.socket?.io.engine?.close(); // as a lost connection; it says no goodbye, with which it would forget where it was
+    this.socket?.io.engine?.close(); // of the transport only: the socket stays, and with it what it needs to recover
   }
 }
 
