@@ -278,10 +278,10 @@ export class ReconnectingWebSocket extends EventTarget implements WebSocket {
 
   #opened(): void {
     this.#impatience.clear();
-    this.#openedAt = this.#now();
+    this.#openedAt = this.#heardAt = this.#now();
     if (this.#state === connecting) {
       this.#state = open;
-      this.#heard();
+      this.#listen();
       this.dispatchEvent(new Event("open"));
       if (this.#socket) {
         this.#queue.flush(this.#socket);
@@ -291,7 +291,7 @@ export class ReconnectingWebSocket extends EventTarget implements WebSocket {
 
   #heard(): void {
     this.#heardAt = this.#now();
-    if (this.#askedAt < Infinity || this.#openedAt === this.#heardAt) {
+    if (this.#askedAt < Infinity) {
       this.#askedAt = Infinity;
       this.#listen();
     }

@@ -253,6 +253,17 @@ describe("a heartbeat", () => {
     expect(told).toEqual(["open", "reconnecting 1006"]);
   });
 
+  test("begins however late it is when the connection has opened", async () => {
+    make({ heartbeat });
+    const time = vi.spyOn(Date, "now");
+    let ms = Date.now();
+    time.mockImplementation(() => ms++);
+    server.socket.open();
+    time.mockRestore();
+    await vi.advanceTimersByTimeAsync(30_100);
+    expect(server.socket.sent).toEqual([{ type: "ping" }]);
+  });
+
   test("is content with anything, and asks again later", async () => {
     make({ heartbeat });
     server.socket.open();
