@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# recorder.sh: what the recorder costs: two servers, with it and without, measured in turns in one run. Prints the median of
+# recorder.sh: what the recorder costs: servers with it and without, measured in turns in one run. Prints the median of
 # the processor time of a delivery (of a connection that comes and goes, for churn) with it over that without, and the
 # medians themselves in microseconds.
 #
@@ -10,14 +10,24 @@ cd "$(dirname "$0")/.."
 source bench/lib.sh
 
 declare -A url pid
-for kind in on off; do
-  recorded=65536
-  [[ $kind == on ]] || recorded=0
-  .cache/wireroom serve --listen 127.0.0.1:0 --admin-listen off --no-limits --recorded $recorded >"$dir/$kind.log" 2>&1 &
-  pid[$kind]=$!
-  pids+=($!)
-  url[$kind]=$(address "$dir/$kind.log") || { cat "$dir/$kind.log"; exit 1; }
-done
+
+# A process has its own layout of memory, which alone makes it some percent faster or slower: each turn has new ones.
+start() {
+  for kind in on off; do
+    recorded=65536
+    [[ $kind == on ]] || recorded=0
+    .cache/wireroom serve --listen 127.0.0.1:0 --admin-listen off --no-limits --recorded $recorded >"$dir/$kind.log" 2>&1 &
+    pid[$kind]=$!
+    pids+=($!)
+    url[$kind]=$(address "$dir/$kind.log") || { cat "$dir/$kind.log"; exit 1; }
+  done
+}
+
+stop() {
+  kill "${pid[@]}"
+  wait "${pid[@]}" || true
+  pids=()
+}
 
 measure() { # NAME KIND FLAGS...
   local name=$1 kind=$2
@@ -34,11 +44,13 @@ PY
 }
 
 for ((i = 0; i < repeat; i++)); do
+  start
   order=(on off)
   ((i % 2)) && order=(off on) # whatever drifts is shared
   for kind in "${order[@]}"; do measure fan-out $kind fan-out -n 500 --rate 60; done
   for kind in "${order[@]}"; do measure rooms $kind rooms -n 1000 --rate 600; done
   for kind in "${order[@]}"; do measure churn $kind churn -n 200 --stay 1s; done
+  stop
 done
 python3 - "$dir" <<'PY'
 import statistics, sys
