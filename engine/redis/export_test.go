@@ -12,11 +12,33 @@ import (
 // PassSource is the script of ephemeral messages.
 var PassSource = passSource
 
+// AskAgain is how soon a cluster is asked again which server has what.
+const AskAgain = askAgain
+
 // Links returns the servers of a cluster to which there are links.
 func (e *Engine) Links() []string {
 	e.links.mu.Lock()
 	defer e.links.mu.Unlock()
 	return slices.Sorted(maps.Keys(e.links.byAddress))
+}
+
+// GivesUpALink ends a link to a server that the cluster does not have any more, of which a room was asked, and then asks it
+// again. It returns where the answers will be, and when the link does nothing any more.
+func (e *Engine) GivesUpALink(room string) (before, after <-chan error, ended <-chan struct{}) {
+	l := e.links.link("nowhere:1")
+	done := []chan error{make(chan error, 1), make(chan error, 1)}
+	e.feeder.add(room)
+	l.ask(order{room: room, done: done[0]})
+	l.end()
+	if !l.ask(order{room: room, done: done[1]}) {
+		e.links.ask(order{room: room, done: done[1]})
+	}
+	running := make(chan struct{})
+	go func() {
+		defer close(running)
+		l.run()
+	}()
+	return done[0], done[1], running
 }
 
 // SendTogether sends messages of rooms that have one lane in one pipeline.
@@ -41,6 +63,33 @@ func (e *Engine) LookAtLeases(ctx context.Context, w *Watch) error {
 	_, err := e.lease.turn(ctx, w)
 	return err
 }
+
+// Leases is what is known of leases.
+type Leases = lease
+
+// NewLeases returns what a node knows of leases at first. Nobody looks at them but the test.
+func (e *Engine) NewLeases(feed engine.Feed) *Leases {
+	l := new(lease)
+	l.init(e, feed)
+	return l
+}
+
+// Next takes note of the leases of other nodes at a time, and returns how long to wait until they are looked at again.
+func (l *lease) Next(now time.Time, w *Watch, ends map[string]time.Duration) time.Duration {
+	return l.next(now, w, ends)
+}
+
+// Lives reports whether another node lives.
+func (l *lease) Lives(node string) bool { return l.lives(node) }
+
+// Patience returns until when nobody is given up.
+func (w *watch) Patience() time.Time { return w.patient }
+
+// WaitUntil has nobody given up before a time.
+func (w *watch) WaitUntil(at time.Time) { w.patient = at }
+
+// AfterAbsence is how long others have to be heard of again.
+const AfterAbsence = afterAbsence
 
 // RenewedNow has the next look not renew the lease.
 func (w *watch) RenewedNow() { w.renewed = time.Now() }

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -12,7 +13,12 @@ const (
 	maxOrders = 256                    // subscriptions asked for at once
 	retryLink = 200 * time.Millisecond // before a server is tried again
 	sayAgain  = 10 * time.Second       // that the same is wrong with it as before
+	lookAgain = time.Second            // whether the server is still the one in charge
 )
+
+// errReplaced ends the connection to a server in whose place Sentinels have put another one. Who gave it up may have been
+// cut off from it while this node is not: it goes on to answer, and nobody publishes there any more.
+var errReplaced = errors.New("another server is in charge now")
 
 // link is the connection over which one server feeds this node. It is made anew whenever it breaks, with all of its
 // subscriptions, and the feed is told then.
@@ -116,9 +122,10 @@ func (l *link) serve(ctx context.Context, again bool) error {
 	if err != nil {
 		return err
 	}
+	server := e.links.inCharge()
 	client, release := node.Dedicate()
 	defer release()
-	f := &feedConn{link: l, client: client, rooms: make(map[string]bool)}
+	f := &feedConn{link: l, server: server, client: client, rooms: make(map[string]bool)}
 	broken := client.SetPubSubHooks(rueidis.PubSubHooks{
 		OnMessage: e.feeder.push,
 		OnSubscription: func(s rueidis.PubSubSubscription) {
@@ -138,30 +145,42 @@ func (l *link) serve(ctx context.Context, again bool) error {
 	if again {
 		e.feeder.interrupted()
 	}
+	return f.follow(ctx, broken)
+}
+
+// feedConn is one connection of a link.
+type feedConn struct {
+	link   *link
+	server string // that was in charge when it was made, where there is no cluster
+	client rueidis.DedicatedClient
+	rooms  map[string]bool // what it is subscribed to
+
+	mu   sync.Mutex
+	lost []string // rooms that were unsubscribed, by the server perhaps, and are in rooms yet
+}
+
+// follow carries out orders until the connection breaks, or has the wrong server at its other end.
+func (f *feedConn) follow(ctx context.Context, broken <-chan error) error {
+	look := time.NewTicker(lookAgain)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case err := <-broken:
 			return err
-		case <-l.wake:
+		case <-look.C:
+			if f.link.engine.links.inCharge() != f.server {
+				return errReplaced
+			}
+		case <-f.link.wake:
 		}
-		for batch := l.take(); len(batch) > 0; batch = l.take() {
+		for batch := f.link.take(); len(batch) > 0; batch = f.link.take() {
 			if err := f.carryOut(ctx, batch); err != nil {
 				return err
 			}
 		}
 	}
-}
-
-// feedConn is one connection of a link.
-type feedConn struct {
-	link   *link
-	client rueidis.DedicatedClient
-	rooms  map[string]bool // what it is subscribed to
-
-	mu   sync.Mutex
-	lost []string // rooms that were unsubscribed, by the server perhaps, and are in rooms yet
 }
 
 // dropped notes that a channel is not subscribed any more. It is a client's callback.

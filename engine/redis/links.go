@@ -99,6 +99,17 @@ func (s *links) node(address string) (rueidis.Client, error) {
 	return node, nil
 }
 
+// inCharge returns the address of the server that has all rooms: the one that Sentinels name. In a cluster there is none.
+func (s *links) inCharge() string {
+	if s.only == nil {
+		return ""
+	}
+	for address := range s.engine.client.Nodes() {
+		return address
+	}
+	return ""
+}
+
 // commands makes a command for each room.
 func (s *links) commands(client rueidis.DedicatedClient, rooms []string, subscribe bool) []rueidis.Completed {
 	commands := make([]rueidis.Completed, len(rooms))

@@ -2,10 +2,14 @@ package redis_test
 
 import (
 	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
 	"testing"
 
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/engine/redis"
+	"github.com/wireroom/wireroom/protocol"
 	"github.com/wireroom/wireroom/test/redistest"
 )
 
@@ -33,4 +37,73 @@ func TestAMessageIsNotSentAgainBehindALaterOne(t *testing.T) {
 	if head := n.read("room", engine.Query{}).Head; head.Offset != 2 {
 		t.Fatalf("the head is %v", head)
 	}
+}
+
+// A publish is one script, whatever is asked of it: what was stored before, the position, the log and the feed are one step.
+func TestAPublishIsOneScript(t *testing.T) {
+	t.Parallel()
+	const publishes = 100
+	server := redistest.Start(t)
+	n := newNode(t, redis.Options{URL: server.URL()})
+	n.stores("room")
+	server.Must("CONFIG", "RESETSTAT")
+	for i := range publishes {
+		p := publication("room")
+		if i%2 == 0 {
+			p.Message.Key = fmt.Sprint(i)
+		}
+		if _, err := n.publish(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stats := server.Must("INFO", "commandstats")
+	calls := func(command string) (n int) {
+		if m := regexp.MustCompile(`cmdstat_` + command + `:calls=(\d+)`).FindStringSubmatch(stats); m != nil {
+			n, _ = strconv.Atoi(m[1])
+		}
+		return n
+	}
+	const leases = 10 // and other scripts that a node runs now and then
+	if scripts := calls("evalsha"); scripts < publishes || scripts > publishes+leases {
+		t.Errorf("%d publishes are %d scripts", publishes, scripts)
+	}
+	if calls("xadd") != publishes || calls("publish") != publishes {
+		t.Errorf("%d publishes are stored %d times, and published %d times", publishes, calls("xadd"), calls("publish"))
+	}
+}
+
+// standing is a feed that stands still with the first message.
+type standing struct {
+	*node
+	here, on chan struct{}
+}
+
+func (s *standing) Deliver(m *protocol.Message) {
+	select {
+	case <-s.on:
+	default:
+		close(s.here)
+		<-s.on
+	}
+	s.node.Deliver(m)
+}
+
+// While a feed stands still the connection that feeds it is read on: rooms can be subscribed, and nothing is lost.
+func TestAFeedThatStandsStillHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	n := makeNode(t, redis.Options{URL: server.URL()})
+	feed := &standing{node: n, here: make(chan struct{}), on: make(chan struct{})}
+	n.open(feed)
+	n.subscribe("room")
+	first := n.stores("room")
+	<-feed.here
+	last := n.stores("room")
+	if err := n.Subscribe(t.Context(), "other"); err != nil {
+		t.Errorf("another room: %v", err)
+	}
+	close(feed.on)
+	n.hears(first.Position)
+	n.hears(last.Position)
+	n.hears(n.stores("other").Position)
 }

@@ -121,6 +121,47 @@ func TestAServerThatForgetsLeasesKillsNobody(t *testing.T) {
 	if a.forgotten == 0 {
 		t.Error("what this node had said is not said again")
 	}
+	if rest := time.Until(w.Patience()); rest < redis.AfterAbsence-patience/3 {
+		t.Errorf("the others have %v to be heard of again", rest)
+	}
+}
+
+// A node is given up with its lease and no sooner, and not before all have had the time to be heard of again; the leases are
+// looked at when the first of them may end.
+func TestNodesAreGivenUpWithTheirLeases(t *testing.T) {
+	t.Parallel()
+	n := newNeighbour(t, redistest.Start(t))
+	leases := n.NewLeases(n)
+	now := time.Now()
+	var w redis.Watch
+	w.RenewedNow()
+	look := func(after time.Duration, ends map[string]time.Duration, gone int) time.Duration {
+		t.Helper()
+		wait := leases.Next(now.Add(after), &w, ends)
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if len(n.gone) != gone {
+			t.Fatalf("after %v %v are given up, want %d", after, n.gone, gone)
+		}
+		return wait
+	}
+	if wait := look(0, map[string]time.Duration{"one": 700 * time.Millisecond, "two": 12 * time.Second}, 0); wait != 700*time.Millisecond {
+		t.Errorf("looks again after %v, when a lease ends in 700 ms", wait)
+	}
+	if wait := look(0, map[string]time.Duration{"one": 0, "two": 12 * time.Second}, 0); wait <= 0 || wait > 100*time.Millisecond {
+		t.Errorf("looks again after %v, when a lease has just ended", wait)
+	}
+	look(time.Second, map[string]time.Duration{"two": 11 * time.Second}, 1)
+	if leases.Lives("one") || !leases.Lives("two") {
+		t.Errorf("one lives: %t, two: %t", leases.Lives("one"), leases.Lives("two"))
+	}
+	// Now this node's own lease has ended before its time.
+	w.WaitUntil(now.Add(redis.AfterAbsence))
+	look(redis.AfterAbsence-time.Millisecond, nil, 1)
+	if !leases.Lives("two") {
+		t.Error("a node is given up that had no time to be heard of")
+	}
+	look(redis.AfterAbsence+time.Millisecond, nil, 2)
 }
 
 // Users of a node that is back are not forgotten by others who had taken it for dead.
