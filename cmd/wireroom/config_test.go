@@ -28,15 +28,15 @@ func writeFile(t *testing.T, name, content string) {
 	}
 }
 
-// writeCertificate writes a certificate for 127.0.0.1 that vouches for itself, and its key.
-func writeCertificate(t *testing.T, certFile, keyFile string) {
+// writeCertificate writes a certificate for 127.0.0.1 and more addresses that vouches for itself, and its key.
+func writeCertificate(t *testing.T, certFile, keyFile string, more ...net.IP) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: append(more, net.IPv4(127, 0, 0, 1)),
 		IsCA: true, BasicConstraintsValid: true,
 	}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -131,6 +132,41 @@ func TestNodesShareARedis(t *testing.T) {
 		if strings.Contains(said, store.Password) {
 			t.Errorf("the password is shown:\n%s", said)
 		}
+	}
+}
+
+// A server may be reached over TLS, and have rooms in another database, under another prefix.
+func TestAnEngineBehindTLS(t *testing.T) {
+	store := redistest.Start(t)
+	host, _, _ := net.SplitHostPort(store.Address)
+	free, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	_, port, _ := net.SplitHostPort(address)
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	certificate, key := filepath.Join(t.TempDir(), "redis.pem"), filepath.Join(t.TempDir(), "redis.key")
+	writeCertificate(t, certificate, key, net.ParseIP(host))
+	store.Must("CONFIG", "SET", "tls-auth-clients", "no", "tls-cert-file", certificate, "tls-key-file", key,
+		"tls-ca-cert-file", certificate, "tls-port", port)
+	url := "rediss://" + address + "/3"
+	if got := run(t, "serve", "--listen", "127.0.0.1:0", "--engine", url); got.status != exitUnreachable || !strings.Contains(got.err, "certificate") {
+		t.Errorf("nobody vouches for the server, and %+v", got)
+	}
+	arguments := []string{"--engine", url, "--redis-authorities", certificate, "--redis-prefix", "chat:"}
+	_, first := serve(t, arguments...)
+	_, second := serve(t, arguments...)
+	alice, bob := joinNode(t, first, "general"), joinNode(t, second, "general")
+	alice.publishes(t, 1, 3)
+	bob.gets(t, 1, 3)
+	if keys := store.Must("INFO", "keyspace"); !strings.Contains(keys, "db3:") || strings.Contains(keys, "db0:") {
+		t.Errorf("the server keeps %q", keys)
+	}
+	if channels := store.Must("PUBSUB", "CHANNELS"); !strings.Contains(channels, "chat:{general}") || strings.Contains(channels, "wireroom:") {
+		t.Errorf("the channels are %q", channels)
 	}
 }
 

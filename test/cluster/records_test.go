@@ -37,10 +37,12 @@ func TestKicksBlocksAndRevocationsReachEveryNode(t *testing.T) {
 		}
 		break
 	}
+	t.Logf("a kick had reached the other node after %v", time.Since(began))
 	if code := ends(t, all[1].connect("alice").Client, "general"); code != protocol.CodeForbidden {
 		t.Errorf("joining again: %s", code)
 	}
 	bob, carol := all[1].connect("bob"), all[1].connect("carol")
+	told := time.Now()
 	if err := all[0].Block(t.Context(), "bob", "", time.Hour); err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +56,7 @@ func TestKicksBlocksAndRevocationsReachEveryNode(t *testing.T) {
 			t.Fatalf("%s is still there: %+v", user, c.Status())
 		}
 	}
+	t.Logf("a block and a revocation had reached the other node after %v", time.Since(told))
 	if took := time.Since(began); took > rereadInterval {
 		t.Errorf("it took %v: the records may have been read again", took) // the machine stood still
 	}
