@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/wireroom/wireroom/client"
@@ -21,43 +20,7 @@ const (
 	noticedBusy = 35 * time.Second
 	noticeSlack = 2 * time.Second // for what is swept once a second, and to look
 	perKind     = 5               // connections with nothing to send, with something, and of programs that stand still
-	farEnd      = "02:00:00:00:d5:d6"
 )
-
-// island is a network of its own, with one cable to this machine.
-type island struct{ name, here, there string }
-
-// newIsland makes one. It needs the rights to.
-func newIsland(ctx context.Context, t *rig.Trial) (*island, error) {
-	id := os.Getpid() % 10000
-	i := &island{name: fmt.Sprint("wireroom-", id), here: fmt.Sprintf("10.213.%d.%d", id/200, 1+id%200), there: fmt.Sprintf("10.214.%d.%d", id/200, 1+id%200)}
-	near, far := fmt.Sprint("wra", id), fmt.Sprint("wrb", id)
-	t.AtEnd(func() error { return i.ip(context.WithoutCancel(ctx), "netns", "del", i.name) })
-	return i, errors.Join(
-		i.ip(ctx, "netns", "add", i.name),
-		i.ip(ctx, "link", "add", near, "type", "veth", "peer", "name", far, "netns", i.name),
-		// The address of the far end is known for good: what is sent to it after it has vanished is lost, and not refused.
-		i.ip(ctx, "-n", i.name, "link", "set", far, "address", farEnd),
-		i.ip(ctx, "addr", "add", i.here, "peer", i.there, "dev", near),
-		i.ip(ctx, "link", "set", near, "up"),
-		i.ip(ctx, "neigh", "replace", i.there, "lladdr", farEnd, "dev", near, "nud", "permanent"),
-		i.ip(ctx, "-n", i.name, "addr", "add", i.there, "peer", i.here, "dev", far),
-		i.ip(ctx, "-n", i.name, "link", "set", far, "up"),
-	)
-}
-
-// ip calls the tool of that name.
-func (i *island) ip(ctx context.Context, args ...string) error {
-	if out, err := exec.CommandContext(ctx, "ip", args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("a network namespace is needed (ip %s): %w %s", strings.Join(args, " "), err, out)
-	}
-	return nil
-}
-
-// vanish takes the island's address away: whatever is sent there is lost, and nobody answers.
-func (i *island) vanish(ctx context.Context) error {
-	return i.ip(ctx, "-n", i.name, "addr", "flush", "to", i.there)
-}
 
 // halfOpen is F11: peers vanish without a word, some that nothing is sent to and some that something is; others stand
 // still.

@@ -33,6 +33,7 @@ type Server struct {
 
 	t         T
 	binary    string
+	namespace string // of the network that it is in; empty: this one
 	arguments []string
 	output    syncBuffer
 	command   *exec.Cmd
@@ -44,20 +45,37 @@ type Server struct {
 func Start(t T, arguments ...string) *Server {
 	t.Helper()
 	s := &Server{t: t, Address: freeAddress(t), binary: find(t, "redis-server")}
+	s.begin(arguments)
+	return s
+}
+
+// StartIn starts a server as Start does, at a host of a network namespace that can be reached from here.
+func StartIn(t T, namespace, host string, arguments ...string) *Server {
+	t.Helper()
+	s := &Server{t: t, Address: net.JoinHostPort(host, "6379"), binary: find(t, "redis-server"), namespace: namespace}
+	s.begin(arguments)
+	return s
+}
+
+// begin starts the server for the first time, until its test ends.
+func (s *Server) begin(arguments []string) {
+	s.t.Helper()
 	host, port, _ := net.SplitHostPort(s.Address)
 	s.arguments = append([]string{
-		"--bind", host, "--replica-announce-ip", host, "--cluster-announce-ip", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
+		"--bind", host, "--replica-announce-ip", host, "--cluster-announce-ip", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir(),
 		"--protected-mode", "no", "--loglevel", "notice",
 	}, arguments...)
 	s.Restart()
-	t.Cleanup(s.Kill)
-	return s
+	s.t.Cleanup(s.Kill)
 }
 
 // Restart starts the server again after Kill or Stop, at the same address, with the same files.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.command = exec.Command(s.binary, s.arguments...)
+	if s.namespace != "" {
+		s.command = exec.Command("ip", append([]string{"netns", "exec", s.namespace, s.binary}, s.arguments...)...)
+	}
 	s.command.Stdout, s.command.Stderr = &s.output, &s.output
 	bound(s.command)
 	if err := s.command.Start(); err != nil {

@@ -17,8 +17,9 @@ type counting struct {
 	engine.Engine
 	reads, subscribed atomic.Int64
 
-	lose float64 // part of what is fed
-	lost atomic.Int64
+	lose  float64 // part of what is fed
+	lost  atomic.Int64
+	holes holes
 }
 
 // Open implements engine.Engine.
@@ -39,8 +40,10 @@ type losing struct {
 func (l losing) Deliver(m *protocol.Message) {
 	if rand.Float64() < l.counting.lose {
 		l.counting.lost.Add(1)
+		l.counting.holes.lost(m)
 		return
 	}
+	l.counting.holes.came(m)
 	l.Feed.Deliver(m)
 }
 
@@ -49,7 +52,11 @@ func (c *counting) Read(ctx context.Context, room string, q engine.Query) (engin
 	if !q.Since.IsZero() || !q.Before.IsZero() || q.Last > 0 || q.Latest {
 		c.reads.Add(1)
 	}
-	return c.Engine.Read(ctx, room, q)
+	page, err := c.Engine.Read(ctx, room, q)
+	if err == nil {
+		c.holes.read(room, page)
+	}
+	return page, err
 }
 
 // Subscribe implements engine.Engine.
@@ -91,6 +98,10 @@ func (c *counting) routes(server http.Handler) http.Handler {
 		"reads":      c.reads.Load,
 		"subscribed": c.subscribed.Load,
 		"lost":       c.lost.Load,
+		"holes":      c.holes.count,
+		"repair":     func() int64 { return c.holes.slowest(&c.holes.afterNext, 20) },
+		"repair-max": func() int64 { return c.holes.slowest(&c.holes.afterNext, 1<<62) },
+		"repair-end": func() int64 { return c.holes.slowest(&c.holes.atEnd, 1<<62) },
 		"goroutines": func() int64 { return int64(runtime.NumGoroutine()) },
 		"heap":       heap,
 	} {
