@@ -141,4 +141,5 @@ faults-long:
 mutants:
 	$(say) 'bugs that the faults must catch'
 	@test/setup/need.sh ip redis-server nginx
-	@go run ./test/faults mutants -control -part $(PART) -record test/results/mutants.json
+	@go run ./test/faults mutants -control -part $(PART) -record test/results/mutants.json -record-runs test/results/faults.json
+	@go run ./test/faults figures

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -140,6 +141,37 @@ func TestNothingIsSeenBeforeItIsSynced(t *testing.T) {
 	first, second = <-numbered, <-again
 	if first.err != nil || first.receipt.Duplicate || second.err != nil || !second.receipt.Duplicate || second.receipt.Position != first.receipt.Position {
 		t.Fatalf("the original got %+v, the duplicate %+v", first, second)
+	}
+}
+
+// What comes while a sync is under way is synced together, by the next one.
+func TestWhatWaitsIsSyncedAtOnce(t *testing.T) {
+	fs := newFaults(vfs.NewMem())
+	e := temporary(t, Roomy(fs))
+	var syncs atomic.Int64
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	fs.set(func() {
+		fs.sync = func(name string) error {
+			if path.Ext(name) == ".log" && syncs.Add(1) == 1 {
+				close(begun)
+				<-goOn
+			}
+			return nil
+		}
+	})
+	waiting := []<-chan outcomeOf{start(e, say("room", "first"))}
+	<-begun
+	for i := range 64 {
+		waiting = append(waiting, start(e, say(fmt.Sprint("room", i%8), fmt.Sprint(i))))
+	}
+	close(goOn)
+	for _, w := range waiting {
+		if o := <-w; o.err != nil {
+			t.Fatal(o.err)
+		}
+	}
+	if n := syncs.Load(); n != 2 {
+		t.Errorf("one message and 64 behind it were synced %d times, want 2", n)
 	}
 }
 

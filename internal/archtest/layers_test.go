@@ -52,7 +52,7 @@ func layers() []archtest.Layer {
 		// The tests of a whole node under faults; the proxy stands alone, for every suite.
 		{
 			Packages: []string{"test/faults/..."},
-			Imports:  []string{".", "client", "protocol", "engine/...", "test/faultproxy", "test/redistest", "test/faults/internal/...", "conformance/hostile"},
+			Imports:  []string{".", "auth", "client", "protocol", "engine/...", "test/faultproxy", "test/redistest", "test/faults/internal/...", "conformance/hostile"},
 			Outside:  []string{"github.com/cockroachdb/pebble/v2"},
 		},
 		{Packages: []string{"test/faultproxy/cmd"}, Imports: []string{"test/faultproxy"}},

@@ -31,6 +31,8 @@ type lossy struct {
 	lost   int
 	failed int
 	reads  int
+	now    int   // of the reads are under way
+	most   int   // of them were at once
 	asked  []int // of how many rooms the heads were asked for, each time
 }
 
@@ -108,7 +110,14 @@ func (e *lossy) Unsubscribe(room string) {
 func (e *lossy) Read(ctx context.Context, room string, q engine.Query) (engine.Page, error) {
 	e.mu.Lock()
 	e.reads++
+	e.now++
+	e.most = max(e.most, e.now)
 	e.mu.Unlock()
+	defer func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.now--
+	}()
 	if err := pause(ctx, e.wait()); err != nil {
 		return engine.Page{}, err
 	}

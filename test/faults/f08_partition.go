@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/wireroom/wireroom/protocol"
@@ -109,6 +110,9 @@ func (w *watch) run(ctx context.Context, t *rig.Trial) error {
 	return errors.Join(err, alive(raw))
 }
 
+// answeredWithin is how long a request may go unanswered, whatever the answer is: beyond it none is waited for.
+const answeredWithin = 20 * time.Second
+
 // refusal publishes on a connection, and returns how long it took until that was refused as something to try again.
 func refusal(raw *rig.Raw) (time.Duration, error) {
 	began := time.Now()
@@ -140,6 +144,8 @@ type replied struct {
 	ID        int
 	Code      string
 	Retryable bool
+	Pos       protocol.Position
+	Duplicate bool
 }
 
 // answer sends a request and returns the reply to it.
@@ -147,8 +153,13 @@ func answer(raw *rig.Raw, request string) (replied, error) {
 	if err := raw.Send(rig.OpText, []byte(request)); err != nil {
 		return replied{}, err
 	}
+	_ = raw.Conn.SetReadDeadline(time.Now().Add(answeredWithin))
+	defer func() { _ = raw.Conn.SetReadDeadline(time.Time{}) }()
 	for {
 		text, err := raw.Next(nil)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return replied{}, fmt.Errorf("%s was not answered within %v", request, answeredWithin)
+		}
 		if err != nil {
 			return replied{}, err
 		}

@@ -21,6 +21,7 @@ type herdOf struct {
 	size       int           // bytes of a message
 	every      time.Duration // between two messages
 	turns      int           // of measuring with stalled members
+	part       time.Duration // of a measurement, that has a p99 of its own
 	quiet      time.Duration // how long is measured without them, before the first turn and after each
 	shortStall time.Duration
 	longStall  time.Duration
@@ -29,6 +30,9 @@ type herdOf struct {
 	grown      int64         // bytes that the server's memory may grow in any case
 }
 
+// stuckWithin is how long a member whose socket takes nothing stays; until then all that stall are there.
+const stuckWithin = 30 * time.Second
+
 // herdRoom is the room of F10. What it keeps is bounded, as is usual.
 const herdRoom = "small/herd"
 
@@ -36,7 +40,8 @@ const herdRoom = "small/herd"
 func slowReaders(ctx context.Context, t *rig.Trial) error {
 	h := herdOf{
 		members: rig.Pick(t, 200, 10_000), size: rig.Pick(t, 4<<10, 8<<10), every: rig.Pick(t, 50*time.Millisecond, 500*time.Millisecond),
-		turns: rig.Pick(t, 1, 2), quiet: rig.Pick(t, 5*time.Second, 30*time.Second), shortStall: rig.Pick(t, 8*time.Second, 20*time.Second),
+		turns: rig.Pick(t, 1, 4), part: rig.Pick(t, 500*time.Millisecond, 3*time.Second),
+		quiet: rig.Pick(t, 5*time.Second, stuckWithin), shortStall: rig.Pick(t, 8*time.Second, 20*time.Second),
 		longStall: rig.Pick(t, 40*time.Second, 60*time.Second), slower: 1.1, surely: rig.Pick(t, time.Second, 0),
 		grown: rig.Pick[int64](t, 12<<20, 0), // of a small server 5 % is less than what a catch-up leaves to the collector
 	}
@@ -118,12 +123,13 @@ type sample struct {
 	heap   int64         // bytes of the server's heap after a collection, the most of two looks
 }
 
-// measure measures what members that read get, and what the server needs.
+// measure measures what members that read get, while all that stall are there, and what the server needs.
 func (h *herdOf) measure(ctx context.Context, server *rig.Server, healthy []*rig.Lean, during time.Duration) (s sample, err error) {
-	const parts, early = 20, 2 // early all of the stalled members are still there, and none catches up yet
+	const early = 2 // none catches up yet
+	parts, began := int(during/h.part), time.Now()
 	var p99 []time.Duration
 	for i := range parts {
-		if err := rig.Sleep(ctx, during/parts); err != nil {
+		if err := rig.Sleep(ctx, h.part); err != nil {
 			return s, err
 		}
 		if i == early || i == parts-1 {
@@ -142,10 +148,12 @@ func (h *herdOf) measure(ctx context.Context, server *rig.Server, healthy []*rig
 		if err != nil {
 			return s, err
 		}
-		p99 = append(p99, d)
+		if time.Since(began) < stuckWithin+h.part/2 {
+			p99 = append(p99, d)
+		}
 	}
 	slices.Sort(p99)
-	s.p99 = p99[parts/4]
+	s.p99 = p99[len(p99)/4]
 	return s, nil
 }
 
@@ -193,7 +201,7 @@ func (h *herdOf) stallAndJudge(ctx context.Context, t *rig.Trial, server *rig.Se
 // compare compares what was measured without and with stalled members. Memory that a process had once it keeps for a
 // while, so that what it has without them is what it had before the first of them.
 func (h *herdOf) compare(t *rig.Trial, without, with []sample) (err error) {
-	calm, slowed := median(without), median(with)
+	calm, slowed, r := inTurns(without, with)
 	before, after := without[0], with[0]
 	for _, s := range with {
 		after.memory, after.heap = max(after.memory, s.memory), max(after.heap, s.heap)
@@ -201,11 +209,11 @@ func (h *herdOf) compare(t *rig.Trial, without, with []sample) (err error) {
 	t.Figure("members", h.members)
 	t.Figure("turns", h.turns)
 	t.Figure("p99_ms_without", ratio(calm.Seconds()*1000, 1))
-	t.Figure("p99_ratio", ratio(float64(slowed), float64(calm)))
+	t.Figure("p99_ratio", ratio(r, 1))
 	t.Figure("memory_mib_without", ratio(float64(before.memory), 1<<20))
 	t.Figure("memory_ratio", ratio(float64(after.memory), float64(before.memory)))
 	t.Figure("heap_more_kib", (after.heap-before.heap)>>10)
-	if r := float64(slowed) / float64(calm); r > h.slower && slowed > h.surely {
+	if r > h.slower && slowed > h.surely {
 		err = errors.Join(err, fmt.Errorf("stalled members made the others' p99 %.2f times as long: %v, %v without", r, slowed, calm))
 	}
 	if r := float64(after.memory) / float64(before.memory); r > 1.05 && after.memory-before.memory > h.grown {
@@ -250,14 +258,22 @@ func (h *herdOf) turnsOf(ctx context.Context, t *rig.Trial, server *rig.Server, 
 	return without, with, nil
 }
 
-// median returns the median of the p99 of samples.
-func median(samples []sample) time.Duration {
-	var p99 []time.Duration
-	for _, s := range samples {
-		p99 = append(p99, s.p99)
+// inTurns compares the p99 with stalled members with the mean of those before and after. It returns the medians of what
+// it is without and with them, and that of the ratios of the turns: what the machine does besides changes slower.
+func inTurns(without, with []sample) (calm, slowed time.Duration, by float64) {
+	var calms, slows []time.Duration
+	var ratios []float64
+	for i, s := range with {
+		around := (without[i].p99 + without[i+1].p99) / 2
+		calms, slows, ratios = append(calms, around), append(slows, s.p99), append(ratios, float64(s.p99)/float64(around))
 	}
-	slices.Sort(p99)
-	return (p99[(len(p99)-1)/2] + p99[len(p99)/2]) / 2
+	return median(calms), median(slows), median(ratios)
+}
+
+// median returns the median of numbers, which it sorts.
+func median[T time.Duration | float64](of []T) T {
+	slices.Sort(of)
+	return (of[(len(of)-1)/2] + of[len(of)/2]) / 2
 }
 
 // ratio returns a ratio with two digits.

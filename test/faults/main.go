@@ -22,6 +22,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -42,7 +43,7 @@ func main() {
 // command does what the command line asks for.
 func command(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("usage: faults list | run [-long] [-seed N] [-keep] [-record FILE] [FAULT ...] | mutants [-control] [-part I/N] [-record FILE] [TAG ...] | figures")
+		return errors.New("usage: faults list | run [-long] [-seed N] [-keep] [-record FILE] [FAULT ...] | mutants [-control] [-part I/N] [-record FILE] [-record-runs FILE] [TAG ...] | figures")
 	}
 	switch args[0] {
 	case "list":
@@ -109,6 +110,9 @@ func (o runOptions) runAll(ctx context.Context, chosen []fault) (failed []string
 				}
 				fmt.Printf("%s%s%v\n", f.Name, how, err)
 				failed = append(failed, f.Name)
+				if errors.Is(err, errHangs) {
+					return failed, nil // what hangs would be in the way of the others
+				}
 			}
 			if ctx.Err() != nil {
 				return failed, context.Cause(ctx)
@@ -127,14 +131,10 @@ func run(ctx context.Context, f fault, o runOptions, out io.Writer) error {
 	}
 	t.Bin = o.bin
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, rig.Pick(t, shortLimit(f), 100*time.Minute))
-	defer cancel()
-	err = f.Run(ctx, t)
-	took := time.Since(began)
-	t.End(o.keep)
-	if err != nil {
+	if err := bounded(ctx, f, t, o.keep); err != nil {
 		return err
 	}
+	took := time.Since(began)
 	_, _ = fmt.Fprintf(out, "%s holds, after %.1f s\n", f.Name, took.Seconds())
 	if o.record == "" {
 		return nil
@@ -142,6 +142,43 @@ func run(ctx context.Context, f fault, o runOptions, out io.Writer) error {
 	return result.Record(o.record, result.Run{
 		Fault: f.Name, About: f.About, Form: rig.Pick(t, "short", "long"), Seed: o.seed, Seconds: took.Seconds(), Figures: t.Figures(),
 	})
+}
+
+// grace is how long after its time a run may end by itself.
+const grace = time.Minute
+
+// errHangs tells that a run does not end, though its time is over: it goes on, until the process ends.
+var errHangs = fmt.Errorf("%w: it does not end", rig.ErrNotRun)
+
+// bounded runs a fault and ends its trial. It returns in time, whatever the fault waits for.
+func bounded(ctx context.Context, f fault, t *rig.Trial, keep bool) error {
+	limit := rig.Pick(t, shortLimit(f), 100*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		err := f.Run(ctx, t)
+		t.End(keep)
+		ended <- err
+	}()
+	late := time.NewTimer(limit + grace)
+	defer late.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-late.C:
+	}
+	_ = pprof.Lookup("goroutine").WriteTo(t.Out, 1) // what it waits for
+	over := make(chan struct{})
+	go func() {
+		t.End(keep)
+		close(over)
+	}()
+	select {
+	case <-over:
+	case <-time.After(grace / 6):
+	}
+	return fmt.Errorf("%w within %v", errHangs, limit+grace)
 }
 
 // shortLimit returns how long the short form of a fault may take.
@@ -192,13 +229,17 @@ func figures(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	bugs, err := result.ReadBugs(filepath.Join(root, "test/results/mutants.json"))
+	if err != nil {
+		return err
+	}
 	for _, name := range result.Documents() {
 		path := filepath.Join(root, name)
 		document, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		text, err := result.Insert(string(document), runs)
+		text, err := result.Insert(string(document), runs, bugs)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

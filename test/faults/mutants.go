@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/wireroom/wireroom/test/faults/internal/result"
@@ -21,7 +22,8 @@ import (
 type hunt struct {
 	root, dir string // of the module; for what is built
 	control   bool
-	record    string
+	record    string           // gets what was caught
+	runs      string           // gets what the runs without a bug measured
 	held      map[string]error // by fault: how it fared without a bug
 }
 
@@ -32,6 +34,7 @@ func mutants(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	flags.BoolVar(&h.control, "control", false, "run each fault without a bug, too: one that fails anyway catches nothing")
 	flags.StringVar(&h.record, "record", "", "file that gets what was caught")
+	flags.StringVar(&h.runs, "record-runs", "", "file that gets what the runs without a bug measured")
 	part := flags.String("part", "1/1", "of the bugs, as 2/3: the second third")
 	err := flags.Parse(args)
 	if err == nil {
@@ -152,16 +155,16 @@ func (h *hunt) run(ctx context.Context, f fault, tag string) (said string, err e
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("it does not build: %w\n%s", err, out)
 	}
-	ctx, cancel := context.WithTimeout(ctx, shortLimit(f)+2*time.Minute)
-	defer cancel()
-	c := exec.CommandContext(ctx, suite, "run", f.Name)
-	c.Dir = h.root
-	out, err := c.CombinedOutput()
+	args := []string{"run", f.Name}
+	if tag == "" && h.runs != "" {
+		args = []string{"run", "-record", h.runs, f.Name}
+	}
+	out, err := h.within(ctx, shortLimit(f)+2*grace, suite, args...)
 	if err == nil {
 		return "", nil
 	}
 	i := bytes.Index(out, []byte(f.Name+notAsPromised))
-	late := bytes.Contains(out, []byte(context.DeadlineExceeded.Error())) || ctx.Err() != nil
+	late := bytes.Contains(out, []byte(context.DeadlineExceeded.Error())) || errors.Is(err, context.DeadlineExceeded)
 	switch { // the machine may be too slow for it
 	case late:
 		return "", errors.New("it did not end in time")
@@ -170,4 +173,24 @@ func (h *hunt) run(ctx context.Context, f fault, tag string) (said string, err e
 	}
 	line, _, _ := strings.Cut(string(out[i+len(f.Name+notAsPromised):]), "\n")
 	return line[:min(len(line), 150)], nil
+}
+
+// within runs a program, which is killed with all that it has started if it does not end in time, and returns what it
+// has said.
+func (h *hunt) within(ctx context.Context, limit time.Duration, program string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	c := exec.CommandContext(ctx, program, args...)
+	c.Dir = h.root
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that those that it starts can be found
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.WaitDelay = 20 * time.Second // then it is killed
+	out, err := c.CombinedOutput()
+	if err == nil {
+		return out, nil
+	}
+	if c.Process != nil {
+		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) // who is left of them, if anybody is
+	}
+	return out, errors.Join(err, ctx.Err())
 }

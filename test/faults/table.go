@@ -33,7 +33,7 @@ func faults() []fault {
 		{Name: "F12", About: "everybody comes back at once", Run: reconnectStorm, Mutants: []string{"mut_nocoalesce", "mut_nojitter"}},
 		{Name: "F13", About: "a rolling restart behind nginx", Run: staged(rolling), Mutants: []string{"mut_closeall"}},
 		{Name: "F14", About: "each publish sent three times", Run: staged(duplicateStorm), Mutants: []string{"mut_keyscope"}},
-		{Name: "F15", About: "the wall clock jumps", Run: clockJumps, Mutants: []string{"mut_wallclock"}},
+		{Name: "F15", About: "the wall clock jumps", Run: clockJumps, Mutants: []string{"mut_wallclock"}, Short: 20 * time.Minute}, // it builds the standard library
 		{Name: "F16", About: "a process stands still", Run: staged(pausedParts), Mutants: []string{"mut_cachedhead", "mut_noverify"}},
 		{Name: "F17", About: "more is published than can be stored", Run: overload, Mutants: []string{"mut_inbound"}},
 		{Name: "F18", About: "everybody has left", Run: leak, Mutants: []string{"mut_forgotten"}},

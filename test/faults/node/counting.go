@@ -107,6 +107,7 @@ func (c *counting) routes(server http.Handler) http.Handler {
 	} {
 		mux.HandleFunc("/faults/"+name, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, value()) })
 	}
+	mux.HandleFunc("/faults/clock", setClock)
 	return mux
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/engine/disk"
 	"github.com/wireroom/wireroom/engine/memory"
@@ -31,6 +32,8 @@ type settings struct {
 	wait, takes  time.Duration
 	engine       string
 	lose         float64
+	free         bool
+	tokens       string
 }
 
 func main() {
@@ -46,7 +49,8 @@ func main() {
 	flags.StringVar(&s.engine, "engine", "", "URL of a Redis server")
 	flags.Float64Var(&s.lose, "lose", 0, "part of the engine's feed that is lost")
 	flags.String("config", "", "is not read")
-	flags.Bool("no-limits", true, "is so anyway")
+	flags.BoolVar(&s.free, "no-limits", false, "what clients may do is not bounded")
+	flags.StringVar(&s.tokens, "tokens", "", "secret of tokens, without which nobody is let in; empty: everybody is")
 	err := flags.Parse(os.Args[2:])
 	if err == nil {
 		err = s.serve(context.Background())
@@ -75,24 +79,37 @@ func (s *settings) serve(ctx context.Context) error {
 	if s.takes > 0 {
 		counted.Engine = newSlow(counted.Engine, s.takes)
 	}
-	none := wireroom.Limits{
-		PublishRate: -1, PublishBurst: -1, JoinRate: -1, JoinBurst: -1, Rooms: -1, ByteRate: -1, ByteBurst: -1, PublishWait: s.wait,
-	}
-	server, err := wireroom.New(ctx, wireroom.Options{
-		Engine: counted,
-		Rules: []wireroom.Rule{
-			{Pattern: "latest/**", Delivery: wireroom.Latest, History: engine.Retention{Messages: 1000}},
-			{Pattern: "small/**", History: engine.Retention{Messages: 1000, Bytes: 4 << 20, Age: 24 * time.Hour}},
-			{
-				Pattern: "**", NoPresence: true,
-				History: engine.Retention{Messages: 5_000_000, Bytes: 8 << 30, Age: 24 * time.Hour},
-			},
-		},
-		Limits: none, Secret: []byte("for tests of faults only"), Logger: slog.Default(),
-	})
+	server, err := wireroom.New(ctx, s.options(counted))
 	if err != nil {
 		return err
 	}
 	front := http.Server{Addr: s.listen, Handler: counted.routes(server), ReadHeaderTimeout: 10 * time.Second}
 	return front.ListenAndServe()
+}
+
+// options returns how the server is to be.
+func (s *settings) options(e engine.Engine) wireroom.Options {
+	o := wireroom.Options{
+		Engine: e,
+		Rules: []wireroom.Rule{
+			{Pattern: "latest/**", Delivery: wireroom.Latest, History: engine.Retention{Messages: 1000}},
+			{Pattern: "small/**", History: engine.Retention{Messages: 1000, Bytes: 4 << 20, Age: 24 * time.Hour}},
+			{Pattern: "brief/**", History: engine.Retention{Messages: 1000, Bytes: 4 << 20, Age: 30 * time.Minute}},
+			{
+				Pattern: "**", NoPresence: true,
+				History: engine.Retention{Messages: 5_000_000, Bytes: 8 << 30, Age: 24 * time.Hour},
+			},
+		},
+		Limits: wireroom.Limits{PublishWait: s.wait},
+		Secret: []byte("for tests of faults only"), Logger: slog.Default(),
+	}
+	if s.free {
+		o.Limits = wireroom.Limits{
+			PublishRate: -1, PublishBurst: -1, JoinRate: -1, JoinBurst: -1, Rooms: -1, ByteRate: -1, ByteBurst: -1, PublishWait: s.wait,
+		}
+	}
+	if s.tokens != "" {
+		o.Auth = auth.HMAC([]byte(s.tokens))
+	}
+	return o
 }

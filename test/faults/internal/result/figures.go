@@ -3,31 +3,34 @@ package result
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 )
 
 // Documents are those that say what was measured, from the root of the module.
 func Documents() []string { return []string{"README.md", "docs/guarantees.md"} }
 
-// Marks around what Insert writes: all that is known of the runs, or what was seen alone.
+// Marks around what Insert writes: all that is known of the runs, what was seen alone, or the bugs that were caught.
 var marks = []struct {
 	begin, end string
-	table      func([]Run) string
+	text       func([]Run, []Bug) string
 }{
-	{"<!-- measured -->\n", "<!-- /measured -->", Table},
-	{"<!-- seen -->\n", "<!-- /seen -->", Seen},
+	{"<!-- measured -->\n", "<!-- /measured -->", func(runs []Run, _ []Bug) string { return Table(runs) }},
+	{"<!-- seen -->\n", "<!-- /seen -->", func(runs []Run, _ []Bug) string { return Seen(runs) }},
+	{"<!-- caught -->\n", "<!-- /caught -->", func(_ []Run, bugs []Bug) string { return Caught(bugs) }},
 }
 
 // Insert returns a document with what was measured between its marks.
-func Insert(document string, runs []Run) (string, error) {
+func Insert(document string, runs []Run, bugs []Bug) (string, error) {
 	found := false
 	for _, mark := range marks {
 		before, rest, ok := strings.Cut(document, mark.begin)
 		_, after, ok2 := strings.Cut(rest, mark.end)
 		if ok && ok2 {
-			document, found = before+mark.begin+mark.table(runs)+mark.end+after, true
+			document, found = before+mark.begin+mark.text(runs, bugs)+mark.end+after, true
 		}
 	}
 	if !found {
@@ -67,11 +70,28 @@ func Table(runs []Run) string {
 	return b.String() + "\n"
 }
 
+// Caught returns the seeded bugs that were caught, and by which promise, as a table of Markdown.
+func Caught(bugs []Bug) string {
+	var b strings.Builder
+	b.WriteString("\n| fault | bug | the run with it ended with | date |\n|---|---|---|---|\n")
+	for _, bug := range bugs {
+		if bug.Caught {
+			fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", bug.Fault, bug.Tag, cell(bug.Said), bug.Date)
+		}
+	}
+	return b.String() + "\n"
+}
+
+// cell returns a text as it may stand in a table.
+func cell(text string) string {
+	return strings.NewReplacer("|", "\\|", "<", "&lt;", ">", "&gt;", "`", "'", "*", "\\*").Replace(strings.TrimSpace(text))
+}
+
 // words returns figures as text: in the order of their names, those of the oracle last.
 func words(figures map[string]any) string {
 	var names []string
 	for name := range figures {
-		if name != "verdict" {
+		if !strings.HasSuffix(name, "verdict") { // of the whole, or of a part
 			names = append(names, name)
 		}
 	}
@@ -89,11 +109,14 @@ func words(figures map[string]any) string {
 	return strings.Join(parts, ", ")
 }
 
-// number returns a number with separators.
+// number returns a number with separators, or with two digits behind the point.
 func number(v any) string {
 	f, ok := v.(float64)
-	if !ok || f != float64(int64(f)) {
+	if !ok {
 		return fmt.Sprint(v)
+	}
+	if f != float64(int64(f)) {
+		return strconv.FormatFloat(math.Round(f*100)/100, 'f', -1, 64)
 	}
 	text := fmt.Sprint(int64(f))
 	for i := len(text) - 3; i > 0; i -= 3 {

@@ -15,17 +15,21 @@ func TestDocumentsHaveTheFiguresOfTheResults(t *testing.T) {
 	if err != nil || len(runs) == 0 {
 		t.Fatalf("%d runs, %v", len(runs), err)
 	}
+	bugs, err := result.ReadBugs("../../../results/mutants.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, path := range result.Documents() {
 		document, err := os.ReadFile(filepath.Join("../../../..", path))
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := result.Insert(string(document), runs)
+		want, err := result.Insert(string(document), runs, bugs)
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
 		if want != string(document) {
-			t.Errorf("%s has other figures than test/results/faults.json: go run ./test/faults figures", path)
+			t.Errorf("%s has other figures than test/results: go run ./test/faults figures", path)
 		}
 		for _, r := range runs {
 			if strings.Count(want, r.About+" | ") != 1 {
@@ -33,7 +37,7 @@ func TestDocumentsHaveTheFiguresOfTheResults(t *testing.T) {
 			}
 		}
 	}
-	if _, err := result.Insert("a document without marks", runs); err == nil {
+	if _, err := result.Insert("a document without marks", runs, bugs); err == nil {
 		t.Error("writes into a document that has no place for it")
 	}
 }

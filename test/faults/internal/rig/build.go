@@ -35,15 +35,20 @@ var ErrNotRun = errors.New("the trial could not be made")
 
 // Build builds a program with this program's tags, unless it was built before, and returns where it is.
 func (t *Trial) Build(ctx context.Context, program string) (string, error) {
+	return t.build(ctx, program, filepath.Base(program), "-tags", Tags())
+}
+
+// build is Build with flags of its own, and a name.
+func (t *Trial) build(ctx context.Context, program, name string, flags ...string) (string, error) {
 	root, err := Root(ctx)
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(cmp.Or(t.Bin, t.Dir), filepath.Base(program))
+	binary := filepath.Join(cmp.Or(t.Bin, t.Dir), name)
 	if _, err := os.Stat(binary); err == nil {
 		return binary, nil
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-tags", Tags(), "-o", binary, program)
+	build := exec.CommandContext(ctx, "go", append(append([]string{"build"}, flags...), "-o", binary, program)...)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: build %s: %w\n%s", ErrNotRun, program, err, out)

@@ -51,6 +51,7 @@ type ServerOptions struct {
 	Args    []string // more flags
 	Host    string   // to listen on; an address of this machine alone, unless it says otherwise
 	Limits  bool     // what one client may do is bounded as for users
+	Movable bool     // its wall clock can be moved: SetClock
 }
 
 // Serve builds a server, starts it, and waits until it is ready.
@@ -58,7 +59,11 @@ func (t *Trial) Serve(ctx context.Context, o ServerOptions) (*Server, error) {
 	if o.Program == "" {
 		o.Program = Product
 	}
-	binary, err := t.Build(ctx, o.Program)
+	build := t.Build
+	if o.Movable {
+		build = t.buildMovable
+	}
+	binary, err := build(ctx, o.Program)
 	if err != nil {
 		return nil, err
 	}
