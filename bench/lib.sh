@@ -1,9 +1,10 @@
 # lib.sh is sourced: a directory and processes of a measurement's own, which are gone when it ends, however it ends.
 go build -o .cache/ ./cmd/wireroom
 dir=$(mktemp -d)
-pids=()
+pids=() # of servers
+bench=  # of the load tester, where it is in the background
 finish() {
-  for pid in "${pids[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
+  for pid in $bench "${pids[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
   wait 2>/dev/null || true
   rm -rf "$dir"
 }

@@ -56,7 +56,6 @@ redis_empty=$(memory "$redis")
 .cache/wireroom bench rooms -n "$connections" --rooms $((connections / room)) --rate "$rate" --ramp "$ramp" "${servers[@]}" \
   --warmup 5s -d "${span}s" --settle 10s --json "$dir/report.json" >"$dir/bench.out" 2>"$dir/bench.err" &
 bench=$!
-trap 'kill "$bench" 2>/dev/null; exit 130' INT TERM
 # What is used is noted while it is measured, which bench says every second.
 peak=0 redis_peak=0 began=0 redis_began=0 ended=0 redis_ended=0
 while kill -0 "$bench" 2>/dev/null; do

@@ -113,12 +113,13 @@ func (f *figures) table() string {
 		if i.Tester > 0 {
 			t.line("The load tester itself needs %.0f for one.", i.Tester)
 		}
-		t.line("Resident, garbage included, with the others:")
-		for _, name := range []string{nameBare, nameWS, nameSocketIO} {
+		var each []string
+		for _, name := range idleContestants() {
 			if v, ok := i.Others[name]; ok {
-				t.line("%s %.0f bytes;", name, v)
+				each = append(each, fmt.Sprintf("%s %s", name, thousands(v)))
 			}
 		}
+		t.line("Resident as it is when all are connected, garbage included, in bytes: %s.", strings.Join(each, ", "))
 	}
 	return t.String()
 }

@@ -18,9 +18,11 @@ type idle struct {
 	stamp
 	Connections int64 `json:"connections"`
 	// Live is what one needs, in bytes, after a collection; of a server that an application embeds.
-	Live     float64            `json:"live_bytes"`
-	Resident float64            `json:"resident_bytes"`
-	Others   map[string]float64 `json:"others_resident_bytes"`
+	Live     float64 `json:"live_bytes"`
+	Resident float64 `json:"resident_bytes"`
+	// Others is what one needs, resident, when all are connected, of servers that are started as for the bars: nothing
+	// is collected before.
+	Others map[string]float64 `json:"others_resident_bytes"`
 	// Tester is what one costs the load tester, resident.
 	Tester float64 `json:"tester_resident_bytes"`
 }
@@ -35,6 +37,9 @@ type collector struct {
 	Collections float64 `json:"collections_per_second"`
 }
 
+// idleContestants are compared as they are.
+func idleContestants() []string { return []string{nameWireroom, nameBare, nameWS, nameSocketIO} }
+
 // idleConnections fit into one process with 20,000 descriptors.
 const idleConnections = "19000"
 
@@ -48,12 +53,16 @@ func (o *options) idle(ctx context.Context) (*idle, error) {
 		}
 	}
 	i.Live, i.Resident = median(live), median(resident)
-	for _, c := range o.contestants(nameBare, nameWS, nameSocketIO) {
-		report, err := o.measure(ctx, c, []string{"idle", "-n", idleConnections})
-		if err != nil {
-			return nil, fmt.Errorf("idle: %w", err)
+	for _, c := range o.contestants(idleContestants()...) {
+		var each []float64
+		for range o.repeat {
+			report, err := o.measure(ctx, c, []string{"idle", "-n", idleConnections, "--presence"})
+			if err != nil {
+				return nil, fmt.Errorf("idle: %w", err)
+			}
+			each = append(each, float64(report.Server.MemoryEach))
 		}
-		i.Others[c.name] = float64(report.Server.MemoryEach)
+		i.Others[c.name] = median(each)
 	}
 	fmt.Printf("idle: %.0f bytes live, %.0f resident, %v\n", i.Live, i.Resident, i.Others)
 	return i, nil
@@ -167,7 +176,8 @@ func (o *options) embed(ctx context.Context) (*server, error) {
 		return nil, err
 	}
 	if _, err := s.out.ReadString('\n'); err != nil { // where its profiles are
-		return nil, errors.Join(err, s.stop())
+		s.stop()
+		return nil, err
 	}
 	return s, nil
 }

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -98,7 +97,8 @@ func (c *contestant) start(ctx context.Context) (*server, error) {
 	for s.url == "" {
 		line, err := s.out.ReadString('\n')
 		if err != nil {
-			return nil, fmt.Errorf("start %s: it has said no URL: %w", c.name, errors.Join(err, s.stop()))
+			s.stop()
+			return nil, fmt.Errorf("start %s: it has said no URL: %w", c.name, err)
 		}
 		if at := strings.Index(line, "ws://"); at >= 0 {
 			s.url = strings.TrimSpace(line[at:])
@@ -111,10 +111,9 @@ func (c *contestant) start(ctx context.Context) (*server, error) {
 }
 
 // stop ends it.
-func (s *server) stop() error {
+func (s *server) stop() {
 	_ = s.command.Process.Kill() // it may have ended
 	_ = s.command.Wait()         // its status is the signal's
-	return nil
 }
 
 // measure runs the load tester against a contestant.

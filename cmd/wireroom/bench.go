@@ -21,9 +21,9 @@ type benchCommand struct {
 	Speak     string        `default:"native" enum:"native,echo,sse,socketio" help:"What the clients speak: native, echo (a WebSocket server that sends everything back), sse, socketio."`
 	TokenFile string        `placeholder:"FILE" help:"File with the token of all clients; the environment variable WIREROOM_TOKEN can hold the token itself."`
 	Insecure  bool          `help:"Take any certificate."`
-	PID       int           `name:"pid" placeholder:"PID" help:"Process of the server, on this machine: its CPU and memory are measured."`
+	PIDs      []int         `name:"pid" placeholder:"PID" help:"Process of the server, on this machine: its CPU and memory are measured. With several servers, that of each."`
 	Processes int           `placeholder:"N" help:"Processes that the connections are shared out to. Left out, as many as the limit on descriptors asks for."`
-	Source    []netip.Addr  `placeholder:"ADDRESS" help:"Local addresses to connect from: one has about 28,000 ports. To a loopback address, each process takes one of its own, 127.0.0.2 and on."`
+	Source    []netip.Addr  `placeholder:"ADDRESS" help:"Local addresses to connect from: one has about 28,000 ports. To a loopback address, each process takes one of its own on Linux, 127.0.0.2 and on."`
 	Out       benchOutput   `embed:""`
 	Load      benchLoad     `embed:""`
 	Times     benchDuration `embed:""`
@@ -74,8 +74,10 @@ func (c *benchCommand) Run(ctx context.Context, p *program) error {
 	if err := o.Check(); err != nil {
 		return &failure{exitUsage, err, "`wireroom bench --help` says what there is."}
 	}
-	if o.PID != 0 && !runs(o.PID) {
-		return &failure{exitUsage, fmt.Errorf("there is no process %d", o.PID), ""}
+	for _, pid := range o.PIDs {
+		if !runs(pid) {
+			return &failure{exitUsage, fmt.Errorf("there is no process %d", pid), ""}
+		}
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -101,7 +103,7 @@ func runs(pid int) bool {
 func (c *benchCommand) options(token string) bench.Options {
 	return bench.Options{
 		Scenario: c.Scenario, Servers: c.Server, Speak: c.Speak, Token: token, Insecure: c.Insecure,
-		PID: c.PID, Processes: c.Processes, Sources: c.Source,
+		PIDs: c.PIDs, Processes: c.Processes, Sources: c.Source,
 		Connections: c.Load.Connections, Rooms: c.Load.Rooms, Prefix: c.Load.Prefix, Payload: c.Load.Size,
 		Rate: c.Load.Rate, Window: c.Load.Window, Publishers: c.Load.Publishers, Replies: c.Load.Replies,
 		Presence: c.Load.Presence, Compress: c.Load.Compress, Stalled: c.Load.Stalled, Stay: c.Load.Stay,

@@ -14,16 +14,17 @@ type client struct {
 	link    *link // nil while it is not connected
 	order   order
 	began   int64 // when what it is doing now began: dialing, coming back
+	awaited int64 // the first publication that waits for it; never
 	number  int32 // in the worker
 	room    int32 // that it is in, or on its way to
 	rank    int32 // among the room's members
-	waiting int32 // answers of its own that are to come
 	joined  bool
 	failed  bool // it could not be placed, and does not try any more
 	slow    bool // it is one of those that stop reading for a while
 	stopped bool // it does not read
 	cut     bool // it is coming back after the storm
 	leaving bool // it has asked to leave
+	held    bool // it does not publish for a while, because it could not
 	tries   uint8
 }
 
@@ -77,7 +78,7 @@ func (w *worker) closed(l *link, err error) {
 	}
 	w.counts.Open--
 	w.exit(c)
-	c.link, c.leaving = nil, false
+	c.link, c.leaving, c.held = nil, false, false
 	if !l.closing {
 		w.counts.Lost++
 		w.counts.failed("lost: " + reason(l, err))
@@ -123,8 +124,8 @@ func (w *worker) opened(l *link) {
 	w.counts.Connected++
 }
 
-// refused notes that a client could not connect. The worker is not locked.
-func (w *worker) refused(c *client, err error) {
+// unconnected notes that a client could not connect. The worker is not locked.
+func (w *worker) unconnected(c *client, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.counts.Failed++
@@ -163,14 +164,27 @@ func (w *worker) placed(c *client, offset uint64, fresh bool) {
 	w.enter(c, offset)
 	switch now := w.clock.now(); {
 	case c.cut:
-		w.times.record(timeReturn, now-c.began)
+		w.times.measured.record(timeReturn, now-c.began)
 		w.counts.Returned++
 		c.cut = false
 	case c.began > 0:
-		w.times.record(timeConnect, now-c.began)
+		w.times.measured.record(timeConnect, now-c.began)
 	}
 	c.began, c.tries = 0, 0
+	if w.pubs.running {
+		w.takesPart(c)
+	}
+}
+
+// takesPart has a client that is where it is to be do what the scenario is about, while there is publishing. The worker
+// is locked.
+func (w *worker) takesPart(c *client) {
 	if w.scenario.wanders || w.scenario.returns {
 		w.pacer.addStay(c)
+	}
+	if w.scenario.alone {
+		for range w.options.Window {
+			w.askAgain(c)
+		}
 	}
 }

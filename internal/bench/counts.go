@@ -2,8 +2,9 @@ package bench
 
 import (
 	"maps"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // Counts are what happened since the start, but for the first two, which are what holds now.
@@ -21,6 +22,7 @@ type Counts struct {
 	Replies   int64
 	Expired   int64 // publications that took too long to be everywhere
 	Late      int64 // publications that this program sent more than 10 ms after they were due
+	Unsent    int64 // publications that were due and that this program could not send; they are not among those published
 
 	Delivered  int64 // messages, each counted once a client
 	Duplicated int64
@@ -50,92 +52,41 @@ func (c *Counts) add(o *Counts) {
 func (c *Counts) numbers() []*int64 {
 	return []*int64{
 		&c.Open, &c.Joined, &c.Connected, &c.Failed, &c.Lost, &c.Returned, &c.Published, &c.Refused, &c.Replies,
-		&c.Expired, &c.Late, &c.Delivered, &c.Duplicated, &c.Reordered, &c.Skipped, &c.Foreign, &c.Unproven, &c.BytesIn,
+		&c.Expired, &c.Late, &c.Unsent, &c.Delivered, &c.Duplicated, &c.Reordered, &c.Skipped, &c.Foreign, &c.Unproven, &c.BytesIn,
 	}
 }
 
-// failed counts something that went wrong.
+// failed counts something that went wrong, as this program says it or as the server does: of that there is not more
+// than a bound, and nothing that a terminal would take for an order.
 func (c *Counts) failed(what string) {
 	if c.Errors == nil {
 		c.Errors = make(map[string]int64)
 	}
-	if len(c.Errors) < maxErrors || c.Errors[what] > 0 {
-		c.Errors[what]++
+	what = plain(what)
+	if len(c.Errors) >= maxErrors && c.Errors[what] == 0 {
+		what = otherErrors
 	}
+	c.Errors[what]++
 }
 
-const maxErrors = 64 // kinds
+const (
+	maxErrors   = 64  // kinds that are counted apart
+	maxError    = 200 // bytes of one
+	otherErrors = "other"
+)
+
+// plain returns a text as it is, or quoted if it has more than what can be printed.
+func plain(text string) string {
+	text = text[:min(len(text), maxError)]
+	strange := func(r rune) bool { return r == utf8.RuneError || !strconv.IsPrint(r) }
+	if strings.ContainsFunc(text, strange) {
+		return strconv.Quote(text)
+	}
+	return text
+}
 
 func (c *Counts) clone() Counts {
 	copied := *c
 	copied.Errors = maps.Clone(c.Errors)
 	return copied
-}
-
-// Kinds of what is timed.
-const (
-	timeDelivery = iota // from when a publication was due to each member's copy
-	timeReply           // from when a request was due to its reply
-	timeConnect         // from dialing to being joined
-	timeReturn          // from the cut of the storm to being joined again
-	timeStalled         // like timeDelivery, for clients that had stopped reading
-	timeKinds
-)
-
-var kindNames = [timeKinds]string{"delivery", "reply", "connect", "return", "stalled"}
-
-// The range and the precision of what is timed, in nanoseconds; what is beyond counts as the bound.
-const (
-	leastTime   = 1_000
-	mostTime    = 120_000_000_000
-	timeDigits  = 3
-	expireAfter = 10_000_000_000
-)
-
-// times are what was timed, by kind.
-type times [timeKinds]*hdrhistogram.Histogram
-
-func (t *times) record(kind int, nanoseconds int64) {
-	if t[kind] == nil {
-		t[kind] = hdrhistogram.New(leastTime, mostTime, timeDigits)
-	}
-	_ = t[kind].RecordValue(min(max(nanoseconds, leastTime), mostTime)) // it is in the range
-}
-
-func (t *times) merge(o *times) {
-	for kind, h := range o {
-		if h == nil {
-			continue
-		}
-		if t[kind] == nil {
-			t[kind] = hdrhistogram.New(leastTime, mostTime, timeDigits)
-		}
-		t[kind].Merge(h)
-	}
-}
-
-// take returns what was timed since the last call, in a form that travels.
-func (t *times) take() [][]byte {
-	encoded := make([][]byte, timeKinds)
-	for kind, h := range t {
-		if h == nil || h.TotalCount() == 0 {
-			continue
-		}
-		encoded[kind], _ = h.EncodeV2() // fails for histograms of other kinds only
-		h.Reset()
-	}
-	return encoded
-}
-
-// timesOf is the reverse of take.
-func timesOf(encoded [][]byte) (t times, err error) {
-	for kind, e := range encoded {
-		if len(e) == 0 || kind >= timeKinds {
-			continue
-		}
-		if t[kind], err = hdrhistogram.Decode(e); err != nil {
-			return t, err
-		}
-	}
-	return t, nil
 }

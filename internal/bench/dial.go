@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -18,7 +19,8 @@ import (
 const (
 	dialers     = 64 // connections that are being made at once, a worker
 	dialTimeout = 20 * time.Second
-	slowBuffer  = 4 << 10 // bytes that the kernel receives for a client that stops reading
+	slowBuffer  = 4 << 10  // bytes that the kernel receives for a client that stops reading
+	maxHead     = 64 << 10 // bytes of the answer to a request, and what is read with it
 )
 
 // dialer makes the connections of a worker.
@@ -50,8 +52,7 @@ func newDialer(w *worker) (*dialer, error) {
 		d.servers = append(d.servers, u)
 	}
 	if len(d.sources) == 0 && loopback(d.servers) {
-		// One address has about 28,000 ports to connect from.
-		d.sources = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, byte(w.share.Number >> 8), byte(2 + w.share.Number%250)})}
+		d.sources = loopbackSources(w.share.Number)
 	}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	for range dialers {
@@ -106,7 +107,7 @@ func (d *dialer) work() {
 		select {
 		case c := <-d.queue:
 			if err := d.connect(c); err != nil && d.ctx.Err() == nil {
-				d.worker.refused(c, err)
+				d.worker.unconnected(c, err)
 			}
 		case <-d.ctx.Done():
 			return
@@ -139,7 +140,8 @@ func (d *dialer) connect(c *client) error {
 	return d.hand(nc, l, early)
 }
 
-// hand gives a connection that is open to the worker.
+// hand gives a connection that is open to the worker. It may carry bytes, and end, before this returns; its client asks
+// for nothing of its own before opened was called.
 func (d *dialer) hand(nc net.Conn, l *link, early []byte) error {
 	w := d.worker
 	w.mu.Lock()
@@ -202,7 +204,7 @@ func (d *dialer) shake(nc net.Conn, l *link, u *url.URL) (early []byte, err erro
 	}
 	reader := d.readers.Get().(*bufio.Reader)
 	defer d.readers.Put(reader)
-	reader.Reset(nc)
+	reader.Reset(io.LimitReader(nc, maxHead)) // only until the answer was read; what it has read beyond comes with it
 	answer, err := http.ReadResponse(reader, request)
 	if err != nil {
 		return nil, err

@@ -14,28 +14,28 @@ func newEcho(w *worker) *echo {
 
 func (e *echo) opened(l *link) { e.worker.placed(l.client, 0, true) }
 
-func (e *echo) publish(c *client, h header) {
+func (e *echo) publish(c *client, h header) bool {
 	e.scratch = append(h.append(e.scratch[:0]), e.pad...)
-	e.send(c.link, e.scratch)
+	return e.post(c, h, e.scratch)
 }
 
 // receiveMessage takes what came back; the numbers of a connection rise.
 func (e *echo) receiveMessage(l *link, p []byte) {
 	w, c := e.worker, l.client
 	h, ok := parseHeader(p)
-	number := uint64(h.number) + 1
-	switch {
-	case !ok || len(p) != w.options.Payload:
+	if !ok || len(p) != w.options.Payload {
 		w.counts.Foreign++
 		return
-	case number == c.order.newest:
-		w.counts.Duplicated++
+	}
+	if !w.answered(c, h.number) {
 		return
-	case number < c.order.newest:
+	}
+	number := uint64(h.number) + 1
+	if number < c.order.newest {
 		w.counts.Reordered++
 	}
-	c.order.newest = number
-	w.answered(c, h.at)
+	c.order.newest = max(c.order.newest, number)
 }
 
+func (e *echo) join(*client)  {}
 func (e *echo) leave(*client) {}

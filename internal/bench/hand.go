@@ -16,6 +16,8 @@ import (
 const (
 	orderConnect = "connect" // begin to connect
 	orderStart   = "start"   // begin to publish
+	orderMeasure = "measure" // what is due from now on is measured
+	orderEnough  = "enough"  // what is due from now on is not
 	orderStop    = "stop"    // publish no more
 	orderCount   = "count"
 	orderEnd     = "end" // say how it ended
@@ -31,9 +33,10 @@ type command struct {
 type answer struct {
 	Counts Counts
 	Placed int      // clients that are where they are to be, or have given up
-	Times  [][]byte // since the last answer
+	Times  [][]byte // of what is measured, since the last answer
+	Beside [][]byte // of the rest
 	Ending *Ending
-	Usage  usage // of the worker's process
+	Usage  usage // of the worker's process: all of its CPU, and the memory since before it was a worker
 }
 
 // obey does what a worker is told to do. It does not wait.
@@ -48,7 +51,11 @@ func (w *worker) obey(c command) answer {
 	case orderConnect:
 		w.dialer.ramp(w.options.Ramp * float64(w.share.Count) / float64(w.options.Connections))
 	case orderStart:
-		w.pacer.start(w.clock.now(), c.Length)
+		w.pacer.begin(w.clock.now(), c.Length)
+	case orderMeasure:
+		w.times.begin(w.clock.now())
+	case orderEnough:
+		w.times.end(w.clock.now())
 	case orderStop:
 		w.pacer.stop()
 	case orderEnd:
@@ -60,7 +67,8 @@ func (w *worker) obey(c command) answer {
 			a.Placed++
 		}
 	}
-	a.Counts, a.Times, a.Usage = w.counts.clone(), w.times.take(), usageOf(os.Getpid())
+	a.Counts, a.Times, a.Beside, a.Usage = w.counts.clone(), w.times.measured.take(), w.times.beside.take(), usageOf(os.Getpid())
+	a.Usage.Memory = max(0, a.Usage.Memory-w.own.Memory)
 	return a
 }
 

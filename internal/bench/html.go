@@ -21,8 +21,8 @@ type page struct {
 	Charts []template.HTML
 	Facts  []fact
 	Times  []timed
+	Beside []trouble
 	Load   string
-	Share  string
 }
 
 // fact is one figure.
@@ -40,7 +40,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("the report's page: %w", err)
 	}
-	p := page{Report: r, Style: template.CSS(chart.Style), Load: r.Options.load(), Share: percent(r.Totals.Share())}
+	p := page{Report: r, Style: template.CSS(chart.Style), Load: r.Options.load(), Beside: r.Totals.troubles()}
 	for _, c := range r.charts() {
 		p.Charts = append(p.Charts, template.HTML(c.Inline())) //nolint:gosec // the charts escape what is in them
 	}
@@ -53,20 +53,12 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	return t.Execute(w, &p)
 }
 
-// percent writes a share so that nothing but all is 100 %.
-func percent(share float64) string {
-	if share < 1 {
-		return fmt.Sprintf("%.4f %%", math.Floor(share*1e6)/1e4)
-	}
-	return "100 %"
-}
-
 func (r *Report) facts() []fact {
 	t := &r.Totals
 	facts := []fact{
 		{"published", fmt.Sprintf("%.1f/s", r.Rates.Published), fmt.Sprintf("%d in all, %d refused", t.Published, t.Refused)},
 		{"delivered", fmt.Sprintf("%.0f/s", r.Rates.Delivered), fmt.Sprintf("%s of %d", percent(t.Share()), t.Expected)},
-		{"faults", fmt.Sprint(t.Faults()), fmt.Sprintf("missing %d, twice %d, out of order %d", t.Missing, t.Duplicated, t.Reordered)},
+		{"faults", fmt.Sprint(t.Faults()), t.faults()},
 		{"connections", fmt.Sprint(t.Connected), fmt.Sprintf("%d failed, %d lost", t.Failed, t.Lost)},
 	}
 	if s := r.Server; s != nil {

@@ -22,7 +22,7 @@ func newNative(w *worker) *native {
 	return n
 }
 
-// Names of requests: a publish has the time at which it was due.
+// Names of requests: a publish has its number.
 const (
 	joinID  = `"j"`
 	leaveID = `"l"`
@@ -59,7 +59,7 @@ func (n *native) leave(c *client) {
 	n.send(c.link, n.scratch)
 }
 
-func (n *native) publish(c *client, h header) {
+func (n *native) publish(c *client, h header) bool {
 	b := append(n.scratch[:0], `{"type":"publish","room":"`...)
 	b = append(b, n.worker.options.Prefix...)
 	b = append(b, '-')
@@ -67,12 +67,12 @@ func (n *native) publish(c *client, h header) {
 	b = append(b, '"')
 	if n.worker.options.Replies || n.worker.scenario.alone {
 		b = append(b, `,"id":`...)
-		b = strconv.AppendInt(b, h.at, 10)
+		b = strconv.AppendInt(b, h.number, 10)
 	}
 	b = append(b, `,"data":"`...)
 	b = h.append(b)
 	n.scratch = append(b, n.pad...)
-	n.send(c.link, n.scratch)
+	return n.post(c, h, n.scratch)
 }
 
 // What messages and replies begin with, and where what is wanted of them stands.
@@ -91,8 +91,8 @@ func (n *native) receiveMessage(l *link, p []byte) {
 		return
 	}
 	if bytes.HasPrefix(p, []byte(replyStart)) {
-		if at, ok := leadingNumber(p[len(replyStart):]); ok {
-			n.worker.answered(l.client, at)
+		if number, ok := leadingNumber(p[len(replyStart):]); ok {
+			n.worker.answered(l.client, number)
 			return
 		}
 	}
@@ -149,6 +149,8 @@ func leadingNumber(p []byte) (v int64, ok bool) {
 	return v, ok
 }
 
+const notJSON = "what the server sends is no JSON"
+
 // envelope is what does not come often.
 type envelope struct {
 	Type       string          `json:"type"`
@@ -172,7 +174,7 @@ func (n *native) receiveOther(l *link, p []byte) {
 		p = p[:at+1]
 	}
 	if err := json.Unmarshal(p, &e); err != nil {
-		n.worker.counts.failed("what the server sends is no JSON")
+		n.worker.counts.failed(notJSON)
 		return
 	}
 	switch {
@@ -223,16 +225,18 @@ func (n *native) left(c *client) {
 // failed notes an error, and tries again to join where that was refused for now.
 func (n *native) failed(l *link, e *envelope) {
 	w, c := n.worker, l.client
+	if e.Of == "publish" {
+		number, ok := leadingNumber(e.ID)
+		if !ok {
+			number = -1
+		}
+		w.refuse(c, number, e.Code, e.RetryAfter)
+		return
+	}
 	w.counts.failed(strings.TrimSpace(e.Of + ": " + e.Code))
 	switch {
-	case e.Of == "publish":
-		w.counts.Refused++
-		w.rooms[c.room].refused++
-		if w.scenario.alone {
-			c.waiting--
-		}
 	case string(e.ID) == joinID && e.RetryAfter > 0:
-		w.pacer.add(int64(e.RetryAfter*float64(time.Second)), c, rejoin)
+		w.pacer.add(int64(min(e.RetryAfter, mostRetry)*float64(time.Second)), c, rejoin)
 	case string(e.ID) == joinID:
 		c.failed = true
 	case string(e.ID) == leaveID:

@@ -3,9 +3,11 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -33,7 +35,7 @@ type Options struct {
 	Token       string
 	Sources     []netip.Addr // local addresses to connect from
 	Processes   int          // 0: as many as the descriptors take
-	PID         int          // of the server; 0: unknown
+	PIDs        []int        // of the servers' processes on this machine, one for each server; none: unknown
 	Insecure    bool         // take any certificate
 }
 
@@ -56,10 +58,14 @@ func (o *Options) Check() error {
 	switch {
 	case !ok:
 		return fmt.Errorf("there is no scenario %q: %v", o.Scenario, Scenarios())
-	case o.Connections < 0 || o.Rooms < 0 || o.Window < 0 || o.Rate < 0 || o.Ramp < 0 || o.Processes < 0:
-		return errors.New("a number is negative")
-	case o.Stalled < 0 || o.Stalled > 1:
+	case min(o.Connections, o.Rooms, o.Window, o.Publishers, o.Processes) < 0 || min(o.Warmup, o.Duration, o.Settle, o.Stay) < 0:
+		return errors.New("a number or a duration is negative")
+	case !isRate(o.Rate) || !isRate(o.Ramp):
+		return errors.New("a rate is a number, and not negative")
+	case !(o.Stalled >= 0 && o.Stalled <= 1):
 		return errors.New("the share of stalled readers is a number from 0 to 1")
+	case max(o.Warmup, o.Duration, o.Settle) > maxTest || o.Warmup+o.Duration+o.Settle > maxTest:
+		return fmt.Errorf("a test takes at most %v", maxTest)
 	case o.Rate > 0 && o.Window > 0:
 		return errors.New("either a rate or a window")
 	}
@@ -76,8 +82,29 @@ func (o *Options) Check() error {
 	if s.mustReturn && o.Speak != speakNative {
 		return fmt.Errorf("the scenario %s needs the native dialect", s.name)
 	}
-	return o.checkServers()
+	if o.Compress && o.Speak == speakSSE {
+		return errors.New("compression is of WebSocket: Server-Sent Events have none here")
+	}
+	if len(o.Prefix) > maxPrefix || strings.Trim(o.Prefix, roomCharacters) != "" || o.Prefix[0] == '@' {
+		return fmt.Errorf("rooms' names begin with at most %d of the characters %s", maxPrefix, roomCharacters)
+	}
+	if err := o.checkServers(); err != nil {
+		return err
+	}
+	if n := len(o.PIDs); n > 0 && n != len(o.Servers) {
+		return fmt.Errorf("%d process ids for %d servers: one each is wanted", n, len(o.Servers))
+	}
+	o.PIDs = slices.Compact(slices.Sorted(slices.Values(o.PIDs))) // servers may share one
+	return nil
 }
+
+const (
+	maxTest        = 72 * time.Hour // the times in payloads go a little further
+	maxPrefix      = 180            // bytes; a room's number follows
+	roomCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_:.-/=+~@"
+)
+
+func isRate(v float64) bool { return v >= 0 && !math.IsInf(v, 0) }
 
 func (o *Options) fill(s scenario) {
 	orDefault(&o.Speak, speakNative)
@@ -88,7 +115,8 @@ func (o *Options) fill(s scenario) {
 	orDefault(&o.Settle, DefaultSettle)
 	orDefault(&o.Stay, DefaultStay)
 	o.Rooms = min(o.Rooms, o.Connections)
-	o.Replies = o.Replies || s.storms || s.returns // what was under way when a connection ended may or may not be stored
+	// What was under way when a connection ended may or may not be stored; what is published by HTTP is answered anyway.
+	o.Replies = o.Replies || s.storms || s.returns || o.Speak == speakSSE
 	if s.stalls {
 		orDefault(&o.Stalled, DefaultStalled)
 	} else {

@@ -16,6 +16,15 @@ type verdict struct {
 // begin starts a stay behind an offset.
 func (o *order) begin(offset uint64) { *o = order{newest: offset, seen: ^uint64(0)} }
 
+// had reports whether an offset was had, or is too far back to be known.
+func (o *order) had(offset uint64) bool {
+	if offset > o.newest {
+		return false
+	}
+	back := o.newest - offset
+	return back >= 64 || o.seen>>back&1 == 1
+}
+
 // take notes an offset. One that is more than 64 behind the newest counts as a duplicate.
 func (o *order) take(offset uint64) verdict {
 	if offset > o.newest {
@@ -28,10 +37,9 @@ func (o *order) take(offset uint64) verdict {
 		o.newest = offset
 		return verdict{fresh: true, skipped: step - 1}
 	}
-	back := o.newest - offset
-	if back >= 64 || o.seen>>back&1 == 1 {
+	if o.had(offset) {
 		return verdict{}
 	}
-	o.seen |= 1 << back
+	o.seen |= 1 << (o.newest - offset)
 	return verdict{fresh: true, reordered: true}
 }

@@ -16,6 +16,7 @@ const (
 	stall
 	resume
 	cut
+	again // publish once more, or not be kept from it
 )
 
 // due is a job and its time.
@@ -42,10 +43,10 @@ type pacer struct {
 }
 
 func newPacer(w *worker) *pacer {
-	p := &pacer{worker: w, wake: make(chan struct{}, 1), quit: make(chan struct{})}
-	p.done.Go(p.run)
-	return p
+	return &pacer{worker: w, wake: make(chan struct{}, 1), quit: make(chan struct{})}
 }
+
+func (p *pacer) start() { p.done.Go(p.run) }
 
 func (p *pacer) close() {
 	p.once.Do(func() { close(p.quit) })
@@ -66,8 +67,8 @@ func (p *pacer) addStay(c *client) {
 	p.add(int64(float64(p.worker.options.Stay)*(0.5+p.worker.random.Float64())), c, part)
 }
 
-// start begins to publish, and plans what is to happen until an end. The worker is locked.
-func (p *pacer) start(now, length int64) {
+// begin begins to publish, and plans what is to happen until an end. The worker is locked.
+func (p *pacer) begin(now, length int64) {
 	w := p.worker
 	w.pubs.running = true
 	if rate := w.share.rate(); rate > 0 {
@@ -85,10 +86,8 @@ func (p *pacer) start(now, length int64) {
 		if w.scenario.storms {
 			p.add(warm+length/4, c, cut)
 		}
-		if w.scenario.alone && w.pubs.window > 0 && c.link != nil {
-			for range w.options.Window {
-				w.ask(c, now)
-			}
+		if c.joined {
+			w.takesPart(c)
 		}
 	}
 	w.fill()
@@ -139,18 +138,17 @@ func (p *pacer) turn() int64 {
 		d := heap.Pop(&p.jobs).(due)
 		p.do(d.client, d.job)
 	}
-	for p.every > 0 && int64(p.next) <= now {
-		at := int64(p.next)
-		p.next += p.every
-		if now-at > latePublish {
-			w.counts.Late++
-		}
-		p.publish(at)
-	}
+	p.publishDue(now)
 	if n := w.pubs.expire(now); n > 0 {
 		w.counts.Expired += n
 		w.fill()
 	}
+	w.pubs.sweep(now, func(q *request) {
+		if w.scenario.alone {
+			w.counts.Expired++
+			w.askAgain(q.client)
+		}
+	})
 	w.out.flush(w)
 	next := now + longestSleep
 	if len(p.jobs) > 0 {
@@ -162,19 +160,39 @@ func (p *pacer) turn() int64 {
 	return max(next-w.clock.now(), 0)
 }
 
-// publish has somebody publish whose turn it is.
-func (p *pacer) publish(at int64) {
+// mostAtOnce is how many publications are made without anything else being done: a rate that this program cannot keep
+// up with must not keep it from being told to stop.
+const mostAtOnce = 512
+
+// publishDue makes the publications that are due.
+func (p *pacer) publishDue(now int64) {
 	w := p.worker
-	if !w.scenario.alone {
-		w.publishNext(at)
-		return
-	}
-	for range w.clients {
-		if c := &w.clients[w.busy.next(len(w.clients))]; c.link != nil {
-			w.ask(c, at)
-			return
+	for n := 0; n < mostAtOnce && p.every > 0 && int64(p.next) <= now; n++ {
+		at := int64(p.next)
+		p.next += p.every
+		if !p.publish(at) {
+			w.counts.Unsent++
+			continue
+		}
+		if now-at > latePublish {
+			w.counts.Late++
 		}
 	}
+}
+
+// publish has somebody publish whose turn it is, and reports whether there was one.
+func (p *pacer) publish(at int64) bool {
+	w := p.worker
+	if !w.scenario.alone {
+		return w.publishNext(at)
+	}
+	for range w.clients {
+		if c := &w.clients[w.busy.next(len(w.clients))]; c.joined && c.link != nil {
+			w.ask(c, at)
+			return true
+		}
+	}
+	return false
 }
 
 // do does a job.
@@ -187,7 +205,7 @@ func (p *pacer) do(c *client, j job) {
 		}
 	case rejoin:
 		if c.link != nil && !c.joined {
-			w.speak.opened(c.link)
+			w.speak.join(c)
 		}
 	case part:
 		p.part(c)
@@ -205,6 +223,10 @@ func (p *pacer) do(c *client, j job) {
 		c.cut, c.began, c.tries = true, w.clock.now(), 0
 		c.link.closing = true
 		c.link.socket.Abort(nil)
+	case again:
+		c.held = false
+		w.askAgain(c)
+		w.fill()
 	}
 }
 

@@ -34,8 +34,15 @@ func (c *Counts) troubles() string {
 		n    int64
 		what string
 	}{
-		{c.Failed, "failed"}, {c.Lost, "lost"}, {c.Refused, "refused"}, {c.Expired, "expired"}, {c.Duplicated, "twice"},
-		{c.Skipped, "skipped"}, {c.Late, "late"},
+		{c.Failed, "failed"},
+		{c.Lost, "lost"},
+		{c.Refused, "refused"},
+		{c.Expired, "expired"},
+		{c.Duplicated, "twice"},
+		{c.Skipped, "skipped"},
+		{c.Unproven, "unproven"},
+		{c.Late, "late"},
+		{c.Unsent, "unsent"},
 	} {
 		if t.n > 0 {
 			all = append(all, fmt.Sprintf("%d %s", t.n, t.what))

@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -8,18 +10,22 @@ import (
 func TestAWindowIsFullUntilEverybodyHasIt(t *testing.T) {
 	var p pubs
 	p.init(&Share{Options: Options{Window: 2}, Workers: 1})
-	first, second := p.begin(0, 2), p.begin(0, 1)
+	first, second := p.begin(outstanding{left: 2}), p.begin(outstanding{left: 1})
 	if p.open != 2 {
 		t.Fatalf("%d outstanding", p.open)
 	}
-	p.arrived(first)
+	p.arrived(first, 1, 0)
 	if p.open != 2 {
 		t.Error("a publication was done when one of two members had it")
 	}
-	p.arrived(second)
-	p.arrived(second) // once more
-	p.arrived(first)
-	p.arrived(77) // never was
+	p.arrived(second, 2, 0)
+	p.arrived(second, 2, 0)    // once more
+	p.arrived(first, 1, never) // it does not wait for that one
+	if p.open != 1 {
+		t.Errorf("%d outstanding", p.open)
+	}
+	p.arrived(first, 1, 0)
+	p.arrived(77, 3, 0) // never was
 	if p.open != 0 {
 		t.Errorf("%d outstanding at the end", p.open)
 	}
@@ -31,12 +37,12 @@ func TestNumbersOfWorkersDiffer(t *testing.T) {
 		var p pubs
 		p.init(&Share{Options: Options{Window: 6}, Workers: 3, Number: worker})
 		for range 10 {
-			number := p.begin(0, 1)
+			number := p.begin(outstanding{left: 1})
 			if seen[number] {
 				t.Fatalf("number %d twice", number)
 			}
 			seen[number] = true
-			p.arrived(number)
+			p.arrived(number, 1, 0)
 		}
 		if p.open != 0 {
 			t.Errorf("worker %d has %d outstanding", worker, p.open)
@@ -47,17 +53,25 @@ func TestNumbersOfWorkersDiffer(t *testing.T) {
 func TestWhatNeverArrivesExpires(t *testing.T) {
 	var p pubs
 	p.init(&Share{Options: Options{Window: 1}, Workers: 1})
-	number := p.begin(5, 1)
+	number := p.begin(outstanding{at: 5, left: 1})
 	if n := p.expire(5 + expireAfter); n != 0 {
 		t.Errorf("%d expired too early", n)
 	}
 	if n := p.expire(6 + expireAfter); n != 1 || p.open != 0 {
 		t.Errorf("%d expired, %d outstanding", n, p.open)
 	}
-	p.arrived(number) // too late to count again
+	p.arrived(number, 1, 0) // too late to count again
 	if p.open != 0 {
 		t.Errorf("%d outstanding", p.open)
 	}
+	old := p.begin(outstanding{at: 5, left: 1})
+	for range len(p.ring) { // others, in its place
+		p.arrived(p.begin(outstanding{at: 5, left: 1}), 1, 0)
+	}
+	if n := p.expire(6); n != 1 || p.open != 0 {
+		t.Errorf("%d given up, %d outstanding, of one that is older than several windows", n, p.open)
+	}
+	p.arrived(old, 1, 0)
 }
 
 func TestSharesAddUp(t *testing.T) {
@@ -100,6 +114,21 @@ func TestOptionsSayWhatIsWrong(t *testing.T) {
 		"scheme":         {Scenario: "fan-out", Servers: []string{"http://127.0.0.1/ws"}},
 		"no scheme":      {Scenario: "fan-out", Servers: []string{"127.0.0.1:8080"}},
 		"sse wanders":    {Scenario: "chat", Speak: "sse"},
+		"sse compressed": {Scenario: "fan-out", Speak: "sse", Compress: true},
+		"warm-up":        {Scenario: "fan-out", Warmup: -1},
+		"duration":       {Scenario: "fan-out", Duration: -time.Second},
+		"settle":         {Scenario: "fan-out", Settle: -1},
+		"stay":           {Scenario: "chat", Stay: -1},
+		"publishers":     {Scenario: "fan-out", Publishers: -1},
+		"no number":      {Scenario: "fan-out", Rate: math.NaN()},
+		"endless rate":   {Scenario: "fan-out", Rate: math.Inf(1)},
+		"endless ramp":   {Scenario: "fan-out", Ramp: math.Inf(1)},
+		"no share":       {Scenario: "slow", Stalled: math.NaN()},
+		"quote":          {Scenario: "fan-out", Prefix: `a"b`},
+		"long prefix":    {Scenario: "fan-out", Prefix: strings.Repeat("a", 190)},
+		"inbox":          {Scenario: "fan-out", Prefix: "@a"},
+		"endless":        {Scenario: "fan-out", Duration: math.MaxInt64},
+		"one process":    {Scenario: "fan-out", Servers: []string{"ws://127.0.0.1:1/", "ws://127.0.0.1:2/"}, PIDs: []int{1}},
 	} {
 		if err := o.Check(); err == nil {
 			t.Errorf("%s: taken", name)

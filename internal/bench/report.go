@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -65,8 +68,10 @@ type Totals struct {
 	Published  int64 `json:"published"`
 	Refused    int64 `json:"refused"`
 	Replies    int64 `json:"replies"`
-	Expired    int64 `json:"expired"` // publications that were not everywhere in 10 s
-	Late       int64 `json:"late"`    // publications that this program sent more than 10 ms late
+	Unanswered int64 `json:"unanswered"` // publishes that asked for an answer over a connection that is still there
+	Expired    int64 `json:"expired"`    // publications that were not everywhere, or answered, in 10 s
+	Late       int64 `json:"late"`       // publications that this program sent more than 10 ms late
+	Unsent     int64 `json:"unsent"`     // that were due and that this program could not send; they are not among those published
 	Expected   int64 `json:"expected"`
 	Delivered  int64 `json:"delivered"` // never more than Expected
 	Missing    int64 `json:"missing"`
@@ -84,8 +89,39 @@ func (t *Totals) Share() float64 {
 	return float64(t.Delivered) / float64(t.Expected)
 }
 
-// Faults returns how many promises were broken: messages missing, twice, or out of order.
-func (t *Totals) Faults() int64 { return t.Missing + t.Duplicated + t.Reordered }
+// Faults returns how many promises were broken: messages missing, twice, or out of order, publishes without an answer.
+func (t *Totals) Faults() int64 { return t.Missing + t.Duplicated + t.Reordered + t.Unanswered }
+
+// faults says of what kinds.
+func (t *Totals) faults() string {
+	text := fmt.Sprintf("missing %d, twice %d, out of order %d", t.Missing, t.Duplicated, t.Reordered)
+	if t.Unanswered > 0 {
+		text += fmt.Sprintf(", not answered %d", t.Unanswered)
+	}
+	return text
+}
+
+// trouble is something that went otherwise than it should have, and whose it is.
+type trouble struct {
+	What  string
+	Times int64
+	About string
+}
+
+// troubles returns what happened beside the faults.
+func (t *Totals) troubles() []trouble {
+	all := []trouble{
+		{"failed", t.Failed, "connections that could not be made"},
+		{"lost", t.Lost, "connections that ended without having been asked to"},
+		{"refused", t.Refused, "publishes that were answered with an error, and are not expected"},
+		{"expired", t.Expired, "publications that were not everywhere, or answered, in 10 s"},
+		{"unproven", t.Unproven, "times that a client was told that it had missed messages"},
+		{"foreign", t.Foreign, "messages that are not of this test"},
+		{"late", t.Late, "publications that this program sent more than 10 ms late: the machine is too busy for it"},
+		{"unsent", t.Unsent, "publications that were due and that this program could not send: they are not among those published"},
+	}
+	return slices.DeleteFunc(all, func(b trouble) bool { return b.Times == 0 })
+}
 
 // Rates are per second, while it was measured.
 type Rates struct {
@@ -115,7 +151,7 @@ type Point struct {
 
 // Server is what the server's process used.
 type Server struct {
-	PID             int     `json:"pid"`
+	PIDs            []int   `json:"pids"`
 	CPUSeconds      float64 `json:"cpu_seconds"`         // while it was measured
 	UserSeconds     float64 `json:"user_seconds"`        // of them
 	CPUPerDelivery  float64 `json:"cpu_us_per_delivery"` // microseconds; 0 without deliveries
@@ -207,8 +243,11 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	b.add("")
 	b.add("published   %12d   %12.1f a second", t.Published, r.Rates.Published)
-	b.add("delivered   %12d   %12.1f a second   %.4f %% of %d expected", t.Delivered, r.Rates.Delivered, 100*t.Share(), t.Expected)
-	b.add("faults      %12d   missing %d, twice %d, out of order %d", t.Faults(), t.Missing, t.Duplicated, t.Reordered)
+	b.add("delivered   %12d   %12.1f a second   %s of %d expected", t.Delivered, r.Rates.Delivered, percent(t.Share()), t.Expected)
+	b.add("faults      %12d   %s", t.Faults(), t.faults())
+	for _, beside := range t.troubles() {
+		b.add("%-11s %12d   %s", beside.What, beside.Times, beside.About)
+	}
 	for _, kind := range kindNames {
 		if d, ok := r.Latency[kind]; ok {
 			b.add("%-10s ms p50 %.3f   p90 %.3f   p99 %.3f   p99.9 %.3f   max %.3f   of %d", kind, d.P50, d.P90, d.P99, d.P999, d.Max, d.Count)
@@ -218,11 +257,19 @@ func (r *Report) WriteText(w io.Writer) error {
 		b.add("server         %.2f s of CPU, %.3f us a delivery; %d bytes a connection, garbage included", s.CPUSeconds, s.CPUPerDelivery, s.MemoryEach)
 	}
 	b.add("this program   %.2f s of CPU, %d bytes a connection", r.Tester.CPUSeconds, r.Tester.MemoryEach)
-	for what, n := range r.Errors {
-		b.add("error       %12d   %s", n, what)
+	for _, what := range slices.Sorted(maps.Keys(r.Errors)) {
+		b.add("error       %12d   %s", r.Errors[what], what)
 	}
 	_, err := w.Write(b.text)
 	return err
+}
+
+// percent writes a share so that nothing but all is 100 %.
+func percent(share float64) string {
+	if share < 1 {
+		return fmt.Sprintf("%.4f %%", math.Floor(share*1e6)/1e4)
+	}
+	return "100 %"
 }
 
 // load says how much is published.

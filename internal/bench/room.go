@@ -5,6 +5,7 @@ import "strconv"
 // room is one room, as far as a worker's clients are concerned.
 type room struct {
 	members []int32 // clients that are in it
+	awaited int32   // of them, that publications wait for
 	turn    int     // of the member that publishes next
 	begun   bool    // base is known
 	base    uint64  // the offset at which the first of them joined
@@ -35,6 +36,10 @@ func (w *worker) enter(c *client, offset uint64) {
 	c.rank = int32(len(r.members))
 	r.members = append(r.members, c.number)
 	c.joined = true
+	if !c.slow {
+		c.awaited = w.pubs.next
+		r.awaited++
+	}
 	w.counts.Joined++
 }
 
@@ -46,23 +51,33 @@ func (w *worker) exit(c *client) {
 	c.joined = false
 	w.counts.Joined--
 	r := &w.rooms[c.room]
+	if c.awaited != never {
+		r.awaited--
+		w.pubs.left(c.room, c.awaited, c.order.had)
+		c.awaited = never
+	}
 	last := len(r.members) - 1
 	r.members[c.rank] = r.members[last]
 	w.clients[r.members[c.rank]].rank = c.rank
 	r.members = r.members[:last]
 }
 
-// publisher returns the member whose turn it is to publish, or nil.
+// publisher returns the member whose turn it is to publish, or nil. Who has asked to leave does not, nor who is to wait.
 func (w *worker) publisher(r *room) *client {
 	n := len(r.members)
 	if w.options.Publishers > 0 {
 		n = min(n, w.options.Publishers)
 	}
-	if n == 0 {
+	if w.pubs.window > 0 && r.awaited == 0 {
 		return nil
 	}
-	r.turn++
-	return &w.clients[r.members[r.turn%n]]
+	for range n {
+		r.turn++
+		if c := &w.clients[r.members[r.turn%n]]; c.link != nil && !c.leaving && !c.held {
+			return c
+		}
+	}
+	return nil
 }
 
 // place is where a client was, in the words of the server: what it comes back with.
@@ -83,6 +98,8 @@ type Ending struct {
 	Published []int64  // that are surely there
 	Members   []int64  // who are in it and read
 	Newest    []uint64 // the sum of the newest offsets that they have
+
+	Unanswered int64 // publishes over connections that are still there
 }
 
 // ending returns what is known of the rooms. The worker is locked.
@@ -91,6 +108,7 @@ func (w *worker) ending() *Ending {
 	e := &Ending{
 		Begun: make([]bool, n), Bases: make([]uint64, n), Heads: make([]uint64, n),
 		Published: make([]int64, n), Members: make([]int64, n), Newest: make([]uint64, n),
+		Unanswered: w.pubs.unanswered(),
 	}
 	for i := range w.rooms {
 		r := &w.rooms[i]
@@ -101,6 +119,14 @@ func (w *worker) ending() *Ending {
 		}
 	}
 	return e
+}
+
+// unanswered returns how many publishes were not answered, by connections that are still there.
+func unanswered(endings []*Ending) (n int64) {
+	for _, e := range endings {
+		n += e.Unanswered
+	}
+	return n
 }
 
 // missing returns how many messages the members that are left never got: for each, what its room has from the newest

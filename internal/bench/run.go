@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"runtime"
 	"time"
 )
 
@@ -34,9 +32,9 @@ func Run(ctx context.Context, o Options, workerArgs []string, progress Progress)
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	t := &test{options: o, progress: progress, started: time.Now(), own: usageOf(os.Getpid())}
-	t.server.before = usageOf(o.PID)
-	t.last = moment{at: t.started, server: t.server.before}
+	t := &test{options: o, progress: progress, started: time.Now()}
+	t.first = moment{at: t.started, server: usageOf(o.PIDs...)}
+	t.last = t.first
 	if err := t.hire(workerArgs); err != nil {
 		return nil, errors.Join(err, t.dismiss())
 	}
@@ -51,23 +49,18 @@ type test struct {
 	started  time.Time
 	hands    []hand
 	phase    string
-	own      usage // of this process, before
-	server   served
 
 	counts  Counts
 	placed  int
 	tester  usage // of all workers
+	window  int   // of all workers
 	times   times // of what is measured
 	between times // since the last sample
 	series  []Sample
+	first   moment // before anything
 	last    moment // of the last sample
 	latest  moment
-}
-
-// served is what is known of the server's process.
-type served struct {
-	before, connected, began, ended usage
-	peak                            int64
+	peak    int64 // of the server's memory
 }
 
 // moment is when a sample was taken, and what had happened until then.
@@ -75,6 +68,7 @@ type moment struct {
 	at     time.Time
 	counts Counts
 	server usage
+	tester usage
 }
 
 // hire makes the workers.
@@ -88,6 +82,7 @@ func (t *test) hire(workerArgs []string) error {
 		share.Number = i
 		share.First = t.options.Connections * i / n
 		share.Count = t.options.Connections*(i+1)/n - share.First
+		t.window += share.window()
 		if n == 1 {
 			w, err := newWorker(share)
 			if err != nil {
@@ -119,7 +114,7 @@ func (t *test) dismiss() error {
 // tell gives all workers an order, and adds up what they answer.
 func (t *test) tell(c command) (endings []*Ending, err error) {
 	t.counts, t.placed, t.tester = Counts{}, 0, usage{}
-	var timed times
+	var timed, beside times
 	for _, h := range t.hands {
 		a, err := h.do(c)
 		if err != nil {
@@ -130,22 +125,21 @@ func (t *test) tell(c command) (endings []*Ending, err error) {
 		t.tester.CPU += a.Usage.CPU
 		t.tester.Memory += a.Usage.Memory
 		endings = append(endings, a.Ending)
-		some, err := timesOf(a.Times)
-		if err != nil {
+		if err := errors.Join(timed.add(a.Times), beside.add(a.Beside)); err != nil {
 			return nil, fmt.Errorf("a worker's histogram: %w", err)
 		}
-		timed.merge(&some)
 	}
+	t.times.merge(&timed)
+	timed.merge(&beside)
 	t.sample(&timed)
 	return endings, nil
 }
 
 // sample adds what happened since the last one to the series.
 func (t *test) sample(timed *times) {
-	now := moment{time.Now(), t.counts, usageOf(t.options.PID)}
+	now := moment{time.Now(), t.counts, usageOf(t.options.PIDs...), t.tester}
 	t.latest = now
-	t.server.peak = max(t.server.peak, now.server.Memory)
-	t.keep(timed)
+	t.peak = max(t.peak, now.server.Memory)
 	past := now.at.Sub(t.last.at).Seconds()
 	if past < leastSample { // the workers were told something
 		t.between.merge(timed)
@@ -171,15 +165,6 @@ func (t *test) sample(timed *times) {
 	if t.progress != nil {
 		t.progress(t.phase, &s, &t.counts)
 	}
-}
-
-// keep adds times to those of the report: deliveries and replies while it is measured, the rest at any time.
-func (t *test) keep(timed *times) {
-	kept := *timed
-	if t.phase != PhaseMeasure {
-		kept[timeDelivery], kept[timeReply] = nil, nil
-	}
-	t.times.merge(&kept)
 }
 
 // follow samples once a second until enough says so or ctx ends; it reports whether enough did.
@@ -224,14 +209,17 @@ func (t *test) run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := t.report(measured)
+	r := t.report(&measured)
 	r.Interrupted = interrupted
-	r.count(&t.counts, missing(endings), &t.options)
+	r.count(&t.counts, missing(endings), unanswered(endings), &t.options)
 	return r, nil
 }
 
-// measurement is what happened while it was measured.
-type measurement struct{ from, to moment }
+// measurement is what it is made of.
+type measurement struct {
+	connected moment // and nothing was published yet
+	from, to  moment // it was measured
+}
 
 // load connects, and publishes. It returns early when ctx ends.
 func (t *test) load(ctx context.Context) (m measurement, interrupted bool, err error) {
@@ -242,7 +230,7 @@ func (t *test) load(ctx context.Context) (m measurement, interrupted bool, err e
 	if ok, err = t.during(ctx, PhaseRest, restTime); err != nil || !ok {
 		return m, true, err
 	}
-	t.server.connected = t.latest.server
+	m.connected = t.latest
 	if _, err = t.tell(command{Order: orderStart, Length: int64(t.options.Duration)}); err != nil {
 		return m, false, err
 	}
@@ -251,14 +239,15 @@ func (t *test) load(ctx context.Context) (m measurement, interrupted bool, err e
 			return m, true, err
 		}
 	}
+	if _, err = t.tell(command{Order: orderMeasure}); err != nil {
+		return m, false, err
+	}
 	m.from = t.latest
-	t.server.began = t.latest.server
 	ok, err = t.during(ctx, PhaseMeasure, t.options.Duration)
-	if err == nil && !ok { // with what came since the last second
-		_, err = t.tell(command{Order: orderCount})
+	if err == nil {
+		_, err = t.tell(command{Order: orderEnough})
 	}
 	m.to = t.latest
-	t.server.ended = t.latest.server
 	return m, !ok, err
 }
 
@@ -294,77 +283,11 @@ func (t *test) settle(ctx context.Context) ([]*Ending, error) {
 		if _, err := t.tell(command{Order: orderCount}); err != nil {
 			return nil, err
 		}
-		if still++; t.counts.Delivered != before || t.counts.Joined < t.counts.Open {
+		came := t.counts.Delivered + t.counts.Replies + t.counts.Refused
+		if still++; came != before || t.counts.Joined < t.counts.Open {
 			still = 0
 		}
-		before = t.counts.Delivered
+		before = came
 	}
 	return t.tell(command{Order: orderEnd})
-}
-
-// report makes the report but for the totals.
-func (t *test) report(m measurement) *Report {
-	o := &t.options
-	r := &Report{
-		Started: t.started.Truncate(time.Second), Machine: machine(), Series: t.series,
-		Options: Setup{
-			Scenario: o.Scenario, Servers: o.Servers, Speak: o.Speak, Connections: o.Connections, Rooms: o.Rooms, Payload: o.Payload,
-			Rate: o.Rate, Window: o.Window, Publishers: o.Publishers, Replies: o.Replies, Presence: o.Presence, Compress: o.Compress,
-			Processes: o.Processes, Warmup: o.Warmup.Seconds(), Duration: o.Duration.Seconds(),
-		},
-		Latency: make(map[string]Distribution),
-	}
-	r.Machine.Cores, r.Machine.OS, r.Machine.Go = runtime.NumCPU(), runtime.GOOS+"/"+runtime.GOARCH, runtime.Version()
-	for kind, h := range t.times {
-		if h != nil && h.TotalCount() > 0 {
-			timed := kind != timeDelivery && kind != timeReply && kind != timeStalled
-			r.Latency[kindNames[kind]] = distribution(h, timed || o.Rate > 0)
-		}
-	}
-	delivered := m.to.counts.Delivered - m.from.counts.Delivered
-	if past := m.to.at.Sub(m.from.at).Seconds(); past > 0 {
-		r.Seconds = round(past, 3)
-		r.Rates = Rates{
-			Published: round(float64(m.to.counts.Published-m.from.counts.Published)/past, 2),
-			Delivered: round(float64(delivered)/past, 2),
-			Megabytes: round(float64(m.to.counts.BytesIn-m.from.counts.BytesIn)/past/1e6, 3),
-		}
-	}
-	n := max(t.counts.Open, 1)
-	r.Tester = Tester{CPUSeconds: t.tester.CPU.Seconds(), Memory: t.tester.Memory, MemoryEach: max(0, t.tester.Memory-t.own.Memory) / n}
-	if o.PID != 0 {
-		r.Server = t.server.report(o.PID, delivered, n)
-	}
-	return r
-}
-
-func (s *served) report(pid int, delivered, connections int64) *Server {
-	cpu := s.ended.CPU - s.began.CPU
-	r := &Server{
-		PID: pid, CPUSeconds: cpu.Seconds(), UserSeconds: (s.ended.User - s.began.User).Seconds(),
-		MemoryBefore: s.before.Memory, MemoryConnected: s.connected.Memory, MemoryPeak: s.peak,
-		MemoryEach: (s.connected.Memory - s.before.Memory) / connections,
-	}
-	if delivered > 0 {
-		r.CPUPerDelivery = round(float64(cpu.Nanoseconds())/1e3/float64(delivered), 4)
-	}
-	return r
-}
-
-// count fills in the totals. lacking are the messages that clients lacked at the end.
-func (r *Report) count(c *Counts, lacking int64, o *Options) {
-	t := &r.Totals
-	*t = Totals{
-		Connected: c.Connected, Failed: c.Failed, Lost: c.Lost, Returned: c.Returned, Published: c.Published, Refused: c.Refused,
-		Replies: c.Replies, Expired: c.Expired, Late: c.Late, Delivered: c.Delivered,
-		Duplicated: c.Duplicated, Reordered: c.Reordered, Foreign: c.Foreign, Unproven: c.Unproven,
-	}
-	r.Errors = c.Errors
-	if s, _ := scenarioNamed(o.Scenario); s.alone {
-		t.Expected = c.Published - c.Refused
-		t.Missing = max(0, t.Expected-t.Delivered)
-		return
-	}
-	t.Missing = max(0, c.Skipped-c.Reordered+lacking)
-	t.Expected = t.Delivered + t.Missing
 }

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"net/netip"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +13,12 @@ func bindLate(raw syscall.RawConn) error {
 	return raw.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1) // older kernels do without
 	})
+}
+
+// loopbackSources returns from where a worker connects to this machine: one address has about 28,000 ports to connect
+// from. All of 127.0.0.0/8 is there.
+func loopbackSources(worker int) []netip.Addr {
+	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, byte(worker / 250), byte(2 + worker%250)})}
 }
 
 // shrink makes the socket of a client that stops reading receive little.

@@ -37,10 +37,11 @@ const (
 	sioMessage    = `42["message",{`
 )
 
-// Acknowledgements: a publish has the time at which it was due, which is later than these.
+// Acknowledgements: a publish has its number behind these.
 const (
-	joinAck  = 0
-	leaveAck = 1
+	joinAck = iota
+	leaveAck
+	firstAck
 )
 
 func (s *socketIO) ask(c *client) *http.Request {
@@ -89,8 +90,10 @@ func (s *socketIO) entered(c *client) {
 		s.worker.placed(c, 0, true)
 		return
 	}
-	s.emit(c, "join", joinAck, s.worker.options.Presence)
+	s.join(c)
 }
+
+func (s *socketIO) join(c *client) { s.emit(c, "join", joinAck, s.worker.options.Presence) }
 
 // emit asks for something about the client's room.
 func (s *socketIO) emit(c *client, kind string, ack int64, presence bool) {
@@ -116,23 +119,23 @@ func (s *socketIO) begin(kind string, ack int64) []byte {
 
 func (s *socketIO) leave(c *client) { s.emit(c, "leave", leaveAck, false) }
 
-func (s *socketIO) publish(c *client, h header) {
+func (s *socketIO) publish(c *client, h header) bool {
 	ack := int64(-1)
 	if s.worker.options.Replies || s.worker.scenario.alone {
-		ack = max(h.at, leaveAck+1)
+		ack = firstAck + h.number
 	}
 	b := append(s.begin("publish", ack), s.worker.options.Prefix...)
 	b = strconv.AppendInt(append(b, '-'), int64(c.room), 10)
 	b = h.append(append(b, `","data":"`...))
 	s.scratch = append(b, s.pad...)
-	s.send(c.link, s.scratch)
+	return s.post(c, h, s.scratch)
 }
 
 // acknowledged takes an acknowledgement: a number, and an array with the answer.
 func (s *socketIO) acknowledged(l *link, p []byte) {
-	at, ok := leadingNumber(p)
-	if ok && at > leaveAck && bytes.Contains(p[:min(len(p), 48)], []byte(`"ok":true`)) {
-		s.worker.answered(l.client, at)
+	ack, ok := leadingNumber(p)
+	if ok && ack >= firstAck && bytes.Contains(p[:min(len(p), 48)], []byte(`"ok":true`)) {
+		s.worker.answered(l.client, ack-firstAck)
 		return
 	}
 	var answer []struct {
@@ -146,33 +149,45 @@ func (s *socketIO) acknowledged(l *link, p []byte) {
 	e := &answer[0]
 	switch {
 	case !e.OK:
-		s.refused(l.client, at, e.Code)
-	case at == joinAck:
+		s.refused(l.client, ack, &e.envelope)
+	case ack == joinAck:
 		s.worker.joined(l.client, &e.envelope)
 	}
 }
 
-// refused notes that a request was answered with an error.
-func (s *socketIO) refused(c *client, at int64, code string) {
+// refused notes that a request was answered with an error, and tries again to join where that was refused for now.
+func (s *socketIO) refused(c *client, ack int64, e *envelope) {
 	w := s.worker
-	if at == joinAck {
-		w.counts.failed("join: " + code)
+	switch {
+	case ack >= firstAck:
+		w.refuse(c, ack-firstAck, e.Code, e.RetryAfter)
+	case ack == joinAck && e.RetryAfter > 0:
+		w.counts.failed("join: " + e.Code)
+		w.pacer.add(int64(min(e.RetryAfter, mostRetry)*1e9), c, rejoin)
+	case ack == joinAck:
+		w.counts.failed("join: " + e.Code)
 		c.failed = true
-		return
 	}
-	w.counts.failed("publish: " + code)
-	w.counts.Refused++
-	w.rooms[c.room].refused++
-	c.waiting--
 }
 
 // event takes an event that is no message.
 func (s *socketIO) event(l *link, p []byte) {
 	kind, rest, _ := strings.Cut(strings.TrimPrefix(string(p), `["`), `",`)
-	var e envelope
-	if kind != "gap" || json.Unmarshal([]byte(strings.TrimSuffix(rest, "]")), &e) != nil {
+	if kind != "gap" && kind != "error" {
 		return
 	}
-	offset, _, _ := readOffset([]byte(e.Position + `"`))
-	s.worker.missed(l.client, offset)
+	var e envelope
+	if json.NewDecoder(strings.NewReader(rest)).Decode(&e) != nil { // something may follow it
+		s.worker.counts.failed(notJSON)
+		return
+	}
+	switch {
+	case kind == "gap":
+		offset, _, _ := readOffset([]byte(e.Position + `"`))
+		s.worker.missed(l.client, offset)
+	case e.Of == "publish":
+		s.worker.refuse(l.client, -1, e.Code, e.RetryAfter)
+	default:
+		s.worker.counts.failed(strings.TrimSpace(e.Of + ": " + e.Code))
+	}
 }

@@ -27,8 +27,9 @@ type dialect interface {
 	opener
 	// receive takes received bytes, and returns how many it took.
 	receive(l *link, p []byte) int
-	// publish has a client publish in its room, or send what is to come back.
-	publish(c *client, h header)
+	// publish has a client publish in its room, or send what is to come back. It reports whether it was taken; what is
+	// taken and cannot be sent after all is given to unsent.
+	publish(c *client, h header) bool
 	// leave has a client leave its room.
 	leave(c *client)
 	// bye returns the last bytes of a connection that this side ends.
@@ -36,14 +37,16 @@ type dialect interface {
 	close(ctx context.Context) error
 }
 
-// opener is how a connection begins. The first two methods are called with no lock held.
+// opener is how a connection begins. The first two methods are called with no lock held, the others with the worker locked.
 type opener interface {
 	// ask returns the request that opens a connection, but for the address.
 	ask(c *client) *http.Request
 	// check returns why an answer to that is not what was wanted.
 	check(l *link, request *http.Request, answer *http.Response) error
-	// opened is called once a connection carries bytes; the worker is locked.
+	// opened is called once a connection carries bytes.
 	opened(l *link)
+	// join asks for the room that a client is on its way to.
+	join(c *client)
 }
 
 func newDialect(w *worker) dialect {
@@ -123,6 +126,13 @@ func (s *sockets) send(l *link, payload []byte) {
 	o.bytes = ws.AppendMasked(o.begin(s.worker, l), ws.Text, newKey(), payload)
 }
 
+// post sends a publication of a client.
+func (s *sockets) post(c *client, h header, payload []byte) bool {
+	s.send(c.link, payload)
+	s.worker.out.posted = append(s.worker.out.posted, posted{h.number, c.room})
+	return true
+}
+
 // padding returns n bytes of text that looks like what people send, and compresses like it; the same every time.
 func padding(n int) []byte {
 	words := strings.Fields("the of and to in is you that it he was for on are as with his they at be this have from or one had by " +
@@ -160,7 +170,7 @@ func (f frames) Control(op ws.Opcode, payload []byte) bool {
 		f.link.socket.Send(ws.AppendMasked(nil, ws.Pong, newKey(), payload))
 	case ws.Close:
 		code, reason := ws.ParseClose(payload)
-		f.link.bye = closeText(int(code), string(reason))
+		f.link.bye = closeText(int(code), reason)
 		f.link.socket.Finish(ws.AppendMasked(nil, ws.Close, newKey(), payload[:min(len(payload), 2)]))
 	}
 	return true

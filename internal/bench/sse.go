@@ -33,9 +33,15 @@ type sse struct {
 type posting struct {
 	url    string
 	body   string
-	at     int64
+	number int64
 	client *client
 }
+
+// What a server may send before it is given up: of a line of a stream, and of an answer.
+const (
+	maxLine   = 16 << 20
+	maxAnswer = 1 << 20
+)
 
 func newSSE(w *worker) *sse {
 	s := &sse{worker: w, queue: make(chan posting, 1<<16)}
@@ -90,6 +96,8 @@ func (s *sse) check(l *link, _ *http.Request, answer *http.Response) error {
 
 func (s *sse) opened(*link) {}
 
+func (s *sse) join(*client) {}
+
 func (s *sse) leave(*client) {}
 
 func (s *sse) bye() []byte { return nil }
@@ -112,6 +120,11 @@ func (s *sse) receive(l *link, p []byte) int {
 func (s *sse) lines(l *link, body []byte) {
 	for len(body) > 0 {
 		end := bytes.IndexByte(body, '\n')
+		if end < 0 && len(l.rest)+len(body) > maxLine {
+			l.bye, l.rest = "a line of the stream is too long", nil
+			l.socket.Abort(nil)
+			return
+		}
 		if end < 0 {
 			l.rest = append(l.rest, body...)
 			return
@@ -138,7 +151,7 @@ func (s *sse) line(l *link, line []byte) {
 	}
 	var e envelope
 	if err := json.Unmarshal(data, &e); err != nil {
-		s.worker.counts.failed("what the server sends is no JSON")
+		s.worker.counts.failed(notJSON)
 		return
 	}
 	switch {
@@ -149,18 +162,21 @@ func (s *sse) line(l *link, line []byte) {
 		s.worker.missed(l.client, offset)
 	case e.Type == "error":
 		s.worker.counts.failed(strings.TrimSpace(e.Of + ": " + e.Code))
+		l.client.failed = l.client.failed || e.Of == "join"
 	}
 }
 
 // publish hands a publish to the senders.
-func (s *sse) publish(c *client, h header) {
+func (s *sse) publish(c *client, h header) bool {
 	var b strings.Builder
-	fmt.Fprintf(&b, `{"type":"publish","room":%q,"id":%d,"data":"%s%s`, s.worker.options.name(c.room), h.at, h.append(nil), s.pad)
+	fmt.Fprintf(&b, `{"type":"publish","room":%q,"id":%d,"data":"%s%s`, s.worker.options.name(c.room), h.number, h.append(nil), s.pad)
 	server := s.sends[(s.worker.share.First+int(c.number))%len(s.sends)]
 	select {
-	case s.queue <- posting{server, b.String(), h.at, c}:
+	case s.queue <- posting{server, b.String(), h.number, c}:
+		return true
 	default:
 		s.worker.counts.failed("publish: more are waiting than this program can send")
+		return false
 	}
 }
 
@@ -176,49 +192,46 @@ func (s *sse) work() {
 	}
 }
 
-// send sends one and returns the error that was answered, "" for none.
-func (s *sse) send(p posting) string {
+// send sends one and returns the answer: of type ok, or with the code of what went wrong.
+func (s *sse) send(p posting) (e envelope) {
+	failed := func(err error) envelope { return envelope{Code: rootCause(err)} }
 	request, err := http.NewRequestWithContext(s.ctx, http.MethodPost, p.url, strings.NewReader(p.body))
 	if err != nil {
-		return rootCause(err)
+		return failed(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	response, err := s.http.Do(request)
 	if err != nil {
-		return rootCause(err)
+		return failed(err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return rootCause(err)
+		return failed(err)
 	}
-	var e envelope
-	if json.Unmarshal(body, &e) != nil || e.Type != "ok" {
-		if e.Code == "" {
-			e.Code = strconv.Itoa(response.StatusCode)
-		}
-		return e.Code
+	if json.Unmarshal(body, &e) != nil || e.Type != okType {
+		e.Type = ""
+		orDefault(&e.Code, strconv.Itoa(response.StatusCode))
 	}
-	return ""
+	return e
 }
 
+const okType = "ok"
+
 // sent notes the answer.
-func (s *sse) sent(p posting, failure string) {
+func (s *sse) sent(p posting, e envelope) {
 	w := s.worker
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s.ctx.Err() != nil {
 		return
 	}
-	if failure != "" {
-		w.counts.failed("publish: " + failure)
-		w.counts.Refused++
-		w.rooms[p.client.room].refused++
-		p.client.waiting--
+	if e.Type != okType {
+		w.refuse(p.client, p.number, e.Code, e.RetryAfter)
 		return
 	}
 	w.now = w.clock.now()
-	w.answered(p.client, p.at)
+	w.answered(p.client, p.number)
 	w.fill()
 }
 
@@ -229,6 +242,9 @@ type chunk struct {
 	line bool // the line with the size has begun
 	skip bool // the rest of that line is an extension
 }
+
+// mostChunk is what the size of a chunk counts as that is beyond it, so that it stays a number.
+const mostChunk = 1 << 50
 
 // next returns the next piece of the body in p, and what follows it.
 func (c *chunk) next(p []byte) (body, rest []byte) {
@@ -243,7 +259,7 @@ func (c *chunk) next(p []byte) (body, rest []byte) {
 			*c = chunk{left: c.size}
 		case b == '\n' || b == '\r':
 		case ok && !c.skip:
-			c.size, c.line = c.size<<4|digit, true
+			c.size, c.line = min(c.size<<4|digit, mostChunk), true
 		default:
 			c.skip = true
 		}

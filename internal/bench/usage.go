@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// usage is what a process has used, as /proc says; zero where there is no /proc.
+// usage is what processes have used, as /proc says.
 type usage struct {
+	Known  bool
 	CPU    time.Duration // user and system
 	User   time.Duration // of it
 	Memory int64         // bytes of its own in memory: anonymous, resident
@@ -17,11 +18,21 @@ type usage struct {
 // tick is the unit of times in /proc: USER_HZ, which is 100 on every Linux.
 const tick = 10 * time.Millisecond
 
-// usageOf returns what a process has used.
-func usageOf(pid int) (u usage) {
-	if pid == 0 {
-		return u
+// usageOf returns what processes have used together. It is not known without /proc, nor when one of them has ended.
+func usageOf(pids ...int) (all usage) {
+	all.Known = len(pids) > 0
+	for _, pid := range pids {
+		u := usageOfOne(pid)
+		all.Known = all.Known && u.Known
+		all.CPU, all.User, all.Memory = all.CPU+u.CPU, all.User+u.User, all.Memory+u.Memory
 	}
+	if !all.Known {
+		return usage{}
+	}
+	return all
+}
+
+func usageOfOne(pid int) (u usage) {
 	folder := "/proc/" + strconv.Itoa(pid)
 	stat, err := os.ReadFile(folder + "/stat")
 	if err != nil {
@@ -39,10 +50,10 @@ func usageOf(pid int) (u usage) {
 	if err != nil {
 		return u
 	}
-	for line := range bytes.Lines(status) {
+	for line := range bytes.Lines(status) { // of a process that has ended and that nobody has waited for there is no memory
 		if rest, ok := bytes.CutPrefix(line, []byte("RssAnon:")); ok {
 			kib, _ := strconv.ParseInt(string(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte(" kB"))), 10, 64)
-			u.Memory = kib << 10
+			u.Memory, u.Known = kib<<10, true
 		}
 	}
 	return u

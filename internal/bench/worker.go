@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"sync"
 
 	"github.com/wireroom/wireroom/internal/conn"
@@ -45,6 +46,7 @@ type worker struct {
 	dialer   *dialer
 	pacer    *pacer
 	random   *rand.Rand // guarded by mu
+	own      usage      // of the process, before
 
 	mu      sync.Mutex
 	clients []client
@@ -54,25 +56,13 @@ type worker struct {
 	pubs    pubs
 	out     outbox
 	counts  Counts
-	times   times
+	times   timing
 	now     int64 // of the bytes that are being received
 }
 
 // newWorker returns a worker whose clients do nothing yet.
 func newWorker(s Share) (*worker, error) {
-	w := &worker{share: s, options: &s.Options, clock: newClock(s.Epoch)}
-	w.scenario, _ = scenarioNamed(s.Options.Scenario)
-	w.random = rand.New(rand.NewPCG(uint64(s.Epoch), uint64(s.Number)))
-	w.clients = make([]client, s.Count)
-	w.rooms = make([]room, s.Options.Rooms)
-	if w.scenario.storms {
-		w.places = make([]place, s.Count)
-	}
-	for i := range w.clients {
-		w.clients[i] = client{worker: w, number: int32(i), room: int32((s.First + i) % s.Options.Rooms)}
-		w.clients[i].slow = w.stalls(i)
-	}
-	w.pubs.init(&w.share)
+	w := makeWorker(s)
 	w.speak = newDialect(w)
 	var err error
 	if w.dialer, err = newDialer(w); err != nil {
@@ -81,8 +71,27 @@ func newWorker(s Share) (*worker, error) {
 	if w.poller, err = conn.New(conn.Options{Loops: 1, TurnEnd: w.turnEnd, MaxKept: maxKept}); err != nil {
 		return nil, err
 	}
-	w.pacer = newPacer(w)
+	w.pacer.start()
 	return w, nil
+}
+
+// makeWorker returns a worker that speaks to nobody and in which nothing happens by itself.
+func makeWorker(s Share) *worker {
+	w := &worker{share: s, options: &s.Options, clock: newClock(s.Epoch), times: newTiming(), own: usageOf(os.Getpid())}
+	w.scenario, _ = scenarioNamed(s.Options.Scenario)
+	w.random = rand.New(rand.NewPCG(uint64(s.Epoch), uint64(s.Number)))
+	w.clients = make([]client, s.Count)
+	w.rooms = make([]room, s.Options.Rooms)
+	if w.scenario.storms {
+		w.places = make([]place, s.Count)
+	}
+	for i := range w.clients {
+		w.clients[i] = client{worker: w, number: int32(i), room: int32((s.First + i) % s.Options.Rooms), awaited: never}
+		w.clients[i].slow = w.stalls(i)
+	}
+	w.pubs.init(&w.share)
+	w.pacer = newPacer(w)
+	return w
 }
 
 // stalls reports whether a client is one of those that stop reading for a while.
