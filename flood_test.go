@@ -2,6 +2,7 @@ package wireroom_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"math"
 	"net"
@@ -27,14 +28,20 @@ func TestTheLargestBurstIsNoLimit(t *testing.T) {
 
 func TestFloodsEndTheConnection(t *testing.T) {
 	publish := `{"type":"publish","room":"r","data":1}`
-	for name, flood := range map[string]string{
-		"pings":     "\x89\x80\x00\x00\x00\x00",
-		"pongs":     "\x8a\x80\x00\x00\x00\x00",
-		"publishes": "\x81" + string([]byte{0x80 | byte(len(publish))}) + "\x00\x00\x00\x00" + publish,
+	const native, engine = "/ws", socketIO + "?EIO=4&transport=websocket"
+	for name, row := range map[string]struct{ path, flood string }{
+		"pings":                     {native, "\x89\x80\x00\x00\x00\x00"},
+		"pongs":                     {native, "\x8a\x80\x00\x00\x00\x00"},
+		"publishes":                 {native, "\x81" + string([]byte{0x80 | byte(len(publish))}) + "\x00\x00\x00\x00" + publish},
+		"pings, Socket.IO":          {engine, "\x89\x80\x00\x00\x00\x00"},
+		"pongs, Socket.IO":          {engine, "\x8a\x80\x00\x00\x00\x00"},
+		"packets of pongs":          {engine, "\x81\x81\x00\x00\x00\x003"},
+		"packets without a meaning": {engine, "\x81\x81\x00\x00\x00\x006"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachCarrier(t, func(t *testing.T, o wireroom.Options) {
 				o.Limits = wireroom.Limits{ByteRate: 0.001, ByteBurst: 20 * 600, Refusals: 30}
+				o.Metrics = new(wireroom.Metrics)
 				server, url := start(t, o)
 				c, err := net.Dial("tcp", strings.TrimPrefix(url, "ws://"))
 				if err != nil {
@@ -44,9 +51,9 @@ func TestFloodsEndTheConnection(t *testing.T) {
 				if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 					t.Fatal(err)
 				}
-				request := "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+				request := "GET " + row.path + " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
 					"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-				if _, err := io.WriteString(c, request+strings.Repeat(flood, 200)); err != nil {
+				if _, err := io.WriteString(c, request+strings.Repeat(row.flood, 200)); err != nil {
 					t.Fatal(err)
 				}
 				var said []byte
@@ -56,6 +63,9 @@ func TestFloodsEndTheConnection(t *testing.T) {
 						t.Fatalf("not closed with 4529: %v after %q", err, said[max(0, len(said)-200):])
 					}
 					said = append(said, buffer[:n]...)
+				}
+				if n, _ := value(o.Metrics, fmt.Sprintf(closedAs, "rate")); n != 1 {
+					t.Errorf("%d closes are counted", n)
 				}
 				_ = c.Close()
 				for sessions := 1; sessions > 0; sessions, _ = server.Counts() {

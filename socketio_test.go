@@ -277,7 +277,7 @@ func TestSocketIOTokens(t *testing.T) {
 		}
 	}
 	e = openEngine(t, url+socketIO)
-	for range 8 {
+	for range wireroom.DefaultLimits().AuthAttempts {
 		e.send(`40{"token":"nonsense"}`)
 	}
 	if code := e.closed(); code != 4401 {

@@ -55,19 +55,6 @@ func TestHMACTakesItsOwnTokensOnly(t *testing.T) {
 	}
 }
 
-func TestExpiryHasLeeway(t *testing.T) {
-	a := auth.HMAC(secret)
-	ago := func(d time.Duration) string {
-		return sign(t, jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "a", "exp": time.Now().Add(-d).Unix()})
-	}
-	if _, err := a.Authenticate(t.Context(), ago(auth.Leeway-10*time.Second)); err != nil {
-		t.Errorf("within the leeway: %v", err)
-	}
-	if _, err := a.Authenticate(t.Context(), ago(auth.Leeway+10*time.Second)); !errors.Is(err, auth.ErrExpired) {
-		t.Errorf("beyond it: %v, want ErrExpired", err)
-	}
-}
-
 func TestAnonymousUsersReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := auth.NewAnonymous(secret)

@@ -173,7 +173,7 @@ func TestTheLastGoodKeysAreKept(t *testing.T) {
 			func() { p.set(nil); p.body = "<html>" },
 			func() { p.body = `{"keys":[]}` },
 			func() { p.body = `{"keys":[{"kty":"oct","kid":"a","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}` },
-			func() { p.body = `{"keys":[` + strings.Repeat(" ", 300<<10) + `]}` },
+			func() { p.body = setOf(t, mostKeys+1) },
 		} {
 			broken()
 			if err := v.Refresh(t.Context()); err == nil {

@@ -114,6 +114,9 @@ func TestTheServerChecksSchemas(t *testing.T) {
 	writeFile(t, filepath.Join(c.Dir, "chat.json"), `{"type":"object","required":["text"],"properties":{"text":{"type":"string"}}}`)
 	writeFile(t, filepath.Join(c.Dir, "own.yaml"), "rules:\n- pattern: chat\n  allow: {join: anyone, publish: anyone, history: anyone}\n  content: {schema: chat.json, max_characters: 5}\n")
 	url := start(t, c).url()
+	if err := os.Remove(filepath.Join(c.Dir, "chat.json")); err != nil { // it was compiled, once
+		t.Fatal(err)
+	}
 	for text, want := range map[string]string{`{"text":"hello"}`: "", `{"text":7}`: "invalid_data", `{}`: "invalid_data", `{"text":"too long"}`: "invalid_data"} {
 		got := run(t, "pub", "chat", text, "--json", "--server", url)
 		if (want == "") != (got.status == exitDone) || !strings.Contains(got.err, want) {

@@ -2,9 +2,9 @@ package gate
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,24 +110,65 @@ func TestTicketsAreBounded(t *testing.T) {
 	if status, _, header := ticketOf(t, g, "Authorization: Bearer good"); status != http.StatusTooManyRequests || header.Get("Retry-After") == "" {
 		t.Errorf("one more: %d", status)
 	}
-	var all tickets
-	now := time.Now()
-	issued := 0
-	for i := range 3 * maxTickets {
-		name := all.issue(&auth.Identity{User: strings.Repeat("u", i%7) + string(rune(i))}, now)
-		if name == "" {
-			continue
+	if _, refusal := g.Admit(request("http://chat.example/ws?token=good", "192.0.2.1:1"), Connection); refusal != nil {
+		t.Errorf("who has too many tickets may not connect: %v", refusal.Err)
+	}
+}
+
+// issueAll takes tickets, each of another user, until there are no more, and returns how many there were. All but the first
+// are used at once, or none.
+func issueAll(all *tickets, now time.Time, used bool) (issued int) {
+	for {
+		name := all.issue(&auth.Identity{User: fmt.Sprint("user", issued)}, now)
+		if name == "" || issued > 10*maxTickets {
+			return issued
 		}
 		issued++
-		if i%2 == 0 {
-			all.take(name, now) // used ones count a while, too
+		if used && issued > 1 { // what was used is remembered behind one that was not
+			all.take(name, now)
 		}
 	}
-	if issued != 2*maxTickets && len(all.all) > maxTickets || len(all.oldest) > 2*maxTickets {
-		t.Errorf("%d issued, %d there, %d remembered", issued, len(all.all), len(all.oldest))
+}
+
+func TestTicketsOfANodeAreBounded(t *testing.T) {
+	now := time.Now()
+	for name, row := range map[string]struct {
+		used bool
+		most int
+	}{"unused": {false, maxTickets}, "used, which are remembered a while": {true, 2 * maxTickets}} {
+		var all tickets
+		if issued := issueAll(&all, now, row.used); issued != row.most || len(all.oldest) != row.most {
+			t.Errorf("%s: %d were given, %d are remembered, want %d", name, issued, len(all.oldest), row.most)
+		}
+		if now := now.Add(ticketLifetime - 1); all.issue(&auth.Identity{User: "early"}, now) != "" {
+			t.Errorf("%s: one more is given before the first is too old", name)
+		}
+		late := now.Add(ticketLifetime)
+		if all.issue(&auth.Identity{User: "late"}, late) == "" || len(all.oldest) != 1 || len(all.all) != 1 || len(all.byUser) != 1 {
+			t.Errorf("%s: of those that are too old %d, %d and %d are remembered", name, len(all.oldest), len(all.all), len(all.byUser))
+		}
 	}
-	if all.issue(&auth.Identity{User: "late"}, now.Add(ticketLifetime)) == "" || len(all.oldest) != 1 {
-		t.Errorf("%d are remembered after their time", len(all.oldest))
+}
+
+func TestATicketThatWasUsedLeavesAPlace(t *testing.T) {
+	var all tickets
+	now, alice := time.Now(), &auth.Identity{User: "alice"}
+	var first string
+	for i := range maxUserTickets {
+		name := all.issue(alice, now)
+		if name == "" {
+			t.Fatalf("ticket %d is refused", i)
+		}
+		first = name
+	}
+	if all.issue(alice, now) != "" {
+		t.Fatal("one more is given")
+	}
+	if all.issue(&auth.Identity{User: "bob"}, now) == "" {
+		t.Error("another user gets none")
+	}
+	if all.take(first, now) != alice || all.issue(alice, now) == "" || all.issue(alice, now) != "" {
+		t.Error("one was used: there is not place for exactly one")
 	}
 }
 

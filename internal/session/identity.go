@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -88,6 +89,7 @@ func (s *Session) setName(name string) *protocol.Error {
 	defer s.mu.Unlock()
 	switch {
 	case len(name) > maxNameLen:
+		s.node.Metrics.Add(metrics.RefusedNameLength, 1)
 		return fail(protocol.CodeTooLarge, "name", "the name is too long")
 	case !validName(name):
 		return errName

@@ -5,6 +5,7 @@ import (
 
 	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/internal/hub"
+	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -16,6 +17,7 @@ func (s *Session) Lend(node *Node, outlet Outlet, identity *auth.Identity) *prot
 	now := node.clock()
 	if blocked := account.Blocked(now, Offences()); blocked > 0 {
 		node.users.Release(identity.User, account, now)
+		node.Metrics.Add(metrics.RefusedBlockedUser, 1)
 		return rateLimited(blocked, "blocked for some time")
 	}
 	s.node, s.outlet = node, outlet

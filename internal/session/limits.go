@@ -38,7 +38,7 @@ const (
 	overhead      = 512                    // bytes that an envelope or a control frame counts besides its own
 	shortestRetry = 500 * time.Millisecond // so that a client comes back for several messages, and not for each
 	refusalRate   = 20                     // refusals a second that are nothing yet: a client that feels its way
-	closeRetry    = 10 * time.Second       // after a connection was closed
+	CloseRetry    = 10 * time.Second       // after a connection was closed
 	placeRetry    = time.Minute            // for a place among the connections
 )
 
@@ -204,6 +204,25 @@ func (s *Session) Control(n int) {
 	}
 }
 
+// Tally counts what comes on a connection of no session's: the control frames of one that carries several. The zero value
+// is ready.
+type Tally struct{ bytes, refusals limit.Bucket }
+
+// Control counts a control frame of the transport with so many bytes, as a session's does. It returns false when there
+// are so many that the connection must be closed: protocol.CloseRateLimited, to come back after CloseRetry.
+func (n *Node) Control(t *Tally, size int) (stays bool) {
+	now, limits := n.clock(), n.limits.Load()
+	if t.bytes.Take(now, size+overhead, limits.Bytes) == 0 {
+		return true
+	}
+	n.Metrics.Add(metrics.RefusedBytes, 1)
+	if limits.Refusals <= 0 || t.refusals.Take(now, 1, limit.Rate{PerSecond: refusalRate, Burst: limits.Refusals}) == 0 {
+		return true
+	}
+	n.Metrics.Add(metrics.ClosedRateLimited, 1)
+	return false
+}
+
 // heeds notes that something was refused, and reports whether the session may go on: one that goes on as if nothing
 // had been said is closed.
 func (s *Session) heeds(err *protocol.Error) bool {
@@ -222,7 +241,7 @@ func (s *Session) heeds(err *protocol.Error) bool {
 	if account := s.account.Load(); account != nil && account.Offend(now, Offences(), limits.User.Block) {
 		s.node.Metrics.Add(metrics.BlockedUsers, 1)
 	}
-	s.outlet.Close(protocol.CloseRateLimited, string(protocol.CodeRateLimited), closeRetry)
+	s.outlet.Close(protocol.CloseRateLimited, string(protocol.CodeRateLimited), CloseRetry)
 	return false
 }
 
@@ -255,6 +274,17 @@ func (s *Session) attempted(err *protocol.Error) {
 		s.node.Metrics.Add(metrics.ClosedAuthAttempts, 1)
 		s.outlet.Close(protocol.CloseUnauthorized, string(protocol.CodeUnauthorized), 0)
 	}
+}
+
+// MayTry reports whether a client may present another token on a connection after so many in a row that were not taken.
+// One that may not is counted, and to be closed: protocol.CloseUnauthorized.
+func (n *Node) MayTry(failed int) bool {
+	most := n.limits.Load().AuthAttempts
+	if most <= 0 || failed < most {
+		return true
+	}
+	n.Metrics.Add(metrics.ClosedAuthAttempts, 1)
+	return false
 }
 
 // exhausted reports whether so many attempts to authenticate have failed that nothing more is handled. The session is

@@ -200,8 +200,8 @@ func (t *talk) refuse(namespace string, failure *protocol.Error) {
 		return
 	}
 	t.mu.Lock()
-	t.refused++
-	many := t.refused >= maxRefusals
+	t.refused = min(t.refused, 254) + 1
+	refused := int(t.refused)
 	t.mu.Unlock()
 	head := eio.Head{Kind: eio.ConnectError, Namespace: namespace}
 	text := append(head.Append(nil), `{"message":`...)
@@ -217,9 +217,11 @@ func (t *talk) refuse(namespace string, failure *protocol.Error) {
 	switch {
 	case !sent:
 		t.conn.Overflow()
-	case many && failure.Code == protocol.CodeUnauthorized:
-		t.conn.Close(protocol.CloseUnauthorized, string(failure.Code), 0)
-	case many:
+	case failure.Code == protocol.CodeUnauthorized:
+		if !t.speech.Node.MayTry(refused) {
+			t.conn.Close(protocol.CloseUnauthorized, string(failure.Code), 0)
+		}
+	case refused >= maxRefusals:
 		t.conn.Close(protocol.ClosePolicy, "too many namespaces", 0)
 	}
 }

@@ -34,6 +34,7 @@ type Conn struct {
 	place     sweep.Place
 	heard     atomic.Int64 // when the peer gave a sign of life, by the transport's clock
 	forged    atomic.Int32 // tokens that nobody signed
+	tally     session.Tally
 
 	mu    sync.Mutex
 	web   *web     // nil while requests carry the connection
@@ -77,12 +78,20 @@ func (c *Conn) packet(p eio.Packet) (more bool) {
 	case eio.Message:
 		return c.talk.Received(p.Data, p.Binary)
 	case eio.Pong, eio.Noop:
+		c.control(len(p.Data))
 	case eio.Close:
 		c.dieBy(c.left)
 	default: // what only a server sends, or what belongs to a probe
 		c.Malformed("a packet out of place")
 	}
 	return true
+}
+
+// control counts a frame or packet that is for the connection itself, and no session's.
+func (c *Conn) control(size int) {
+	if c.ending.Load() == nil && !c.transport.Node.Control(&c.tally, size) {
+		c.Close(protocol.CloseRateLimited, string(protocol.CodeRateLimited), session.CloseRetry)
+	}
 }
 
 // left ends a connection whose client said goodbye.

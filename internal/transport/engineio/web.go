@@ -101,6 +101,9 @@ func (w *web) Closed(err error) {
 // Control implements ws.Sink.
 func (w *web) Control(op ws.Opcode, payload []byte) bool {
 	c := w.conn
+	if op != ws.Close {
+		c.control(len(payload))
+	}
 	switch op {
 	case ws.Ping:
 		w.socket.Send(ws.AppendFrame(nil, ws.Pong, payload)) // one that does not fit is not needed

@@ -1,0 +1,155 @@
+package wireroom_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/internal/metrics"
+)
+
+// TestLimitsHoldForSocketIO goes beyond each limit of a connection over Socket.IO, where other code reads and answers.
+func TestLimitsHoldForSocketIO(t *testing.T) {
+	publish := func(id int) string { return fmt.Sprintf(`42%d["publish",{"room":"r","data":1}]`, id) }
+	join := func(id int) string { return fmt.Sprintf(`42%d["join",{"room":"r%[1]d"}]`, id) }
+	two := func(request func(int) string) func(e *emitter) string {
+		return func(e *emitter) string {
+			e.send(request(1))
+			e.send(request(2))
+			return e.code(2)
+		}
+	}
+	for name, row := range map[string]struct {
+		limits wireroom.Limits
+		metric string
+		want   string // the code of an error, or of the close
+		goes   func(e *emitter) string
+	}{
+		"messages": {wireroom.Limits{PublishRate: never, PublishBurst: 1}, fmt.Sprintf(refusedAs, "message_rate"), "rate_limited", two(publish)},
+		"joins":    {wireroom.Limits{JoinRate: never, JoinBurst: 1}, fmt.Sprintf(refusedAs, "join_rate"), "rate_limited", two(join)},
+		"bytes":    {wireroom.Limits{ByteRate: never, ByteBurst: 600}, fmt.Sprintf(refusedAs, "byte_rate"), "rate_limited", two(publish)},
+		"rooms":    {wireroom.Limits{Rooms: 1}, fmt.Sprintf(refusedAs, "rooms"), "room_limit", two(join)},
+		"going on": {wireroom.Limits{PublishRate: never, PublishBurst: 1, Refusals: 5}, fmt.Sprintf(closedAs, "rate"), "4529", func(e *emitter) string {
+			for id := range 7 { // one is served, five are told
+				e.send(publish(id))
+			}
+			return fmt.Sprint(e.closed())
+		}},
+		"the size of a message": {wireroom.Limits{MaxMessage: 1000}, fmt.Sprintf(closedAs, "message_size"), "1009", func(e *emitter) string {
+			e.send(`42["x","` + strings.Repeat("x", 1000) + `"]`)
+			return fmt.Sprint(e.closed())
+		}},
+		"parts of a message":  {wireroom.Limits{MaxParts: 3}, fmt.Sprintf(closedAs, "message_parts"), "1008", (*emitter).sendsParts},
+		"what is left unread": {wireroom.Limits{PendingBytes: 1000}, fmt.Sprintf(closedAs, "pending_bytes"), "4508", (*emitter).readsNothing},
+		"tokens in events":    {wireroom.Limits{AuthAttempts: 2}, fmt.Sprintf(closedAs, "auth_attempts"), "41", (*emitter).guesses},
+		"tokens that it shows": {wireroom.Limits{AuthAttempts: 2}, fmt.Sprintf(closedAs, "auth_attempts"), "4401", func(e *emitter) string {
+			e.send(`40/b,{"token":"guess"}`)
+			e.send(`40/b,{"token":"guess"}`)
+			return fmt.Sprint(e.closed())
+		}},
+		"the length of a name": {wireroom.Limits{}, fmt.Sprintf(refusedAs, "name_length"), "too_large", func(e *emitter) string {
+			e.send(`40/b,{"name":"` + strings.Repeat("n", 129) + `"}`)
+			return e.refused("/b")
+		}},
+		"the length of a token": {wireroom.Limits{}, fmt.Sprintf(refusedAs, "token_length"), "too_large", func(e *emitter) string {
+			e.send(`40/b,{"token":"` + strings.Repeat("t", 8<<10+1) + `"}`)
+			return e.refused("/b")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachCarrier(t, func(t *testing.T, o wireroom.Options) {
+				numbers := new(metrics.Set)
+				o.Limits, o.Metrics, o.SocketIO = row.limits, numbers, wireroom.SocketIO{Namespaces: []string{"b"}}
+				o.Auth, o.Anonymous, o.Access = auth.HMAC([]byte("a secret of sixteen bytes")), true, "anyone"
+				_, url := start(t, o)
+				e := emit(t, url+socketIO, "")
+				e.envelope("welcome")
+				if got := row.goes(e); got != row.want {
+					t.Errorf("met %s, want %s", got, row.want)
+				}
+				if n, there := value(numbers, row.metric); !there || n != 1 {
+					t.Errorf("%s is %d", row.metric, n)
+				}
+			})
+		})
+	}
+}
+
+// code returns the code with which a request was refused, "ok" if it was not.
+func (e *emitter) code(id int) string {
+	e.t.Helper()
+	for {
+		text, ok := strings.CutPrefix(e.packet(), fmt.Sprintf("43%d", id))
+		var answers []map[string]any
+		if !ok || json.Unmarshal([]byte(text), &answers) != nil {
+			continue
+		}
+		code := outcome(answers[0])
+		if after, _ := answers[0]["retry_after"].(float64); (code == "rate_limited") != (after > 0) {
+			e.t.Errorf("told %s", text)
+		}
+		return code
+	}
+}
+
+// refused returns the code with which a namespace was.
+func (e *emitter) refused(namespace string) string {
+	e.t.Helper()
+	for {
+		text, ok := strings.CutPrefix(e.packet(), "44"+namespace+",")
+		var told struct{ Data struct{ Code string } }
+		if ok && json.Unmarshal([]byte(text), &told) == nil {
+			return told.Data.Code
+		}
+	}
+}
+
+// guesses shows tokens to the session that there is, until it is ended.
+func (e *emitter) guesses() string {
+	e.t.Helper()
+	for range 2 {
+		e.send(`42["auth",{"token":"guess"}]`)
+	}
+	for {
+		if packet := e.packet(); packet == "41" { // what stops disconnects the namespace
+			return packet
+		}
+	}
+}
+
+func (e *emitter) sendsParts() string {
+	e.t.Helper()
+	w, err := e.conn.Writer(e.t.Context(), websocket.MessageText)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for _, part := range []string{"42[", `"x"`, "]"} { // each is a frame, and the end is one
+		if _, err := io.WriteString(w, part); err != nil {
+			e.t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		e.t.Fatal(err)
+	}
+	return fmt.Sprint(e.closed())
+}
+
+func (e *emitter) readsNothing() string {
+	e.t.Helper()
+	for range 10 {
+		e.send(`421["publish",{"room":"r","data":"` + strings.Repeat("x", 60_000) + `"}]`)
+		e.ack(1)
+	}
+	for id := range 100 {
+		if e.conn.Write(e.t.Context(), websocket.MessageText, fmt.Appendf(nil, `42%d["history",{"room":"r","limit":10}]`, id)) != nil {
+			break
+		}
+	}
+	return fmt.Sprint(e.closed())
+}
