@@ -13,6 +13,7 @@ import (
 type holes struct {
 	mu        sync.Mutex
 	open      map[string][]*hole // by room, as they were lost
+	known     map[string]uint64  // the newest message that was read of the log, by room
 	afterNext []time.Duration    // since the next message came, which shows the hole
 	atEnd     []time.Duration    // since the loss, where nothing followed
 }
@@ -27,8 +28,8 @@ type hole struct {
 func (h *holes) lost(m *protocol.Message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if m.Position.IsZero() {
-		return
+	if m.Position.Offset <= h.known[m.Room] {
+		return // it is no loss
 	}
 	if h.open == nil {
 		h.open = make(map[string][]*hole)
@@ -51,10 +52,17 @@ func (h *holes) came(m *protocol.Message) {
 func (h *holes) read(room string, page engine.Page) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(page.Messages) == 0 || h.open[room] == nil {
+	if len(page.Messages) == 0 {
 		return
 	}
+	if h.known == nil {
+		h.known = make(map[string]uint64)
+	}
 	upTo := page.Messages[len(page.Messages)-1].Position.Offset
+	h.known[room] = max(h.known[room], upTo)
+	if h.open[room] == nil {
+		return
+	}
 	h.open[room] = slices.DeleteFunc(h.open[room], func(one *hole) bool {
 		switch {
 		case one.offset > upTo:
