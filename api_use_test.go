@@ -239,6 +239,9 @@ func TestRoomsMembersAndConnectionsAreSeen(t *testing.T) {
 	if node["sessions"] != 3.0 || node["rooms"] != 2.0 || node["ready"] != true || node["key"] != "all" || node["durability"] != "memory" {
 		t.Errorf("the node: %v", node)
 	}
+	if nodes := p.get("/api/nodes")["nodes"].([]any); len(nodes) != 1 || nodes[0].(map[string]any)["sessions"] != 3.0 {
+		t.Errorf("the nodes: %v", nodes)
+	}
 }
 
 func TestStreamsAndPollsAreSeen(t *testing.T) {

@@ -27,6 +27,10 @@ func TestAnyNodeKnowsWhyAUserDidNotGetAMessage(t *testing.T) {
 	if nodes := answer["nodes"].([]any); answer["node"] != "other" || len(nodes) != 2 || nodes[0].(map[string]any)["node"] != "asked" {
 		t.Errorf("answered %v", answer)
 	}
+	all := p.get("/api/nodes")["nodes"].([]any)
+	if len(all) != 2 || all[0].(map[string]any)["node"] != "asked" || all[1].(map[string]any)["node"] != "other" || all[1].(map[string]any)["users"] != 1.0 {
+		t.Errorf("the nodes are %v", all)
+	}
 	if err := bob.conn.CloseNow(); err != nil {
 		t.Fatal(err)
 	}

@@ -63,6 +63,9 @@ func TestAProgramAsksWhyAUserDidNotGetAMessage(t *testing.T) {
 		t.Errorf("answered %v", answer)
 	}
 	ephemeral := publish("team/b", `,"ephemeral":true`)
+	for time.Now().UnixMilli() <= int64(ephemeral["ts"].(float64)) { // who comes in the same millisecond may have had it
+		time.Sleep(time.Millisecond)
+	}
 	bob.send(`{"type":"join","room":"team/b","id":2}`)
 	bob.expect("message")
 	bob.expect("ok")
@@ -140,6 +143,13 @@ func TestAMessageThatHasLeftTheLogIsAskedAboutByItsTimeToo(t *testing.T) {
 	}
 	if answer := p.get(fmt.Sprintf("%s&ts=%.0f", query, gone["ts"])); answer["reason"] != "delivered" {
 		t.Errorf("answered %v", answer)
+	}
+	kept := p.post("/api/publish", `{"room":"team/a","data":4}`)
+	if answer := p.get(fmt.Sprintf("/api/why?room=team/a&user=%s&ts=%.0f", user, kept["ts"])); answer["stored"] != true || answer["pos"] != kept["pos"] {
+		t.Errorf("of a message that is kept the time alone says %v", answer)
+	}
+	if answer := p.get(fmt.Sprintf("/api/why?room=team/a&user=%s&ts=%.0f", user, kept["ts"].(float64)+1)); answer["stored"] != false || answer["pos"] != nil {
+		t.Errorf("of another time than any message's it is said that %v", answer)
 	}
 	for _, wrong := range []string{
 		"?room=team/a&user=bob", "?room=team/a&user=bob&pos=x", "?room=team/a&user=bob&ts=yesterday", "?room=team/a&ts=1", "?user=bob&ts=1",

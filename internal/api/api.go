@@ -101,6 +101,7 @@ func (a *API) Routes() []Route {
 		{http.MethodPost, Prefix + "unblock", Block, a.unblock},
 		{http.MethodPost, Prefix + "revoke", Revoke, a.revoke},
 		{http.MethodGet, Prefix + "node", "", a.node},
+		{http.MethodGet, Prefix + "nodes", Connections, a.nodes},
 	}
 }
 

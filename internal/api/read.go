@@ -2,7 +2,6 @@ package api
 
 import (
 	"strings"
-	"time"
 
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/internal/hub"
@@ -118,29 +117,4 @@ func (a *API) rooms(c *call) ([]byte, *protocol.Error) {
 		page.Next = states[len(states)-1].Room
 	}
 	return encode(page)
-}
-
-// node answers with what this node is and how it is.
-func (a *API) node(c *call) ([]byte, *protocol.Error) {
-	if err := c.parameters(); err != nil {
-		return nil, err
-	}
-	sessions, users := a.Node.Counts()
-	notReady := a.NotReady()
-	return encode(struct {
-		Node       string  `json:"node"`
-		Key        string  `json:"key"` // whose key asked
-		Scopes     []Scope `json:"scopes"`
-		Sessions   int     `json:"sessions"`
-		Users      int     `json:"users"`
-		Rooms      int     `json:"rooms"`
-		Durability string  `json:"durability"`
-		Ready      bool    `json:"ready"`
-		Why        string  `json:"why,omitempty"` // it is not ready
-		Uptime     int64   `json:"uptime"`        // seconds
-		Time       int64   `json:"ts"`
-	}{
-		a.Node.Name, c.key.Name, c.key.Scopes, sessions, users, a.Node.Hub.Count(), a.Node.Durability(),
-		notReady == "", notReady, int64(time.Since(a.birth).Seconds()), time.Now().UnixMilli(),
-	})
 }

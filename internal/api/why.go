@@ -83,9 +83,13 @@ func (a *API) question(c *call) (recorder.Question, string, *protocol.Error) {
 		if q.Time == 0 {
 			return q, "", fail(protocol.CodeBadRequest, "pos", "the message's position, or when it was published (ts)")
 		}
-		return q, "", nil
-	}
-	if q.Position, err = protocol.ParsePosition(query.Get("pos")); err != nil {
+		if q.Position, err = a.Node.Hub.FindAt(c.ctx, q.Room, q.Time); err != nil {
+			return q, "", a.Node.ClientError(err)
+		}
+		if q.Position.IsZero() {
+			return q, "", nil
+		}
+	} else if q.Position, err = protocol.ParsePosition(query.Get("pos")); err != nil {
 		return q, "", fail(protocol.CodeBadRequest, "pos", "not a position")
 	}
 	event, failure := a.find(c.ctx, &q)
@@ -104,7 +108,7 @@ func (a *API) find(ctx context.Context, q *recorder.Question) (string, *protocol
 		return "", nil
 	}
 	m := found.Message
-	q.Time, q.Exclude, q.Newer = m.Time, m.Exclude, found.Newer
+	q.Time, q.Exclude, q.Newer, q.NewerKnown = m.Time, m.Exclude, found.Newer, found.NewerKnown
 	return m.Event, nil
 }
 
@@ -122,7 +126,7 @@ func (a *API) explain(q recorder.Question) nodeAnswer {
 		if !open {
 			continue
 		}
-		f.Connected = append(f.Connected, state.Client.ID)
+		f.Connected = append(f.Connected, recorder.Connection{Client: state.Client.ID, Since: state.Since.UnixMilli()})
 		for _, stay := range state.Rooms {
 			if stay.Room == q.Room {
 				f.Here = append(f.Here, recorder.Visit{Client: state.Client.ID, Stay: stay})
@@ -153,11 +157,19 @@ func (a *API) askOthers(ctx context.Context, q recorder.Question) []nodeAnswer {
 
 // Answer answers what another node asks.
 func (a *API) Answer(question []byte) []byte {
+	if isAboutNodes(question) {
+		return written(a.state())
+	}
 	var q recorder.Question
 	if json.Unmarshal(question, &q) != nil {
 		return []byte("null")
 	}
-	answer, err := json.Marshal(a.explain(q))
+	return written(a.explain(q))
+}
+
+// written returns an answer as it travels.
+func written(what any) []byte {
+	answer, err := json.Marshal(what)
 	if err != nil {
 		return []byte("null")
 	}

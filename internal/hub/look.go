@@ -1,12 +1,9 @@
 package hub
 
 import (
-	"cmp"
-	"context"
 	"slices"
 	"strings"
 
-	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -53,56 +50,6 @@ func (r *room) state() RoomState {
 		}
 	}
 	return s
-}
-
-// Found is a message of a room's log.
-type Found struct {
-	Message *protocol.Message // nil where it is not in the log
-	Refused protocol.Reason   // why not
-	Newer   protocol.Position // the next message of the same event; zero where there is none among the next ones
-}
-
-// maxNewer is how many messages are looked through for the next one of an event.
-const maxNewer = 1024
-
-// Find finds the message at a position in a room's log, and the next one of its event.
-func (h *Hub) Find(ctx context.Context, room string, p protocol.Position) (Found, error) {
-	page, err := h.engine.Read(ctx, room, engine.Query{Since: p, Limit: 1})
-	if err != nil || page.Refused != "" {
-		return Found{Refused: page.Refused}, err
-	}
-	q := engine.Query{Last: 1, Limit: 1}
-	if len(page.Messages) > 0 {
-		q = engine.Query{Before: page.Messages[0].Position, Limit: 1}
-	}
-	page, err = h.engine.Read(ctx, room, q)
-	if err != nil || len(page.Messages) == 0 || page.Messages[0].Position != p {
-		return Found{Refused: cmp.Or(page.Refused, protocol.ReasonExpired)}, err
-	}
-	found := Found{Message: page.Messages[0]}
-	found.Newer, err = h.newer(ctx, found.Message)
-	return found, err
-}
-
-// newer returns where the next message of the same event stands.
-func (h *Hub) newer(ctx context.Context, m *protocol.Message) (protocol.Position, error) {
-	since := m.Position
-	for range maxNewer / replayMessages {
-		page, err := h.engine.Read(ctx, m.Room, engine.Query{Since: since, Limit: replayMessages})
-		if err != nil || page.Refused != "" {
-			return protocol.Position{}, err
-		}
-		for _, next := range page.Messages {
-			if next.Event == m.Event {
-				return next.Position, nil
-			}
-			since = next.Position
-		}
-		if !page.More {
-			break
-		}
-	}
-	return protocol.Position{}, nil
 }
 
 // Count returns how many rooms this node has open.

@@ -74,11 +74,15 @@ func (m *Member) stay() Stay {
 			s.Behind = l.since
 		}
 	}
+	past := s.At // of which nothing is waiting
 	if s.At.Epoch == s.From.Epoch && s.At.Offset < s.From.Offset {
-		s.At = s.From // it went live while what is before it was still to be flushed
+		past = s.From // what is before it is the newest of each event, if anything
 	}
-	if head := r.tail.head; m.lag != nil && head.Epoch == s.At.Epoch {
-		s.Waiting = head.Offset - s.At.Offset
+	if m.lag == nil {
+		s.At = past // it went live while what is before it was still to be flushed
+	}
+	if head := r.tail.head; m.lag != nil && head.Epoch == past.Epoch {
+		s.Waiting = head.Offset - past.Offset
 	}
 	return s
 }

@@ -22,7 +22,7 @@ func absent(q *Question, f *Facts, all []visit) []Finding {
 	if after != nil {
 		found = append(found, cameLater(q, f, before, after))
 	}
-	if len(found) == 0 {
+	if len(found) == 0 || q.Time < f.Since && before == nil {
 		found = append(found, neverHere(q, f))
 	}
 	return found
@@ -62,11 +62,26 @@ func refusal(q *Question, f *Facts, before, after *visit) *Turn {
 		if before != nil && t.At < before.end.At || after != nil && t.At > after.Stay.Since {
 			continue
 		}
-		if cmp.Or(t.Since, t.At) <= q.Time { // what was wanted later only is no reason
-			return t
+		first := cmp.Or(t.Since, t.At)
+		if first > q.Time || t.What == session.WantedConnection && f.connected(first, t.At, q.Time) {
+			continue // what was wanted later only is no reason, nor is what the user got before the message
 		}
+		return t
 	}
 	return nil
+}
+
+// connected reports whether the user was let in after having been refused, first at one time and last at another, and
+// before a message: later than the last refusal, or so that the connection was there when the message was published.
+func (f *Facts) connected(first, last, published int64) bool {
+	for _, c := range f.Connected {
+		if c.Since > first && c.Since <= published {
+			return true
+		}
+	}
+	return slices.ContainsFunc(f.Turns, func(t Turn) bool {
+		return t.Kind == Ended && t.Since > first && t.Since <= published && (t.Since > last || t.At >= published)
+	})
 }
 
 // limits are the codes that say that somebody had gone beyond a limit.
@@ -125,10 +140,10 @@ func disconnected(found *Finding, q *Question, f *Facts, v *visit) {
 		}
 		break
 	}
-	if v.end.Behind {
+	if v.end.Behind != 0 {
 		found.Text += " It was behind then: messages waited for it to read."
 	}
-	if v.end.Behind && q.Time <= v.end.At && found.Reason == Gone {
+	if v.end.Behind != 0 && q.Time <= v.end.At && found.Reason == Gone {
 		found.Reason = Behind
 	}
 }
@@ -154,14 +169,18 @@ func Closing(code protocol.CloseCode, reason string) string {
 func cameLater(q *Question, f *Facts, before, after *visit) Finding {
 	found := Finding{Reason: NotJoined, Client: after.Client, Time: after.Stay.Since}
 	at := clock(after.Stay.Since)
-	if past := after.past(q, f); past != nil {
-		return tell(past, func(r Reason, at int64, format string, values ...any) Finding {
+	if past := after.past(q, f); past != nil && past.Why != hub.MovedLatest {
+		return tell(past, q, func(r Reason, at int64, format string, values ...any) Finding {
 			return Finding{Reason: r, Client: after.Client, Time: at, Text: fmt.Sprintf(format, values...)}
 		})
 	}
 	switch {
+	case q.Position.IsZero() && before != nil && after.resumes(before):
+		found.Reason, found.Text = Delivered, fmt.Sprintf("If the message is stored, the client was given it when it came back, at %s.", at)
 	case q.Position.IsZero():
-		found.Reason, found.Text = ByEphemeral, fmt.Sprintf("The client joined at %s: what is not stored is for those who are there.", at)
+		found.Reason, found.Text = ByEphemeral, fmt.Sprintf("The client joined at %s: what is not stored is for those who are there; what is stored is asked about by its position.", at)
+	case after.Stay.Latest && !q.NewerKnown:
+		found.Reason, found.Text = Unknown, fmt.Sprintf("The client joined at %s, and was given the newest message of each event; whether this was one is not known any more.", at)
 	case after.Stay.Latest:
 		found.Reason, found.Text = ByLatest, fmt.Sprintf("The client joined at %s, and was given the newest message of each event: the room's rule is latest.", at)
 	case before != nil:
@@ -172,11 +191,16 @@ func cameLater(q *Question, f *Facts, before, after *visit) Finding {
 	return found
 }
 
+// resumes reports whether a membership went on where another had ended.
+func (v *visit) resumes(before *visit) bool {
+	return v.Stay.From == before.Stay.At && !v.Stay.From.IsZero()
+}
+
 // neverHere says that nothing is known of the user in the room.
 func neverHere(q *Question, f *Facts) Finding {
 	switch {
 	case len(f.Connected) > 0 && q.Time >= f.Since:
-		return Finding{Reason: NotJoined, Client: f.Connected[0], Text: "The user is connected, and has not joined the room."}
+		return Finding{Reason: NotJoined, Client: f.Connected[0].Client, Text: "The user is connected, and has not joined the room."}
 	case q.Time < f.Since:
 		return Finding{Reason: Unknown, Text: fmt.Sprintf("What is kept of this user goes back to %s only.", clock(f.Since))}
 	case len(f.Turns) == 0:

@@ -56,8 +56,8 @@ type Turn struct {
 	What   string            // Refused: what was wanted
 	Code   protocol.CloseCode
 	Count  uint32 // how often in a row, where repetitions are one turn
+	Behind int64  // Left: as hub.Stay
 	Kind   Kind
-	Behind bool // Left: messages waited for its socket
 	Latest bool // Left: as hub.Stay
 }
 
@@ -104,6 +104,7 @@ func New(turns int) *Recorder {
 		turns = DefaultTurns
 	}
 	r := &Recorder{birth: time.Now().UnixMilli(), seed: maphash.MakeSeed()}
+	r.replaced.seed = r.seed
 	for i := range r.shards {
 		r.shards[i].most = max(turns/shards, leastUsers*PerUser)
 		r.shards[i].users = make(map[string]*trail)
@@ -115,7 +116,7 @@ func New(turns int) *Recorder {
 func (r *Recorder) Left(c *hub.Client, s hub.Stay, why string) {
 	r.add(c.User, &Turn{
 		Kind: Left, Client: c.ID, Room: s.Room, Since: s.Since, From: s.From, To: s.At, Why: why,
-		Behind: s.Behind != 0, Latest: s.Latest,
+		Behind: s.Behind, Latest: s.Latest,
 	})
 }
 

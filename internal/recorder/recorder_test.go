@@ -131,11 +131,30 @@ func TestMessagesThatWereReplacedAreRememberedForAWhile(t *testing.T) {
 			t.Errorf("%v was replaced", p)
 		}
 	}
-	for i := range 300 {
+	for i := range 2000 {
 		r.Replaced(fmt.Sprint("other-", i), at(1))
 	}
 	if r.Replacing("r", at(19_999)) {
 		t.Error("a room of long ago is remembered")
+	}
+}
+
+// What a room whose rule is latest pays for a message that a newer one replaces, while all processors do so.
+func BenchmarkReplaced(b *testing.B) {
+	for _, rooms := range []int{1, 16, 1000} {
+		b.Run(fmt.Sprintf("rooms=%d", rooms), func(b *testing.B) {
+			r := recorder.New(0)
+			names := make([]string, rooms)
+			for i := range names {
+				names[i] = fmt.Sprint("host/berlin-", i)
+			}
+			b.ReportAllocs()
+			b.RunParallel(func(p *testing.PB) {
+				for offset := uint64(1); p.Next(); offset++ {
+					r.Replaced(names[offset%uint64(rooms)], protocol.Position{Epoch: 1, Offset: offset / uint64(rooms)})
+				}
+			})
+		})
 	}
 }
 

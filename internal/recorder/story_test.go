@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -102,13 +103,21 @@ func (r *reader) close(code protocol.CloseCode, why string) {
 func (s *stage) join(user string, q hub.JoinRequest) *reader {
 	s.t.Helper()
 	r := &reader{stage: s, client: hub.Client{ID: fmt.Sprintf("%s-%d", user, len(s.readers)), User: user}}
+	s.enter(r, q)
+	return r
+}
+
+// enter lets a client into the room "r", again if it was there before.
+func (s *stage) enter(r *reader, q hub.JoinRequest) {
+	s.t.Helper()
 	q.Room, q.Client = "r", &r.client
 	if err := s.hub.Join(context.Background(), q, r, func(m *hub.Member, _ *protocol.Joined) { r.member = m }); err != nil {
 		s.t.Fatal(err)
 	}
-	s.readers = append(s.readers, r)
+	if !slices.Contains(s.readers, r) {
+		s.readers = append(s.readers, r)
+	}
 	time.Sleep(time.Second)
-	return r
 }
 
 // publish publishes in the room, and returns the message; a second goes by.
@@ -146,7 +155,7 @@ func (s *stage) why(m protocol.Message, want recorder.Reason, says string) {
 		if found, err := s.hub.Find(context.Background(), "r", m.Position); err != nil {
 			s.t.Fatal(err)
 		} else if found.Message != nil {
-			q.Newer = found.Newer
+			q.Newer, q.NewerKnown = found.Newer, found.NewerKnown
 		}
 	}
 	turns, since := s.recorder.Turns("bob")
@@ -156,7 +165,7 @@ func (s *stage) why(m protocol.Message, want recorder.Reason, says string) {
 	for _, r := range s.readers {
 		if r.member != nil && r.client.User == "bob" {
 			f.Here = append(f.Here, recorder.Visit{Client: r.client.ID, Stay: r.member.Stay()})
-			f.Connected = append(f.Connected, r.client.ID)
+			f.Connected = append(f.Connected, recorder.Connection{Client: r.client.ID, Since: r.member.Stay().Since})
 		}
 	}
 	got := recorder.Explain(q, f)

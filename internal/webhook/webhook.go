@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/wireroom/wireroom/internal/metrics"
@@ -117,18 +118,27 @@ type Caller struct {
 // hook is a Hook with what it takes to call it.
 type hook struct {
 	Hook
-	id    string        // of its URL and its secret
+	id    string        // of its URL and its secret, and of how many there are before it with the same
 	calls chan struct{} // one for each under way that decides
 	tells chan struct{} // one for each under way that informs
 }
 
-// newHook returns what calls a hook.
-func newHook(of Hook) *hook {
+// newHook returns what calls a hook that comes after others.
+func newHook(of Hook, before []*hook) *hook {
 	if of.Timeout == 0 {
 		of.Timeout = DefaultTimeout
 	}
 	sum := sha256.Sum256([]byte(of.URL + "\n" + of.Secret))
-	return &hook{Hook: of, id: hex.EncodeToString(sum[:8]), calls: make(chan struct{}, maxCalls), tells: make(chan struct{}, sending)}
+	id, same := hex.EncodeToString(sum[:8]), 0
+	for _, h := range before {
+		if h.URL == of.URL && h.Secret == of.Secret {
+			same++
+		}
+	}
+	if same > 0 {
+		id += "-" + strconv.Itoa(same)
+	}
+	return &hook{Hook: of, id: id, calls: make(chan struct{}, maxCalls), tells: make(chan struct{}, sending)}
 }
 
 // New returns a caller, which goes on with what waited in Options.Dir. Close ends it.
@@ -138,7 +148,7 @@ func New(o Options) (*Caller, error) {
 		if err := o.Hooks[i].Check(); err != nil {
 			return nil, fmt.Errorf("webhook %d: %w", i+1, err)
 		}
-		c.hooks = append(c.hooks, newHook(o.Hooks[i]))
+		c.hooks = append(c.hooks, newHook(o.Hooks[i], c.hooks))
 	}
 	var err error
 	c.queue, err = newQueue(c.options, c.hooks)

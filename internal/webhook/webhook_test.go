@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -384,6 +385,46 @@ func TestHooksWithOneURLHaveSecretsOfTheirOwn(t *testing.T) {
 	c.Inform(webhook.Notice{Event: webhook.FirstMember, Room: "a"})
 	if got := <-signed; got != secret {
 		t.Errorf("signed with %q", got)
+	}
+}
+
+// Two hooks are two, also where a back end has one URL and one secret for both: one that fails does not hold the other up.
+func TestHooksWithOneURLAndOneSecretWaitForThemselves(t *testing.T) {
+	dir := t.TempDir()
+	var taken atomic.Bool
+	b := newBackend(t, nil)
+	b.answer = func(n webhook.Notice, w http.ResponseWriter) {
+		if n.Event == webhook.FirstMember && !taken.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		b.notes(n, w)
+	}
+	hooks := []webhook.Hook{
+		{URL: b.server.URL, Secret: secret, Events: []webhook.Event{webhook.FirstMember}},
+		{URL: b.server.URL, Secret: secret, Events: []webhook.Event{webhook.LastMember}},
+	}
+	keep := func(o *webhook.Options) { o.Dir = dir }
+	c, set := newCaller(t, keep, hooks...)
+	c.Inform(webhook.Notice{Event: webhook.FirstMember, Room: "a"})
+	c.Inform(webhook.Notice{Event: webhook.LastMember, Room: "a"})
+	if n := b.next(); n.Event != webhook.LastMember {
+		t.Errorf("told of %s", n.Event)
+	}
+	for set.Value(metrics.WebhookDelivered) == 0 { // what is closed on the way is sent again
+		time.Sleep(time.Millisecond)
+	}
+	if err := c.Close(); err != nil { // what the first waits with is its own afterwards, too
+		t.Fatal(err)
+	}
+	again, _ := newCaller(t, keep, hooks...)
+	again.Inform(webhook.Notice{Event: webhook.LastMember, Room: "a"})
+	if n := b.next(); n.Event != webhook.LastMember {
+		t.Errorf("told of %s after a restart", n.Event)
+	}
+	taken.Store(true)
+	if n := b.next(); n.Event != webhook.FirstMember {
+		t.Errorf("told of %s at last", n.Event)
 	}
 }
 

@@ -190,6 +190,16 @@ test("connections are listed with where they are, and for one user", async (t) =
   await reads(page, "#connections-empty", /no connection to this node/);
 });
 
+test("the nodes are listed, this one first", async (t) => {
+  await set.arrive("Ana", { room: newRoom() });
+  const page = await open(t, "#nodes");
+  await reads(page, "#node-rows", /this node.*yes/s);
+  const name = await page.textContent("#node");
+  assert.deepEqual(await page.locator("#node-rows th bdi").allTextContents(), [name]);
+  assert.equal(await page.textContent("#node-rows td"), "1");
+  await reads(page, "#nodes-more", /alone/);
+});
+
 test("where clients connect there is no such page", async () => {
   assert.equal((await fetch(set.server.url + "admin")).status, 404);
   const there = await fetch(address.replace(/admin$/, ""), { redirect: "manual" });
@@ -202,7 +212,7 @@ for (const colorScheme of ["light", "dark"]) {
     const ana = await set.arrive("Ana", { room });
     await ana.say("hello");
     for (const viewport of [{ width: 1400, height: 900 }, { width: 360, height: 800 }]) {
-      for (const where of ["#rooms", "#room/" + room, "#connections", "#life/" + (await ana.user()), `#why/${await ana.user()}/${room}/0s`]) {
+      for (const where of ["#rooms", "#room/" + room, "#connections", "#nodes", "#life/" + (await ana.user()), `#why/${await ana.user()}/${room}/0s`]) {
         const page = await open(t, where, { colorScheme, viewport });
         await reads(page, "#status-text", /^Live$/);
         await page.evaluate(AXE);

@@ -6,6 +6,7 @@ import { Api } from "./api.js";
 import { ConnectionsView } from "./connections.js";
 import { plural, span } from "./format.js";
 import { LifeView } from "./life.js";
+import { NodesView } from "./nodes.js";
 import { RoomView } from "./room.js";
 import { RoomsView } from "./rooms.js";
 import { WhyView } from "./why.js";
@@ -15,13 +16,13 @@ const EVERY = 2000; // milliseconds between two looks
 const { tab } = browserStorage();
 const api = new Api();
 const views = {
-  rooms: new RoomsView(api), room: new RoomView(api, ask, tells), connections: new ConnectionsView(api), life: new LifeView(api), why: new WhyView(api),
+  rooms: new RoomsView(api), room: new RoomView(api, ask, tells), connections: new ConnectionsView(api), nodes: new NodesView(api), life: new LifeView(api), why: new WhyView(api),
 };
 const TABS = { room: "rooms", life: "connections" }; // what is seen below which
 let shown = "rooms";
 let timer = 0;
 
-// The address says what is shown: #rooms, #room/NAME, #connections, #connections/USER, #life/USER, #why/USER/ROOM/MESSAGE,
+// The address says what is shown: #rooms, #room/NAME, #connections, #connections/USER, #nodes, #life/USER, #why/USER/ROOM/MESSAGE,
 // of which each may be left out.
 function route() {
   const [name, ...rest] = location.hash.slice(1).split("/");
