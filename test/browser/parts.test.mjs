@@ -8,6 +8,7 @@ const { inboxOf, roomName, roomProblem, textLength, userOf } = await from("proto
 const { Conversation } = await from("conversation.js");
 const { hueOf, initials, isJumbo, linked, people } = await from("format.js");
 const { bodyOf, typed } = await from("message.js");
+const { seen } = await import(new URL("../../web/parts/dom.js", import.meta.url));
 const { Saved } = await import(new URL("../../web/parts/saved.js", import.meta.url));
 
 test("an inbox's name is the user with every other byte escaped, and leads back", () => {
@@ -40,6 +41,7 @@ test("only web addresses become links, without the punctuation behind them", () 
 
 test("names, colours and counts", () => {
   assert.deepEqual(["Ana María", "ana", "Yuki 🌿", "🌿", "", "a_b-c"].map(initials), ["AM", "A", "Y", "🌿", "?", "AC"]);
+  assert.deepEqual(["Ana", " ", "", undefined, "\u200b\u2060", "\u3164", "🌿", " x "].map(seen), ["Ana", "", "", "", "", "", "🌿", " x "]);
   assert.equal(hueOf("anon-1"), hueOf("anon-1"));
   assert.ok(new Set([...Array(200).keys()].map((n) => hueOf(`anon-${n}`))).size === 8);
   assert.equal(people(["Ana", "Ben"]), "Ana and Ben");

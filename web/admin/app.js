@@ -4,7 +4,7 @@ import { byID, setText } from "../parts/dom.js";
 import { browserStorage } from "../parts/saved.js";
 import { Api } from "./api.js";
 import { ConnectionsView } from "./connections.js";
-import { plural, span } from "./format.js";
+import { plural, sentence, span } from "./format.js";
 import { LifeView } from "./life.js";
 import { NodesView } from "./nodes.js";
 import { RoomView } from "./room.js";
@@ -73,7 +73,7 @@ function state(phase, text, problem = "") {
   byID("app").dataset.phase = phase;
   setText(byID("status-text"), text);
   byID("banner").hidden = !problem;
-  setText(byID("banner"), problem && `${problem} What you see is from before.`);
+  setText(byID("banner"), problem && `${sentence(problem)} What you see is from before.`);
 }
 
 function locked(problem = "") {

@@ -1,6 +1,6 @@
 // The connections of the node: who, how, since when, and where.
 
-import { List, byID, el, setText } from "../parts/dom.js";
+import { List, byID, el, seen, setText } from "../parts/dom.js";
 import { fullTime, plural, span } from "./format.js";
 
 const PAGE = 200;
@@ -31,10 +31,11 @@ export class ConnectionsView {
   }
 }
 
-function row({ client, user, name, anonymous, transport, network, since, rooms }) {
+function row({ client, user, name: chosen, anonymous, transport, network, since, rooms }) {
+  const name = seen(chosen);
   const behind = rooms.filter((place) => place.behind).length;
   const shown = rooms.filter(({ room }) => !room.startsWith("@")); // everybody has an inbox
-  const where = shown.map(({ room, behind: late }) => el("a", { href: `#room/${encodeURIComponent(room)}`, class: late ? "place warn" : "place" }, el("bdi", {}, room)));
+  const where = shown.map(({ room, behind: late }) => el("a", { href: `#room/${encodeURIComponent(room)}`, class: late ? "place warn" : "place", title: room }, el("bdi", {}, room)));
   const build = () => el("tr", {},
     el("th", { scope: "row" }, el("a", { href: `#life/${encodeURIComponent(user)}` }, el("bdi", {}, name || user)), el("small", {}, name && name !== user ? user : anonymous ? "anonymous" : "")),
     el("td", {}, transport),

@@ -28,6 +28,9 @@ export function rate(value) {
 /** 1 room, 2 rooms. */
 export const plural = (n, one, many) => `${n.toLocaleString()} ${n === 1 ? one : many}`;
 
+/** What the API says, as a sentence. */
+export const sentence = (text) => text && text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
 /** What a message has, on one line: text as it is, everything else as JSON. */
 export function content({ data, bytes }) {
   if (bytes !== undefined) return `binary, ${Math.floor((bytes.replace(/=+$/, "").length * 3) / 4)} bytes`;

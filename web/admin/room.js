@@ -1,7 +1,7 @@
 // One room: what is said in it, live and back in time, who is there, and what an administrator can do about it.
 
-import { List, byID, el, setText } from "../parts/dom.js";
-import { clockTime, content, fullTime, plural, typed } from "./format.js";
+import { List, byID, el, seen, setText } from "../parts/dom.js";
+import { clockTime, content, fullTime, plural, sentence, typed } from "./format.js";
 
 const PAGE = 50; // messages at first, and of older ones
 const NEWER = 500; // messages of one request for what came since
@@ -105,7 +105,8 @@ export class RoomView {
     else if (first !== byID("messages").firstElementChild) scroller.scrollTop = scroller.scrollHeight - fromEnd;
   }
 
-  #person({ user, name }) {
+  #person({ user, name: chosen }) {
+    const name = seen(chosen);
     const kick = () => this.#kick(user, name || user);
     const block = () => this.#block(user, name || user);
     const build = () => el("li", { class: "person" },
@@ -141,7 +142,7 @@ export class RoomView {
       await this.refresh();
       return true;
     } catch (error) {
-      this.#tells(error.message);
+      this.#tells(sentence(error.message));
       return false;
     }
   }
@@ -155,7 +156,7 @@ const noPresence = () => ({ members: [], count: 0 });
 function line(room, { pos, ts, from = {}, event, ...message }) {
   return el("li", { class: "message" },
     el("time", { datetime: new Date(ts).toISOString(), title: fullTime(ts) }, clockTime(ts)),
-    el("bdi", { class: "from", title: from.user || "the server" }, from.name || from.user || "server"),
+    el("bdi", { class: "from", title: from.user || "the server" }, seen(from.name) || from.user || "server"),
     el("span", { class: "content" }, event && el("span", { class: "event" }, event), content(message)),
     el("a", { class: "pos", title: `${pos}: why did somebody not get it?`, href: `#why//${encodeURIComponent(room)}/${pos}` }, pos.split(".")[1]));
 }

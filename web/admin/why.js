@@ -1,7 +1,7 @@
 // Why somebody did not get a message: a question, and what each node answers.
 
 import { byID, el, setText } from "../parts/dom.js";
-import { fullTime } from "./format.js";
+import { fullTime, sentence } from "./format.js";
 
 /** In a few words what became of a message; good: it arrived. */
 const WORDS = {
@@ -65,7 +65,7 @@ export class WhyView {
       const answer = await this.#api.get("why", { user, room, ...message });
       if (mine === this.#asked) this.#show(answer);
     } catch (error) {
-      if (mine === this.#asked) setText(byID("why-problem"), error.message);
+      if (mine === this.#asked) setText(byID("why-problem"), sentence(error.message));
     }
   }
 

@@ -1,6 +1,7 @@
 // Everything the page shows, and what of it is kept between visits. Views read it; nobody else changes it.
 
 import { Conversation } from "./conversation.js";
+import { seen } from "../parts/dom.js";
 import { inboxOf, userOf } from "./protocol.js";
 
 const SENT_KEPT = 300; // own private messages kept by this browser: the other inbox is not ours to read
@@ -141,7 +142,7 @@ export class Store {
 
   /** Somebody's name, as the server says it. */
   learn(user, name) {
-    if (!name) return;
+    if (!seen(name)) return;
     this.names.set(user, name);
     if (user === this.me.user && this.me.vouched) this.me.name = name;
   }

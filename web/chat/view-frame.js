@@ -80,7 +80,6 @@ export class FrameView {
   #renderConnection() {
     const { phase, code } = this.#store.connection;
     byID("app").dataset.phase = phase;
-    setText(byID("status-text"), { connecting: "Connecting", live: "Live", offline: "Offline", stopped: "Stopped" }[phase]);
     const again = this.#store.connection.failures > 0;
     byID("banner").hidden = phase === "live" || (phase === "connecting" && !again);
     setText(byID("banner-text"), phase === "stopped" ? this.#stopText() : REASONS[code] ?? "The connection was lost. What you write waits here until it is back.");
@@ -94,10 +93,12 @@ export class FrameView {
     return REASONS[code] ?? `The server ended the connection (${code}).`;
   }
 
+  // When the time is over the client tries, and says nothing until it knows.
   #renderCountdown() {
     const { phase, retryAt } = this.#store.connection;
-    const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-    setText(byID("countdown"), phase === "offline" ? `${seconds} s` : "");
+    const seconds = phase === "offline" ? Math.max(0, Math.ceil((retryAt - Date.now()) / 1000)) : 0;
+    setText(byID("countdown"), seconds ? `${seconds} s` : "");
+    setText(byID("status-text"), { connecting: "Connecting", live: "Live", offline: seconds ? "Offline" : "Connecting", stopped: "Stopped" }[phase]);
   }
 
   #retry() {

@@ -1,6 +1,6 @@
 // One message: who, what, when, and how far it got.
 
-import { el, icon, setText } from "../parts/dom.js";
+import { el, icon, seen, setText } from "../parts/dom.js";
 import { clockTime, fullTime, hueOf, initials, isJumbo, linked } from "./format.js";
 import { sentence } from "./protocol.js";
 
@@ -25,7 +25,7 @@ export class MessageView {
 
   /** A row for List: `head` and `tail` say whether the message begins or ends a group. */
   finish({ line, head, tail }) {
-    const name = line.from.name || this.#store.nameOf(line.from.user);
+    const name = seen(line.from.name) || this.#store.nameOf(line.from.user);
     return {
       key: line.id,
       version: [head, tail, line.state, line.error?.code, name, line.ts].join("\n"),

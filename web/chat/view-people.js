@@ -1,6 +1,6 @@
 // The right column: who is in the room, or who the other person of a private conversation is.
 
-import { List, byID, el, setText } from "../parts/dom.js";
+import { List, byID, el, seen, setText } from "../parts/dom.js";
 import { hueOf, initials, plural } from "./format.js";
 import { inboxOf } from "./protocol.js";
 
@@ -40,7 +40,7 @@ export class PeopleView {
 
   #sorted({ members }) {
     const me = this.#store.me.user;
-    const all = [...members.values()].map(({ user, name }) => ({ user, name: name || this.#store.nameOf(user) }));
+    const all = [...members.values()].map(({ user, name }) => ({ user, name: seen(name) || this.#store.nameOf(user) }));
     return all.sort((a, b) => (b.user === me) - (a.user === me) || a.name.localeCompare(b.name) || (a.user < b.user ? -1 : 1));
   }
 

@@ -58,7 +58,6 @@ function drawCharts(to) {
 function drawConnection() {
   const { phase, code, node, watching } = feed;
   byID("app").dataset.phase = phase;
-  setText(byID("status-text"), { connecting: "Connecting", live: "Live", offline: "Offline", stopped: "Stopped" }[phase]);
   setText(byID("node"), node || "This machine");
   const title = `${node || "Dashboard"} · Wireroom`;
   if (document.title !== title) document.title = title;
@@ -78,9 +77,11 @@ function lost() {
   return newest ? `The connection was lost. What you see is from ${clock.format(newest)}.` : "There is no connection to the server.";
 }
 
+// When the time is over the client tries, and says nothing until it knows.
 function drawCountdown() {
-  const seconds = Math.max(0, Math.ceil((feed.retryAt - Date.now()) / 1000));
-  setText(byID("countdown"), feed.phase === "offline" && feed.retryAt ? `${seconds} s` : "");
+  const seconds = feed.phase === "offline" ? Math.max(0, Math.ceil((feed.retryAt - Date.now()) / 1000)) : 0;
+  setText(byID("countdown"), seconds ? `${seconds} s` : "");
+  setText(byID("status-text"), { connecting: "Connecting", live: "Live", offline: seconds ? "Offline" : "Connecting", stopped: "Stopped" }[feed.phase]);
 }
 
 function pause() {

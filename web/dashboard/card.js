@@ -9,6 +9,7 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-d
 
 const REFUSED = {
   forbidden: "You are not allowed to see this.",
+  unauthorized: "A token is needed to see this.",
   kicked: "You were taken out of this room.",
 };
 

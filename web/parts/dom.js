@@ -20,6 +20,9 @@ export function el(tag, properties = {}, ...children) {
   return node;
 }
 
+/** A name as people choose it; "" where nothing of it can be seen. */
+export const seen = (name) => (/[^\s\p{Cc}\p{Cf}\u115f\u1160\u2800\u3164\uffa0]/u.test(name ?? "") ? name : "");
+
 /** An icon from the sheet in index.html; it says nothing to a screen reader. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
