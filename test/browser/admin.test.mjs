@@ -185,7 +185,8 @@ test("connections are listed with where they are, and for one user", async (t) =
   const page = await open(t, "#connections/" + (await ana.user()));
   await page.waitForFunction(() => document.querySelectorAll("#connection-rows tr").length === 1);
   const row = await page.textContent("#connection-rows tr");
-  for (const part of ["Ana", "websocket", "local", room]) assert.ok(row.includes(part), `${part} in ${row}`);
+  for (const part of ["Ana", "local", room]) assert.ok(row.includes(part), `${part} in ${row}`);
+  assert.match(row, /websocket|sse|poll/); // where a WebSocket takes too long, the client takes another way
   await page.fill("#user-filter", "nobody");
   await reads(page, "#connections-empty", /no connection to this node/);
 });
