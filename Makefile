@@ -10,6 +10,7 @@
 #   make bench-compare   micro-benchmarks, compared with the last commit       (PACKAGES=./protocol BENCH=Parse COUNT=10)
 #   make bench-recorder  measure what it costs to know why a message was not delivered   (REPEAT=9 SECONDS_EACH=3)
 #   make bench-redis     how much of what its script can do the engine on Redis lets through   (SECONDS=6)
+#   make bench-socketio  measure what a delivery costs to a client of Socket.IO, beside a native one   (REPEAT=5)
 #   make screenshots     every page in every state, to be looked at, in .cache/screenshots   (ONLY=admin)
 #   make scale   many nodes over one Redis: what a connection and a delivery cost   (CONNECTIONS=200000 NODES=3 RATE=200)
 #   make fuzz    look for input that breaks a parser; what it finds becomes a seed   (FUZZTIME=10m FUZZ=Frame)
@@ -19,7 +20,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long conformance-long lint fuzz bench bench-growth bench-compare bench-tools bench-recorder bench-redis screenshots scale fmt faults faults-long mutants
+.PHONY: help run test test-long conformance-long lint fuzz bench bench-growth bench-compare bench-tools bench-recorder bench-redis bench-socketio screenshots scale fmt faults faults-long mutants
 
 ARGS ?=
 PACKAGES ?= ./protocol ./internal/wire/ws ./internal/conn ./internal/transport/websocket ./internal/session ./internal/hub ./engine/memory
@@ -107,6 +108,9 @@ bench-recorder:
 
 bench-redis:
 	@bench/redis.sh $(SECONDS)
+
+bench-socketio:
+	@go test -run '^$$' -bench FanOut -benchtime 500x -count $(REPEAT) .
 
 screenshots:
 	@test/setup/need.sh node npm chromium

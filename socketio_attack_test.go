@@ -113,7 +113,12 @@ func TestSocketIOAttachmentsThatNeverComeAreNotWaitedFor(t *testing.T) {
 // openVirtually opens a connection of Engine.IO to a server of its own, in memory and virtual time.
 func openVirtually(t *testing.T, o wireroom.Options) *emitter {
 	t.Helper()
-	s := wireroomtest.Start(t, o)
+	return dialVirtually(t, wireroomtest.Start(t, o))
+}
+
+// dialVirtually opens a connection of Engine.IO to a server in memory.
+func dialVirtually(t *testing.T, s *wireroomtest.Server) *emitter {
+	t.Helper()
 	transport := &http.Transport{DialContext: s.DialContext}
 	at := strings.TrimSuffix(wireroomtest.URL, wireroom.DefaultPath) + socketIO + "?EIO=4&transport=websocket"
 	conn, _, err := websocket.Dial(t.Context(), at, &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
@@ -262,6 +267,131 @@ func TestSocketIOWhatIsAbandonedLeavesNothing(t *testing.T) {
 	before := heap()
 	abandon(300)
 	if grown := heap() - before; grown > 1<<20 { // it was 9 MB of texts alone
+		t.Errorf("%d bytes are kept", grown)
+	}
+}
+
+// TestSocketIOAcknowledgementsThatAreGivenUpLeaveNothing has clients owe acknowledgements of large events, until nobody waits
+// for those any more; then answer what nobody waits for; then go while they are waited for.
+func TestSocketIOAcknowledgementsThatAreGivenUpLeaveNothing(t *testing.T) {
+	const clients, calls = 8, 256
+	server, url := start(t, wireroom.Options{Limits: wireroom.Limits{PublishRate: -1, ByteRate: -1, PendingBytes: 64 << 20}})
+	sessions, failed := make(chan *wireroom.Session, clients), make(chan error, clients*calls)
+	server.Handle("here", func(_ context.Context, s *wireroom.Session, _ wireroom.Message) error {
+		sessions <- s
+		return nil
+	})
+	var all []*emitter
+	owe := func(ctx context.Context) {
+		for range clients {
+			e := newcomer(t, url)
+			all = append(all, e)
+			e.send(`42["here"]`)
+			session := <-sessions
+			for range calls {
+				go func() {
+					_, err := session.Call(ctx, "question", strings.Repeat("x", 4000))
+					failed <- err
+				}()
+			}
+			for range calls {
+				e.event("question")
+			}
+		}
+	}
+	settle := func() {
+		for range clients * calls {
+			if err := <-failed; err == nil {
+				t.Error("a call was answered")
+			}
+		}
+	}
+	leave := func() {
+		for _, e := range all {
+			e.cut()
+		}
+		all = nil
+		await(t, "their end", func() bool { n, _ := server.Counts(); return n == 0 })
+	}
+	giveUp := func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		owe(ctx)
+		cancel()
+		settle()
+		for _, e := range all {
+			for i := range calls {
+				e.send(fmt.Sprintf(`43%d["%s"]`, i, strings.Repeat("y", 4000)))
+			}
+			e.join("lobby") // all of that was read
+		}
+	}
+	giveUp() // what is made once is there
+	leave()
+	before := heap()
+	giveUp()
+	if grown := heap() - before; grown > 1<<20 { // of 8 MB that were sent, and as much that came
+		t.Errorf("%d bytes are kept for %d clients", grown, clients)
+	}
+	leave()
+	owe(context.Background())
+	leave()
+	settle()
+	if grown := heap() - before; grown > 1<<20 {
+		t.Errorf("%d bytes are kept when they are gone", grown)
+	}
+}
+
+// TestSocketIONamespacesThatAreLeftLeaveNothing has one client come and go in many namespaces, and others ask for those that
+// are not there.
+func TestSocketIONamespacesThatAreLeftLeaveNothing(t *testing.T) {
+	const many = 50
+	names := make([]string, many)
+	for i := range names {
+		names[i] = fmt.Sprint("n", i)
+	}
+	server, url := start(t, wireroom.Options{
+		SocketIO: wireroom.SocketIO{Namespaces: names},
+		Limits: wireroom.Limits{
+			PublishRate: -1, JoinRate: -1, ByteRate: -1, User: wireroom.UserLimits{ConnectRate: -1, Connections: -1},
+		},
+	})
+	e := newcomer(t, url)
+	visit := func(rounds int) {
+		for range rounds {
+			for _, name := range names {
+				e.send("40/" + name + ",")
+				e.send("42/" + name + `,1["join",{"room":"r","state":"` + strings.Repeat("z", 1000) + `"}]`)
+			}
+			for range many * 4 { // connected, welcomed, where it stands, joined
+				e.packet()
+			}
+			for _, name := range names {
+				e.send("41/" + name + ",")
+			}
+			e.join("lobby") // behind all of that
+			e.send(`429["leave",{"room":"lobby"}]`)
+			e.event("position")
+			e.ack(9)
+		}
+		await(t, "their end", func() bool { n, _ := server.Counts(); return n == 1 })
+	}
+	ask := func(clients int) {
+		for range clients {
+			other := openEngine(t, url+socketIO)
+			for range 8 {
+				other.send("40/" + strings.Repeat("u", 190))
+			}
+			if code := other.closed(); code != 1008 {
+				t.Fatalf("closed with %d", code)
+			}
+		}
+	}
+	visit(2) // what is made once is there
+	ask(4)
+	before := heap()
+	visit(20)
+	ask(50)
+	if grown := heap() - before; grown > 1<<20 {
 		t.Errorf("%d bytes are kept", grown)
 	}
 }

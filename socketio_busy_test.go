@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -233,4 +234,47 @@ func TestSocketIOAnEndedNamespaceIsNoSession(t *testing.T) {
 	e.envelope("error")
 	e.packet() // 41
 	await(t, "its end", func() bool { return !strings.Contains(list(), e.sid) })
+}
+
+// TestAConnectionIsNotReadBehindWhatWaits sends one request after the other, each when the server has read the one before:
+// behind a handler that takes its time only so many are taken.
+func TestAConnectionIsNotReadBehindWhatWaits(t *testing.T) {
+	const most = 64
+	for name, at := range map[string]struct{ path, open, wait, note string }{
+		"native":    {"/ws", "", `{"type":"wait"}`, `{"type":"note"}`},
+		"Socket.IO": {socketIO + "?EIO=4&transport=websocket", "40", `42["wait"]`, `42["note"]`},
+	} {
+		eachCarrier(t, func(t *testing.T, o wireroom.Options) {
+			t.Run(name, func(t *testing.T) {
+				o.Limits.PublishRate = -1
+				server, url := start(t, o)
+				w := busy(t, server)
+				e := &emitter{t: t, conn: dial(t, url+at.path, nil).conn}
+				if e.packet(); at.open != "" {
+					e.send(at.open)
+					e.packet()
+					e.packet()
+				}
+				e.send(at.wait)
+				<-w.waiting
+				reading := e.conn.CloseRead(t.Context()) // pongs have to be read
+				taken := 0
+				for ; taken < 3*most; taken++ {
+					e.send(at.note)
+					time.Sleep(time.Millisecond) // so that the server reads each by itself
+					ctx, cancel := context.WithTimeout(reading, 300*time.Millisecond)
+					err := e.conn.Ping(ctx)
+					cancel()
+					if err != nil {
+						break
+					}
+				}
+				if taken < most-2 || taken > most {
+					t.Errorf("%d requests were taken, want %d", taken, most)
+				}
+				close(w.gate)
+				await(t, "the rest", func() bool { return int(w.notes.Load()) >= taken })
+			})
+		})
+	}
 }

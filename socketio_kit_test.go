@@ -50,10 +50,13 @@ func (e *emitter) connect(namespace, presented string) {
 	e.sid, e.pid = body.Sid, body.Pid
 }
 
-// again connects as the stock client does that was cut.
-func (e *emitter) again(url string) (next *emitter, recovered bool) {
+// again connects as the stock client does that was cut, with what it presents besides, in pairs.
+func (e *emitter) again(url string, besides ...string) (next *emitter, recovered bool) {
 	e.t.Helper()
 	presented := map[string]string{"pid": e.pid}
+	for i := 0; i+1 < len(besides); i += 2 {
+		presented[besides[i]] = besides[i+1]
+	}
 	if e.offset != "" {
 		presented["offset"] = e.offset
 	}
@@ -112,15 +115,24 @@ func (e *emitter) read() (string, error) {
 func (e *emitter) event(name string) []any {
 	e.t.Helper()
 	packet := e.packet()
-	i := strings.IndexByte(packet, '[')
-	var args []any
-	if i < 0 || packet[:2] != "42" && packet[:2] != "45" || json.Unmarshal([]byte(packet[i:]), &args) != nil || args[0] != name {
+	args := eventArgs(e.t, packet)
+	if args[0] != name {
 		e.t.Fatalf("received %s, want an event %s", packet, name)
 	}
 	if offset, ok := args[len(args)-1].(string); ok && len(args) > 1 {
 		e.offset = offset
 	}
 	return args[1:]
+}
+
+// eventArgs returns what the list of a packet holds, which must be an event.
+func eventArgs(t *testing.T, packet string) (args []any) {
+	t.Helper()
+	i := strings.IndexByte(packet, '[')
+	if i < 0 || packet[:2] != "42" && packet[:2] != "45" || json.Unmarshal([]byte(packet[i:]), &args) != nil || len(args) == 0 {
+		t.Fatalf("received %s, want an event", packet)
+	}
+	return args
 }
 
 // envelope returns the envelope of the next packet, which must be an event of that name.

@@ -14,7 +14,7 @@ func (s *Session) Receive(r *protocol.Request) (more bool) {
 	s.strikes = 0
 	if err := s.charge(r); err != nil {
 		s.refuse(r, err)
-		return s.mayRead()
+		return s.MayRead()
 	}
 	switch {
 	case r.Kind == protocol.KindPing: // answered from the read path, never behind anything
@@ -24,7 +24,7 @@ func (s *Session) Receive(r *protocol.Request) (more bool) {
 	default:
 		s.handleGuarded(r)
 	}
-	return s.mayRead()
+	return s.MayRead()
 }
 
 // Malformed answers what could not be read as a request; the third in a row ends the connection. r has what could be

@@ -53,19 +53,24 @@ func (s *Session) Join(ctx context.Context, q hub.JoinRequest, joined func(*prot
 		return nil
 	}
 	q.Client = &s.client
-	follower, _ := s.outlet.(Follower)
-	err := s.enterRoom(ctx, q, func(j *protocol.Joined) {
-		if follower != nil {
-			follower.Joined(j)
-		}
-		joined(j)
-	})
-	if err != nil {
+	if err := s.enterRoom(ctx, q, s.followed(joined)); err != nil {
 		s.denied(WantedJoin, q.Room, err)
 		return err
 	}
 	s.node.Hub.Flush()
 	return nil
+}
+
+// followed returns a reply's place behind that of an outlet that keeps where its client stands.
+func (s *Session) followed(joined func(*protocol.Joined)) func(*protocol.Joined) {
+	follower, ok := s.outlet.(Follower)
+	if !ok {
+		return joined
+	}
+	return func(j *protocol.Joined) {
+		follower.Joined(j)
+		joined(j)
+	}
 }
 
 func (s *Session) enterRoom(ctx context.Context, q hub.JoinRequest, joined func(*protocol.Joined)) *protocol.Error {
@@ -89,6 +94,36 @@ func (s *Session) enterRoom(ctx context.Context, q hub.JoinRequest, joined func(
 	if err := s.mayEnter(); err != nil {
 		return err
 	}
+	return s.take(ctx, q, joined)
+}
+
+// Rejoin is Join for a client that comes back to where it stood. Where an application has had the session join the room
+// already, another membership takes the place of that one, and nobody sees it leave. Nothing may be delivered to the
+// session until it returns.
+func (s *Session) Rejoin(ctx context.Context, q hub.JoinRequest, joined func(*protocol.Joined)) error {
+	old := s.member([]byte(q.Room))
+	if old == nil {
+		return s.Join(ctx, q, joined)
+	}
+	q.Client = &s.client
+	err := s.permitJoin(ctx, &q)
+	if err == nil {
+		s.joining.Lock()
+		defer s.joining.Unlock()
+		err = s.take(ctx, q, s.followed(joined))
+	}
+	if err != nil {
+		s.denied(WantedJoin, q.Room, err)
+		return err
+	}
+	s.drop(old)
+	s.node.Hub.Leave(old, hub.Departure{})
+	s.node.Hub.Flush()
+	return nil
+}
+
+// take makes the session a member of a room, for which it is locked.
+func (s *Session) take(ctx context.Context, q hub.JoinRequest, joined func(*protocol.Joined)) *protocol.Error {
 	var late *hub.Member
 	err := s.node.Hub.Join(ctx, q, s, func(m *hub.Member, j *protocol.Joined) {
 		s.mu.Lock()

@@ -173,8 +173,8 @@ func (s *Session) Calling(n int) {
 	}
 }
 
-// mayRead reports whether the connection may be read on; if not, Resume follows.
-func (s *Session) mayRead() bool {
+// MayRead reports whether the connection may be read on; if not, Resume follows.
+func (s *Session) MayRead() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.work == nil || !s.work.full() {

@@ -28,6 +28,12 @@ export class Network {
     for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
   }
 
+  /** Ends every connection as somebody who says goodbye to TCP and to nobody else, and lets none through until `heal`. */
+  hangUp() {
+    this.#open = false;
+    for (const pair of this.#pairs) for (const socket of pair) socket.end();
+  }
+
   /** Cuts one connection, any; others come through. Reports whether there was one. */
   cutOne() {
     const pairs = [...this.#pairs];
@@ -39,6 +45,7 @@ export class Network {
   heal() {
     this.#open = true;
     this.#silent = false;
+    for (const [near, far] of this.#pairs) if (far.destroyed) near.destroy();
   }
 
   /** Swallows what the server says while what the browser says still arrives: answers get lost. */
@@ -61,6 +68,7 @@ export class Network {
     for (const [one, other] of [pair, [far, near]]) {
       one.on("error", () => {}); // a close follows
       one.on("close", () => {
+        if (this.#silent && one === far) return; // the browser does not hear of that either, until `heal`
         other.destroy();
         this.#pairs.delete(pair);
       });

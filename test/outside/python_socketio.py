@@ -97,6 +97,28 @@ def come_back(transports):
     other.disconnect()
 
 
+def end(transports):
+    """Is sent away, and comes back by itself, but for polling, where it takes that for a goodbye; is sent out, and stays
+    away. This client shows no codes but those of errors."""
+    b = socketio.Client(reconnection_delay=0.05, reconnection_delay_max=0.05, randomization_factor=0)
+    connected, disconnected, error = Heard(b, "connect"), Heard(b, "disconnect"), Heard(b, "error")
+    b.connect(URL, transports=transports)
+    connected.next()
+    for code, name in ((4508, "overloaded"), (4500, "internal")):
+        b.emit("close me", code)
+        assert error.next()[0]["code"] == name
+        disconnected.next()
+        if transports == ["polling"]:
+            b.wait()
+            b.connect(URL, transports=transports)
+        connected.next()
+    b.emit("close me", 4403)
+    assert error.next()[0]["code"] == "forbidden"
+    disconnected.next()
+    b.wait()  # for as long as it is connected, or tries to be
+    assert not b.connected and not connected.calls, "it came back"
+
+
 def play(transports):
     room = "-".join(["lobby", *transports])
     a = socketio.Client(reconnection=False)
@@ -104,6 +126,7 @@ def play(transports):
     custom = Heard(a, "message", "/custom")
     a.connect(URL, transports=transports, namespaces=["/", "/custom"], auth={"name": "Ann"})
     assert welcome.next()[0]["client"] == a.get_sid(), "another client"
+    assert a.transport() == transports[-1], a.transport()
 
     a.emit("echo", (1, {"deep": [b"\x00\xff"]}, "three"))
     assert echoed.next()[:3] == (1, {"deep": [b"\x00\xff"]}, "three")
@@ -117,17 +140,10 @@ def play(transports):
     first, second = message.next()[0], custom.next()[0]
     assert first["room"] == "custom/" + room and second["room"] == room
     assert first["data"] == second["data"] == [1] and first["pos"] == published["pos"]
+    assert first["from"]["name"] == second["from"]["name"] == "Ann", first
     assert a.call("history", {"room": room}, namespace="/custom", timeout=20)["ok"]
     assert a.call("leave", {"room": "nowhere"}, timeout=20)["code"] == "not_joined"
     a.disconnect()
-
-    gone = threading.Event()
-    b = socketio.Client(reconnection=False)
-    b.on("disconnect", lambda *_: gone.set())
-    b.connect(URL, transports=transports)
-    b.emit("close me", 4403)
-    assert gone.wait(20), "not disconnected"
-    b.disconnect()
 
     refused = socketio.Client(reconnection=False)
     why = Heard(refused, "connect_error", "/custom")
@@ -142,6 +158,7 @@ try:
     for transports in (["polling"], ["websocket"], ["polling", "websocket"]):
         play(transports)
         come_back(transports)
+        end(transports)
     print("passed", flush=True)
 except BaseException:  # its threads would wait for more
     traceback.print_exc()

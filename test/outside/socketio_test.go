@@ -26,6 +26,13 @@ func TestForeignSocketIOClients(t *testing.T) {
 	}
 }
 
+// TestForeignSocketIOClientsNoticeSilence has clients wait for pings in vain.
+func TestForeignSocketIOClientsNoticeSilence(t *testing.T) {
+	t.Parallel()
+	o := wireroom.Options{SocketIO: wireroom.SocketIO{PingInterval: time.Second, PingTimeout: 3 * time.Second}}
+	run(t, o, []string{"node", "silence.mjs"}, nil)
+}
+
 // admit refuses whoever asks for it.
 func admit(_ context.Context, _ *wireroom.Session, auth json.RawMessage) error {
 	if strings.Contains(string(auth), `"refuse"`) {

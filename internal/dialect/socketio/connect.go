@@ -58,6 +58,7 @@ func (t *talk) connect(p *eio.Parcel) (more bool) {
 	}
 	t.mu.Lock()
 	t.connecting = true
+	t.conn.Hold()
 	t.mu.Unlock()
 	with := present(p.Object)
 	begin := func() {
@@ -91,8 +92,8 @@ func (t *talk) connectOver() {
 	}
 	t.mu.Lock()
 	t.connecting = false
-	t.mu.Unlock()
 	t.conn.Resume()
+	t.mu.Unlock()
 	t.speech.Node.Hub.Flush()
 }
 

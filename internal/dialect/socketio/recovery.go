@@ -253,14 +253,13 @@ func placeIn(places []place, room string) *place {
 // it into.
 func (p *peer) fallBack(tried, held []place) *protocol.Error {
 	for _, at := range tried {
-		p.session.Drop(at.room)
-		p.forgetPlace(at.room)
-	}
-	for _, at := range held {
-		if placeIn(tried, at.room) == nil {
+		own := placeIn(held, at.room)
+		if own == nil {
+			p.session.Drop(at.room)
+			p.forgetPlace(at.room)
 			continue
 		}
-		if _, err := p.join(&at); err != nil {
+		if _, err := p.join(own); err != nil {
 			return err
 		}
 	}
@@ -275,8 +274,8 @@ func (p *peer) forgetPlace(room string) {
 }
 
 // rejoin takes the client back to a room; it reports whether it can have all that it missed. An application that had it
-// join already did so without knowing where it stood. Where it may not see any more who is there, it is not told that. The
-// error is that of an engine that cannot say.
+// join already did so without knowing where it stood: it stays a member, from there on. Where it may not see any more who
+// is there, it is not told that. The error is that of an engine that cannot say.
 func (p *peer) rejoin(at *place, held []place) (recovered bool, failure *protocol.Error) {
 	if !p.space.owns(at.room) {
 		return false, nil
@@ -284,8 +283,6 @@ func (p *peer) rejoin(at *place, held []place) (recovered bool, failure *protoco
 	back := *at
 	if own := placeIn(held, at.room); own != nil {
 		back.presence = back.presence || own.presence
-		p.session.Drop(at.room)
-		p.forgetPlace(at.room)
 	}
 	recovered, err := p.join(&back)
 	if err != nil && back.presence && (err.Field == "presence" || err.Code == protocol.CodePresenceDisabled) {
@@ -298,10 +295,10 @@ func (p *peer) rejoin(at *place, held []place) (recovered bool, failure *protoco
 	return recovered && err == nil, nil
 }
 
-// join has the session join a room from where the client stood.
+// join has the session be in a room from where the client stood.
 func (p *peer) join(at *place) (recovered bool, failure *protocol.Error) {
 	q := hub.JoinRequest{Room: at.room, Since: at.position, Presence: at.presence}
-	err := p.session.Join(p.talk.speech.ctx, q, func(j *protocol.Joined) { recovered = j.Recovered })
+	err := p.session.Rejoin(p.talk.speech.ctx, q, func(j *protocol.Joined) { recovered = j.Recovered })
 	if err != nil && !errors.As(err, &failure) {
 		failure = protocol.ErrInternal
 	}

@@ -24,7 +24,7 @@ type talk struct {
 	decoder  eio.Decoder    // the reader's
 	waiting  atomic.Int64   // since when attachments are due; 0 while none are. Unix nanoseconds
 
-	mu         sync.Mutex
+	mu         sync.Mutex // taken before the connection's lock
 	peers      []*peer
 	idle       int64 // since when the client is connected to no namespace, in Unix nanoseconds; 0 while it is
 	refused    uint8 // namespaces that it was not connected to
@@ -163,9 +163,8 @@ func (t *talk) Writable() {
 // resume reads on, unless the client is being connected to a namespace: what it sends to that has to wait.
 func (t *talk) resume() {
 	t.mu.Lock()
-	connecting := t.connecting
-	t.mu.Unlock()
-	if !connecting {
+	defer t.mu.Unlock()
+	if !t.connecting {
 		t.conn.Resume()
 	}
 }

@@ -222,11 +222,24 @@ func (c *Conn) Ready() bool {
 	return c.ending.Load() == nil && c.poll.takes()
 }
 
+// Hold has nothing more be read until the next Resume: one that came before does not count. A Talk calls it from within
+// Received, which then returns false.
+func (c *Conn) Hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.web != nil {
+		c.web.held.Store(true)
+		return
+	}
+	c.poll.forgetResume()
+}
+
 // Resume reads on after Talk.Received said that there was no room for more.
 func (c *Conn) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.web != nil {
+		c.web.held.Store(false)
 		c.web.socket.Resume()
 		return
 	}

@@ -310,11 +310,16 @@ func (c *Conn) takePayload(ctx context.Context, body []byte) (int, error) {
 func (c *Conn) forgetResume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.poll != nil {
-		select {
-		case <-c.poll.resume:
-		default:
-		}
+	c.poll.forgetResume()
+}
+
+func (p *polling) forgetResume() {
+	if p == nil {
+		return
+	}
+	select {
+	case <-p.resume:
+	default:
 	}
 }
 

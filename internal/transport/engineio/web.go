@@ -34,6 +34,7 @@ type web struct {
 	peerBye bool          // the peer's close frame has come; the reader's
 	bye     bool          // our close frame went out with early, as its end; the connection's lock guards it
 	deaf    bool          // what came was no frame, and nothing behind it is; the reader's
+	held    atomic.Bool   // nothing is to be read until Conn.Resume
 	opened  time.Time
 }
 
@@ -45,6 +46,9 @@ func (w *web) Received(p []byte) int {
 	}
 	if w.deaf {
 		return len(p)
+	}
+	if w.held.Load() {
+		return 0 // the last that was taken was all that there was, so that the socket went on
 	}
 	n, err := c.transport.decode.Load().Decode(&w.decoder, p, w)
 	if err == nil {
@@ -141,14 +145,23 @@ func (w *web) Message(op ws.Opcode, payload []byte) bool {
 		w.probe(op, payload)
 		return true
 	case op == ws.Binary:
-		return c.packet(eio.Packet{Type: eio.Message, Binary: true, Data: payload})
+		return w.packet(eio.Packet{Type: eio.Message, Binary: true, Data: payload})
 	}
 	packet, err := eio.ParsePacket(payload)
 	if err != nil {
 		c.Malformed(err.Error())
 		return true
 	}
-	return c.packet(packet)
+	return w.packet(packet)
+}
+
+// packet takes one packet, and holds what follows where that has to wait: Resume may come before this is known.
+func (w *web) packet(p eio.Packet) (more bool) {
+	w.held.Store(true)
+	if more = w.conn.packet(p); more {
+		w.held.Store(false)
+	}
+	return more
 }
 
 // finish sends the close frame as the last one. The connection is locked.

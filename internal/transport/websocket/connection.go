@@ -52,6 +52,9 @@ func (e *ending) Error() string { return fmt.Sprintf("closed with %d %s", e.code
 // Received implements conn.Handler.
 func (c *connection) Received(p []byte) int {
 	c.heard.Store(c.transport.table.Clock())
+	if !c.session.MayRead() {
+		return 0 // the request behind which nothing is to be read was all that had come, so that the socket went on
+	}
 	n, err := c.config().Decode(&c.decoder, p, c)
 	if err == nil {
 		return n

@@ -2,7 +2,6 @@ package eio
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -227,60 +226,4 @@ func TestReadsAnEventWithoutAllocating(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { _, _ = d.Text(&limits, text, &p) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
-}
-
-// FuzzParcel compares what is taken with encoding/json, and reads again what was read.
-func FuzzParcel(f *testing.F) {
-	for _, seed := range []string{`0{"a":1}`, `2/a,12["x",{"_placeholder":true,"num":0}]`, `51-["x",{"_placeholder":true,"num":0}]`, `31[]`, `2["\u0061"]`} {
-		f.Add([]byte(seed), []byte("bytes"))
-	}
-	f.Fuzz(func(t *testing.T, text, attachment []byte) {
-		var d Decoder
-		var p Parcel
-		ready, err := d.Text(&limits, text, &p)
-		for err == nil && !ready {
-			ready, err = d.Binary(&limits, attachment, &p)
-		}
-		if err != nil {
-			return
-		}
-		list := []byte{'['}
-		for v, rest := p.Args.Next(); len(v) > 0; v, rest = rest.Next() {
-			if !json.Valid(v) {
-				t.Fatalf("%q is an argument of %q", v, text)
-			}
-			if len(list) > 1 {
-				list = append(list, ',')
-			}
-			list = append(list, v...)
-		}
-		list = append(list, ']')
-		if p.Kind == Event && Reserved(p.Name) || len(p.Attachments) > limits.Attachments || !json.Valid(list) {
-			t.Fatalf("took %q", text)
-		}
-		if p.Object != nil && !json.Valid(p.Object) {
-			t.Fatalf("%q is an object", p.Object)
-		}
-	})
-}
-
-// FuzzPayload reads bodies, and writes again what was read.
-func FuzzPayload(f *testing.F) {
-	for _, seed := range []string{"4a\x1ebAQIDBA==\x1e2", "\x1e\x1e", "b", "4"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		var again []byte
-		p := NewPayload(bytes.Clone(body))
-		for packet := (Packet{}); p.Next(&packet); {
-			if packet.Binary {
-				again = AppendBinary(again, packet.Data)
-			} else {
-				again = AppendText(again, append([]byte{byte(packet.Type)}, packet.Data...))
-			}
-		}
-		if p.Err == nil && len(again) > len(body) {
-			t.Fatalf("%q became %q", body, again)
-		}
-	})
 }
