@@ -64,7 +64,7 @@ func (r *Report) facts() []fact {
 	if s := r.Server; s != nil {
 		facts = append(facts,
 			fact{"server CPU", fmt.Sprintf("%.3f µs", s.CPUPerDelivery), fmt.Sprintf("a delivery; %.2f s in %.1f s", s.CPUSeconds, r.Seconds)},
-			fact{"server memory", fmt.Sprintf("%d B", s.MemoryEach), fmt.Sprintf("a connection, garbage included; %.1f MB at the most", float64(s.MemoryPeak)/1e6)})
+			fact{"server memory", fmt.Sprintf("%d B", max(0, s.MemoryEach)), fmt.Sprintf("a connection, garbage included; %.1f MB at the most", float64(s.MemoryPeak)/1e6)})
 	}
 	return append(facts, fact{"this program", fmt.Sprintf("%.2f s", r.Tester.CPUSeconds), fmt.Sprintf("of CPU; %d B a connection", r.Tester.MemoryEach)})
 }

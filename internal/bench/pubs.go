@@ -66,14 +66,31 @@ func (p *pubs) begin(o outstanding) int64 {
 	if p.window == 0 || o.left <= 0 {
 		return o.number
 	}
+	for p.at(o.number).left > 0 && len(p.ring) < mostKept {
+		p.grow()
+	}
 	kept := p.at(o.number)
-	if kept.left > 0 { // it is as old as several windows
+	if kept.left > 0 {
 		p.open--
 		p.expired++
 	}
 	*kept = o
 	p.open++
 	return o.number
+}
+
+// mostKept is how many publications behind one that is outstanding it is given up in any case.
+const mostKept = 1 << 20
+
+// grow makes the ring twice as long: what is kept in different places of it stays so.
+func (p *pubs) grow() {
+	old := p.ring
+	p.ring = make([]outstanding, 2*len(old))
+	for _, o := range old {
+		if o.left != 0 {
+			*p.at(o.number) = o
+		}
+	}
 }
 
 // ask notes that an answer to a publish is to come.

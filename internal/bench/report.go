@@ -254,7 +254,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 	}
 	if s := r.Server; s != nil {
-		b.add("server         %.2f s of CPU, %.3f us a delivery; %d bytes a connection, garbage included", s.CPUSeconds, s.CPUPerDelivery, s.MemoryEach)
+		b.add("server         %.2f s of CPU, %.3f us a delivery; %d bytes a connection, garbage included", s.CPUSeconds, s.CPUPerDelivery, max(0, s.MemoryEach))
 	}
 	b.add("this program   %.2f s of CPU, %d bytes a connection", r.Tester.CPUSeconds, r.Tester.MemoryEach)
 	for _, what := range slices.Sorted(maps.Keys(r.Errors)) {

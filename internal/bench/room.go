@@ -73,7 +73,7 @@ func (w *worker) publisher(r *room) *client {
 	}
 	for range n {
 		r.turn++
-		if c := &w.clients[r.members[r.turn%n]]; c.link != nil && !c.leaving && !c.held {
+		if c := &w.clients[r.members[r.turn%n]]; c.link != nil && !c.link.closing && !c.leaving && !c.held {
 			return c
 		}
 	}

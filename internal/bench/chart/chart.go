@@ -86,7 +86,11 @@ func (c *Chart) axes(b *strings.Builder, x, y scale) {
 		if c.Labels != nil {
 			text = c.Labels[i]
 		}
-		fmt.Fprintf(b, `<text x="%.1f" y="%g" text-anchor="middle">%s</text>`, x.at(v), height-bottom+15, html.EscapeString(text))
+		at, anchor := x.at(v), "middle"
+		if at > width-right-1 { // what is longer than the margin would be cut
+			at, anchor = width-1, "end"
+		}
+		fmt.Fprintf(b, `<text x="%.1f" y="%g" text-anchor="%s">%s</text>`, at, height-bottom+15, anchor, html.EscapeString(text))
 	}
 	fmt.Fprintf(b, `<text x="%g" y="%g" text-anchor="end">%s</text>`, width-right, height-bottom+30, html.EscapeString(c.X))
 	fmt.Fprintf(b, `<text x="%g" y="18" text-anchor="end">%s</text>`, width-right, html.EscapeString(c.Y))
