@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,6 +114,28 @@ function connect({ url, protocols, says = [], stay = false }) {
     socket.onclose = ({ code, reason }) => resolve({ ...said, code, reason });
   });
 }
+
+test("what docs/auth.md has for a browser works as it stands there", async () => {
+  const text = readFileSync(new URL("../../docs/auth.md", import.meta.url), "utf8").match(/```js\n(.*?)```/s)[1];
+  const code = text.replaceAll("wss://chat.example", set.server.url.replace("http", "ws").replace(/\/$/, ""));
+  assert.notEqual(code, text);
+  const person = await turnedAway("Somebody");
+  const users = await person.page.evaluate(`(async () => {
+    const told = [];
+    class Observed extends WebSocket {
+      constructor(...how) {
+        super(...how);
+        told.push(new Promise((resolve) => {
+          this.addEventListener("message", ({ data }) => JSON.parse(data).type === "welcome" && resolve(JSON.parse(data).user));
+          this.addEventListener("close", ({ code, reason }) => resolve(code + " " + reason));
+        }));
+      }
+    }
+    await (async (token, WebSocket) => { ${code} })(${JSON.stringify(token({ sub: "ana" }))}, Observed);
+    return Promise.all(told);
+  })()`);
+  assert.deepEqual(users, ["ana", "ana", "ana"]);
+});
 
 test("a browser's own WebSocket can present a token in every way there is", async () => {
   const person = await turnedAway("Somebody");

@@ -28,7 +28,7 @@ export function judge(code: number, reason: string): Verdict {
   });
   if (code === 4401 || code === 4501) {
     verdict.advice = "renew";
-  } else if ((code >= 4400 && code < 4500) || [1000, 1002, 1003, 1007, 1008, 1009].includes(code)) {
+  } else if (/^(44..|100[023789])$/.test(`${code}`)) {
     verdict.advice = "stop";
   }
   return verdict;

@@ -38,7 +38,7 @@ interface Attempt {
   /** The token goes in the first message and not in the handshake. */
   inBand?: boolean;
   link?: Link;
-  /** The handshake has succeeded. */
+  /** The handshake has succeeded; undefined before it is tried. */
   upgraded?: boolean;
   /** The token is on its way; a welcome before its answer is another user's. */
   authenticating?: boolean;
@@ -167,6 +167,7 @@ export class Connection {
     }
     this.#impatience.set(this.#options.connectTimeoutMs ?? (this.#misses ? 15_000 : 5_000));
     const protocols = ["wireroom.v1", ...(token && !inBand ? [subprotocolOf(token)] : [])];
+    attempt.upgraded = false;
     try {
       attempt.link = new Link(new Socket(this.#address, protocols), {
         opened: () => {
@@ -183,7 +184,9 @@ export class Connection {
         },
       });
     } catch (cause) {
-      this.close(new WireroomError("unsupported", "no WebSocket", { cause }));
+      // What may not be made now is a way that is blocked; what does not exist never will.
+      const error = new WireroomError("unsupported", "no WebSocket", { cause, retryable: !!Socket });
+      this.#fail(Socket ? 1006 : 1000, "", error);
     }
   }
 
@@ -246,8 +249,8 @@ export class Connection {
 
   /** Takes the end of the current attempt or link, and says what comes next. */
   #fail(code: number, reason: string, error?: WireroomError): void {
-    const { token, upgraded, inBand, link } = this.#current as Attempt;
-    this.#misses += link && !this.link && code < 4000 ? 1 : 0;
+    const { token, upgraded, inBand } = this.#current as Attempt;
+    this.#misses += upgraded !== undefined && !this.link && code < 4000 ? 1 : 0;
     const verdict = judge(code, reason);
     if (verdict.advice === "renew") {
       verdict.advice = this.#identity.rejected() ? "again" : "stop";

@@ -29,7 +29,7 @@ export interface ErrorDetails {
  * | `left` | the room was left |
  * | `kicked` | the user was put out of the room |
  * | `invalid_data` | the data cannot be written as JSON (the server's code for data that it does not accept, too) |
- * | `unsupported` | there is no way to connect here; or the server speaks another version of the protocol; or what was asked for needs a WebSocket, and the client is connected in another way |
+ * | `unsupported` | there is no WebSocket here and no other way is allowed, or it may not be made (which is tried again, as `retryable` says, and in the other ways); or the server speaks another version of the protocol; or what was asked for needs a WebSocket, and the client is connected in another way |
  */
 export class WireroomError extends Error {
   declare readonly code: string;

@@ -139,10 +139,10 @@ export class Link {
     if (!envelope) {
       return;
     }
+    const answer = this.#pending.get(envelope.id);
     if (envelope.type === "ping") {
       this.send({ type: "pong" });
-    } else if ((envelope.type === "ok" || envelope.type === "error") && this.#pending.has(envelope.id)) {
-      const answer = this.#pending.get(envelope.id) as Answer;
+    } else if (answer && (envelope.type === "ok" || envelope.type === "error")) {
       this.#pending.delete(envelope.id);
       answer(envelope, envelope.type === "ok" ? undefined : refusal(envelope as never));
     } else {

@@ -42,11 +42,19 @@ async function project(section: string): Promise<string> {
   const here = join(folder, section.replaceAll(" ", "-"));
   mkdirSync(here);
   writeFileSync(join(here, "package.json"), '{ "private": true, "type": "module" }');
-  for (const { language, name, text } of snippets("javascript-start.md").filter((one) => one.section === section)) {
-    if (language !== "sh") {
-      writeFileSync(join(here, name), text.replaceAll("localhost:8080", `127.0.0.1:${server.port}`));
+  const blocks = snippets("javascript-start.md").filter((one) => one.section === section);
+  const used = new Set<string | undefined>();
+  for (const { language, name, text } of blocks.filter((one) => one.language !== "sh")) {
+    writeFileSync(join(here, name), text.replaceAll("localhost:8080", `127.0.0.1:${server.port}`));
+    for (const [, from] of text.matchAll(/^import .* from "([^./][^/"]*)/gm)) {
+      used.add(from);
+    }
+    if (language === "jsx") {
+      used.add("react");
     }
   }
+  const told = blocks.map(({ text }) => /^npm install (.*)$/m.exec(text)?.[1]?.split(" ") ?? []).flat();
+  expect(new Set(told), "what is to be installed is what is used").toEqual(used);
   await promisify(execFile)("npm", ["install", "--no-audit", "--no-fund", "--offline", tarball], { cwd: here });
   return here;
 }
@@ -99,7 +107,9 @@ test("React", async () => {
 
 test("Node", async () => {
   const here = await project("Node");
-  const bot = spawn(process.execPath, ["bot.mjs"], { cwd: here, stdio: ["ignore", "pipe", "inherit"] });
+  const command = snippets("javascript-start.md").find(({ section, text }) => section === "Node" && text.startsWith("node "));
+  const [, ...args] = (command?.text ?? "").trim().split(" ");
+  const bot = spawn(process.execPath, args, { cwd: here, stdio: ["ignore", "pipe", "inherit"] });
   const lines = createInterface(bot.stdout)[Symbol.asyncIterator]();
   expect((await lines.next()).value).toBe("here");
   const lobby = bob.room<string>("lobby");

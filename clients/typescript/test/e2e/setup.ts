@@ -19,6 +19,7 @@ declare module "vitest" {
  * those that the scenarios are played on.
  */
 export default function setup(project: TestProject): () => void {
+  console.log(`node ${process.version}, ${globalThis.WebSocket ? "with" : "without"} a WebSocket of its own; ws is given to the clients`);
   const folder = mkdtempSync(join(tmpdir(), "wireroom-"));
   const root = fileURLToPath(new URL("../../../..", import.meta.url));
   const build = (name: string, from: string) => {

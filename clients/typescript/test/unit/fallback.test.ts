@@ -165,6 +165,16 @@ describe("the ways down and up", () => {
     expect(client.status).toMatchObject({ state: "open", transport: "sse" });
   });
 
+  test("and so it is when the first one may not be made", async () => {
+    server.forbidden = true;
+    const client = await start();
+    expect(client.status).toMatchObject({ state: "connecting", failures: 1 });
+    await passed(250);
+    await passed(1);
+    await http.newest("/app/sse").event("welcome", greeting);
+    expect(client.status).toMatchObject({ state: "open", transport: "sse" });
+  });
+
   test("what is remembered is forgotten after an hour", async () => {
     remember("wireroom server.test", "poll");
     await start();

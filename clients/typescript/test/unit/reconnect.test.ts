@@ -475,6 +475,31 @@ test("addresses and options are checked at once", () => {
   expect(() => kept(connectTo("ws://server.test/ws", { retryForMs: 240_001 }))).toThrow(RangeError);
 });
 
+test("a WebSocket that may not be made is a failed attempt, at first and later", async () => {
+  server.forbidden = true;
+  const client = kept(await server.client({ token: async () => "t" }));
+  const refused = { state: "connecting", error: { code: "unsupported", retryable: true, cause: { name: "SecurityError" } } };
+  expect(client.status).toMatchObject({ ...refused, failures: 1, retryMs: 250 });
+  server.forbidden = false;
+  // It may have been the token that was no subprotocol, so that goes in a message now.
+  (await server.next()).open().ok("auth", { user: "alice" }).welcome();
+  expect(await outcome(client.ready)).toMatchObject({ user: "alice" });
+  server.forbidden = true;
+  server.socket.drop();
+  await vi.advanceTimersByTimeAsync(500);
+  expect(client.status).toMatchObject(refused);
+  server.forbidden = false;
+  (await server.next()).open().ok("auth", { user: "alice" }).welcome();
+  expect(client.state).toBe("open");
+});
+
+test("of attempts that may not be made, too, there are at most maxAttempts", async () => {
+  server.forbidden = true;
+  const client = kept(await server.client({ maxAttempts: 2 }));
+  await vi.advanceTimersByTimeAsync(250);
+  expect(client.status).toMatchObject({ state: "closed", failures: 2, error: { code: "unsupported" } });
+});
+
 test("without a WebSocket, and with nothing else allowed, the client is closed", async () => {
   vi.stubGlobal("WebSocket", undefined);
   const client = kept(connectTo("ws://server.test/ws", { WebSocket: undefined }));

@@ -218,6 +218,15 @@ describe("an address that is a function", () => {
     expect(server.sockets).toHaveLength(1);
   });
 
+  test("and names one that is none is a failed attempt", async () => {
+    const address = vi.fn(async () => "ws://server.test/").mockResolvedValueOnce("nonsense");
+    make({ WebSocket: pickyAbout(server.WebSocket) }, address);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toEqual(["error", "reconnecting 1006"]);
+    (await server.next()).open();
+    expect(socket.readyState).toBe(1);
+  });
+
   test("and answers after close connects nothing", async () => {
     make({}, async () => "ws://server.test/");
     socket.close();
@@ -225,6 +234,27 @@ describe("an address that is a function", () => {
     expect(server.sockets).toHaveLength(0);
     expect(socket.readyState).toBe(3);
   });
+});
+
+/** Returns a class that throws for what is no address, as the browser's own does. */
+function pickyAbout(WebSocket: FakeServer["WebSocket"]): FakeServer["WebSocket"] {
+  return class extends WebSocket {
+    constructor(url: string, protocols?: string | string[]) {
+      super(String(new URL(url)), protocols);
+    }
+  };
+}
+
+test("what the constructor of WebSocket throws later, of an address that was good, is a failed attempt", async () => {
+  make();
+  server.socket.open();
+  server.forbidden = true;
+  server.socket.drop();
+  await vi.advanceTimersByTimeAsync(250);
+  expect(told).toEqual(["open", "reconnecting 1006", "error", "reconnecting 1006"]);
+  server.forbidden = false;
+  (await server.next()).open();
+  expect(socket.readyState).toBe(1);
 });
 
 test("what the constructor of WebSocket throws is thrown", () => {
