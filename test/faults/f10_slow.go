@@ -148,7 +148,7 @@ func (h *herdOf) measure(ctx context.Context, server *rig.Server, healthy []*rig
 		if err != nil {
 			return s, err
 		}
-		if time.Since(began) < stuckWithin+h.part/2 {
+		if len(p99) == 0 || time.Since(began) < stuckWithin+h.part/2 {
 			p99 = append(p99, d)
 		}
 	}
