@@ -1,11 +1,9 @@
 // Screenshots of every page in every state, to be looked at: `make screenshots` fills .cache/screenshots, one sheet a state
-// with four pictures: 1,400 and 360 pixels wide, light and dark. ONLY takes some of them: chat, chat-seldom, dashboard, demo,
-// admin, admin-busy, admin-seldom, or what several begin with; LOOKS=0,3 takes some of the four.
+// with four pictures: 1,400 and 360 pixels wide, light and dark. ONLY=admin takes some of them, LOOKS=0,3 some of the four.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chatter, crowd } from "./crowd.mjs";
 import { launch } from "./page.mjs";
 import { Server, freePort } from "./server.mjs";
 
@@ -20,7 +18,7 @@ process.env.WIREROOM_ADMIN_KEY = KEY;
 mkdirSync(OUT, { recursive: true });
 const folder = mkdtempSync(join(tmpdir(), "wireroom-shots-"));
 writeFileSync(join(folder, "secret"), SECRET);
-writeFileSync(join(folder, "closed.yaml"), "rules:\n  - pattern: host/*\n    allow: {join: nobody}\n  - pattern: announcements\n    allow: {publish: nobody}\n");
+writeFileSync(join(folder, "closed.yaml"), "rules:\n  - pattern: host/*\n    allow: {join: nobody}\n");
 const adminPort = await freePort();
 const admin = `http://127.0.0.1:${adminPort}`;
 const open = new Server(await freePort(), ["--admin-listen", `127.0.0.1:${adminPort}`, "--node", "berlin-1", "--config", join(folder, "closed.yaml"), "--access", "anyone"]);
@@ -74,7 +72,7 @@ async function talker(name, room) {
   return page;
 }
 
-const writes = async (page, text) => {
+const say = async (page, text) => {
   await page.fill("#text", text);
   await page.press("#text", "Enter");
 };
@@ -82,7 +80,7 @@ const writes = async (page, text) => {
 async function chat(looks) {
   const others = [await talker("Ana Lovelace", "general"), await talker("Bob", "general"), await talker("李小龍", "general")];
   const words = ["Morning everybody", "Did the deploy go through?", "It did: 14 nodes, nobody noticed.", "Look: https://example.com/a/very/long/address/that/has/to/break/somewhere?because=it&is=long", "A longer message, to see how lines wrap when somebody has more to say than fits on one of them, which happens every day.", "`code` and\nseveral\nlines", "👍", "שלום, مرحبا"];
-  for (let n = 0; n < 3; n++) for (const [i, word] of words.entries()) await writes(others[(n + i) % 3], word);
+  for (let n = 0; n < 3; n++) for (const [i, word] of words.entries()) await say(others[(n + i) % 3], word);
   const rest = [];
   for (const look of looks) {
     const page = await tab(look, `${open.url}#general`);
@@ -125,87 +123,6 @@ async function chat(looks) {
   return rest;
 }
 
-const LONG = "a-room-whose-name-goes-on-and-on/until-nobody-can-read-it-any-more/and-then-some";
-
-/** What is seldom: a crowd, odd names, private messages, what was not sent, a connection that does not come. */
-async function chatSeldom(looks) {
-  const rest = [];
-  const say = await crowd(await tab([1280, 800, "light"], "about:blank"), open.url, LONG, 64);
-  await chatter(say, LONG);
-  for (let n = 0; n < 60; n++) await say(20, "long-ago", `line ${n + 1} of sixty`);
-  for (const look of looks) {
-    const page = await tab(look, `${open.url}#${LONG}`);
-    await enter(page, "Grace Brewster Murray Hopper, Rear Admiral");
-    await phase(page, "live");
-    await reads(page, "#log", "four");
-    await say(4, "@" + await page.textContent("#my-id"), "רק בינינו");
-    await say(2, "@" + await page.textContent("#my-id"), "Between you and me, and at some length: this is what a private message looks like.");
-    await reads(page, "#direct-list", "Featherstonehaugh");
-    await shoot("chat-crowd", page);
-    if (look[0] < 400) {
-      for (const [button, name] of [["#open-rooms", "chat-crowd-rooms"], ["#open-people", "chat-crowd-people"]]) {
-        await page.click(button);
-        await shoot(name, page);
-        await page.keyboard.press("Escape");
-      }
-    }
-    await page.evaluate(() => document.querySelector("#direct-list .row-open").click());
-    await reads(page, "#log", "e");
-    await writes(page, "What I answer");
-    await shoot("chat-direct", page);
-    await page.goto(`${open.url}#announcements`);
-    await reads(page, "#title", "announcements");
-    await phase(page, "live");
-    await writes(page, "I may not say this here");
-    await page.waitForSelector(".message.failed");
-    await page.fill("#text", "word ".repeat(120));
-    await shoot("chat-not-sent", page);
-    await page.goto(`${open.url}#long-ago`);
-    await reads(page, "#log", "sixty");
-    await page.evaluate(() => { document.getElementById("scroller").scrollTop = 0; });
-    await shoot("chat-earlier", page);
-    rest.push(["chat-restarted", page]);
-    await connecting(look);
-  }
-  return rest;
-}
-
-/** A connection that was there, and does not come again. */
-async function connecting(look) {
-  const page = await tab(look, "about:blank");
-  let attempts = 0;
-  let first;
-  await page.routeWebSocket(/\/ws/, (socket) => {
-    if (attempts++ === 0) first = [socket, socket.connectToServer()];
-  });
-  await page.route("**/sse*", () => {});
-  await page.goto(`${open.url}#general`);
-  await enter(page, "Grace");
-  await phase(page, "live");
-  await first[0].close({ code: 1011 });
-  while (attempts < 2) await page.waitForTimeout(50);
-  await shoot("chat-reconnecting", page);
-  await page.context().close();
-}
-
-async function demo(looks) {
-  for (const look of looks) {
-    const page = await tab(look, `${open.url}demo/transports#shots-${look.join("-")}`);
-    await page.waitForFunction(() => document.querySelectorAll('.panel[data-phase="live"]').length === 4);
-    await shoot("demo-empty", page);
-    await page.click("#talk");
-    await page.waitForFunction(() => Number(document.querySelector(".panel-count").textContent) > 5);
-    await page.locator('[data-transport="sse"] .cut').click();
-    await page.waitForTimeout(2500);
-    await page.click("#talk");
-    await shoot("demo-cut", page);
-    await page.locator('[data-transport="sse"] .cut').click();
-    await shoot("demo-back", page);
-    await page.context().close();
-  }
-  return [];
-}
-
 async function dashboard(looks) {
   const rest = [];
   const watcher = await tab([1280, 800, "light"], `${free.url}dashboard`);
@@ -238,35 +155,6 @@ async function dashboard(looks) {
   return rest;
 }
 
-/** More rooms, and longer names and messages, than there is space for; and an API that fails. */
-async function administrationSeldom(looks) {
-  const people = await tab([1280, 800, "light"], "about:blank");
-  await chatter(await crowd(people, open.url, LONG, 64), LONG);
-  await people.evaluate(() => {
-    for (let n = 0; n < 120; n++) window.sockets[5].send(JSON.stringify({ type: "join", room: `rooms/by-the-dozen/${n}`, id: 9 }));
-  });
-  for (const look of looks) {
-    const page = await tab(look, `${admin}/admin`);
-    await unlock(page);
-    await reads(page, "#room-rows", "a-room-whose");
-    await shoot("admin-rooms-many", page);
-    await page.evaluate(() => document.querySelector(".scroll").scrollTo(0, 1e6));
-    await page.evaluate(() => scrollTo(0, 1e6));
-    await shoot("admin-rooms-end", page);
-    await page.goto(`${admin}/admin#room/${encodeURIComponent(LONG)}`);
-    await reads(page, "#people", "Visitor");
-    await shoot("admin-room-crowd", page);
-    await page.goto(`${admin}/admin#connections`);
-    await reads(page, "#connection-rows", "Visitor");
-    await shoot("admin-connections-many", page);
-    await page.route("**/api/rooms*", (route) => route.fulfill({ status: 503, contentType: "application/json", body: '{"type":"error","code":"engine_unavailable","message":"the engine cannot be reached","retryable":true}' }));
-    await page.goto(`${admin}/admin#rooms`);
-    await shoot("admin-error", page);
-    await page.context().close();
-  }
-  return [];
-}
-
 async function unlock(page) {
   await page.fill("#key", KEY);
   await page.press("#key", "Enter");
@@ -275,7 +163,6 @@ async function unlock(page) {
 }
 
 async function administration(looks) {
-  const rest = [];
   for (const look of looks) {
     const page = await tab(look, `${admin}/admin`);
     await shoot("admin-gate", page);
@@ -288,7 +175,6 @@ async function administration(looks) {
     await shoot("admin-rooms-empty", page);
     await page.context().close();
   }
-  return rest;
 }
 
 async function administrationBusy(looks) {
@@ -324,9 +210,6 @@ async function administrationBusy(looks) {
     await page.goto(`${admin}/admin#connections/nobody`);
     await reads(page, "#connections-empty", "no connection");
     await shoot("admin-connections-empty", page);
-    await page.goto(`${admin}/admin#nodes`);
-    await reads(page, "#node-rows", "this node");
-    await shoot("admin-nodes", page);
     await page.goto(`${admin}/admin#life/${user}`);
     await reads(page, "#life-here", "orders/7");
     await shoot("admin-life", page);
@@ -350,6 +233,48 @@ async function administrationBusy(looks) {
   return rest;
 }
 
+async function transports(looks) {
+  const rest = [];
+  const verdict = (page, wanted) => page.waitForFunction((is) => document.getElementById("verdict").dataset.verdict === is, wanted);
+  const live = (page) => page.waitForFunction(() => document.querySelectorAll('.panel[data-phase="live"]').length === 4);
+  const panel = (page, transport) => page.locator(`[data-transport="${transport}"]`);
+  const tell = async (page, transport, text) => {
+    await panel(page, transport).locator("input").fill(text);
+    await panel(page, transport).locator("input").press("Enter");
+  };
+  for (const look of looks) {
+    const closed = await tab(look, `${open.url}demo/transports#host/closed`);
+    await closed.waitForSelector(".log-problem");
+    await shoot("transports-not-allowed", closed);
+    await closed.context().close();
+    const page = await tab(look, `${free.url}demo/transports#shots-${look.join("-")}`);
+    await live(page);
+    await shoot("transports-empty", page);
+    await tell(page, "native", "Good morning, everybody");
+    await tell(page, "poll", "a rather long message, which has to wrap somewhere in a column as narrow as these are, https://example.com/a/very/long/address/that/has/to/break");
+    for (let n = 1; n <= 12; n++) await tell(page, ["socketio", "sse", "native"][n % 3], `message ${n}`);
+    await verdict(page, "equal");
+    await shoot("transports-busy", page);
+    await panel(page, "sse").locator(".cut").click();
+    await panel(page, "sse").locator("text=Come back").waitFor();
+    await tell(page, "socketio", "without the stream");
+    await tell(page, "native", "שלום, مرحبا 👍");
+    await verdict(page, "behind");
+    await shoot("transports-behind", page);
+    await panel(page, "sse").locator(".cut").click();
+    await live(page);
+    await verdict(page, "equal");
+    await panel(page, "sse").locator(".late").first().waitFor();
+    await shoot("transports-back", page);
+    if (look[0] < 400) { // the other panels stand below
+      await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+      await shoot("transports-below", page);
+    }
+    rest.push(["transports-offline", page]);
+  }
+  return rest;
+}
+
 /** One picture of the four of a state. */
 async function sheet(name, shots) {
   const context = await browser.newContext({ viewport: { width: 2180, height: 900 } });
@@ -362,26 +287,17 @@ async function sheet(name, shots) {
 
 try {
   await Promise.all([open.start(), free.start(), locked.start()]);
-  const wanted = (what) => what.startsWith(ONLY);
+  const wanted = (what) => what.startsWith(ONLY) || ONLY.startsWith(what);
   const rest = [];
-  if (wanted("admin")) rest.push(...await administration(LOOKS));
+  if (wanted("admin")) await administration(LOOKS);
   if (wanted("chat")) rest.push(...await chat(LOOKS));
-  if (wanted("chat-seldom")) rest.push(...await chatSeldom(LOOKS));
-  if (wanted("demo")) await demo(LOOKS);
   if (wanted("dashboard")) rest.push(...await dashboard(LOOKS));
-  if (wanted("admin-busy")) rest.push(...await administrationBusy(LOOKS));
-  if (wanted("admin-seldom")) rest.push(...await administrationSeldom(LOOKS));
-  const restarted = rest.filter(([name]) => name === "chat-restarted");
+  if (wanted("admin")) rest.push(...await administrationBusy(LOOKS));
+  if (wanted("transports")) rest.push(...await transports(LOOKS));
   await Promise.all([open.stop("SIGKILL"), free.stop("SIGKILL")]);
   for (const [name, page] of rest) {
-    await phase(page, "offline");
-    if (name === "chat-offline") await writes(page, "I write this although nobody hears it yet");
-    if (!restarted.some(([, other]) => other === page)) await shoot(name, page);
-  }
-  if (restarted.length > 0) await open.start(); // it remembers nothing of the room
-  for (const [name, page] of restarted) {
-    await page.click("#banner-action").catch(() => {}); // it may have come back by itself
-    await phase(page, "live");
+    if (name.startsWith("transports")) await page.waitForFunction(() => !document.querySelector('.panel[data-phase="live"]'));
+    else await phase(page, "offline");
     await shoot(name, page);
   }
 } finally {
