@@ -10,7 +10,7 @@ import (
 type Revocation struct {
 	TokenID string    // `jti` of the token
 	User    string    // whose tokens are void that were issued (`iat`) before Before, or do not say when
-	Before  time.Time // zero: now
+	Before  time.Time // zero: until now; `iat` is in whole seconds, so that those made later in this second are void, too
 	Until   time.Time // when the tokens have expired, and need not be remembered any more; zero: for good
 }
 
@@ -25,9 +25,6 @@ func (s *Server) Revoke(ctx context.Context, r Revocation) error {
 		return errors.New("wireroom: revoke: either a token or a user")
 	case r.TokenID != "":
 		return s.node.RevokeToken(ctx, r.TokenID, r.Until)
-	}
-	if r.Before.IsZero() {
-		r.Before = time.Now()
 	}
 	return s.node.RevokeUser(ctx, r.User, r.Before, r.Until)
 }

@@ -32,6 +32,7 @@ func TestFloodsEndTheConnection(t *testing.T) {
 	for name, row := range map[string]struct{ path, flood string }{
 		"pings":                     {native, "\x89\x80\x00\x00\x00\x00"},
 		"pongs":                     {native, "\x8a\x80\x00\x00\x00\x00"},
+		"pongs with a payload":      {native, "\x8a\xfd\x00\x00\x00\x00" + strings.Repeat("x", 125)},
 		"publishes":                 {native, "\x81" + string([]byte{0x80 | byte(len(publish))}) + "\x00\x00\x00\x00" + publish},
 		"pings, Socket.IO":          {engine, "\x89\x80\x00\x00\x00\x00"},
 		"pongs, Socket.IO":          {engine, "\x8a\x80\x00\x00\x00\x00"},
@@ -74,4 +75,39 @@ func TestFloodsEndTheConnection(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Pongs that nobody asked for, with whatever payload, also that of a ping that is under way and more than once, are no
+// reason for anything.
+func TestPongsThatNobodyAskedForAreIgnored(t *testing.T) {
+	eachCarrier(t, func(t *testing.T, o wireroom.Options) {
+		_, url := start(t, o)
+		c, err := net.Dial("tcp", strings.TrimPrefix(url, "ws://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		const mask = "\x00\x00\x00\x00"
+		publish := `{"type":"publish","room":"r","data":1,"id":7}`
+		if _, err := io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+			"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"+
+			"\x8a\x80"+mask+"\x8a\x84"+mask+"ping"+"\x89\x84"+mask+"mine"+"\x8a\x84"+mask+"mine"+"\x8a\x84"+mask+"mine"+
+			"\x81"+string([]byte{0x80 | byte(len(publish))})+mask+publish); err != nil {
+			t.Fatal(err)
+		}
+		var said []byte
+		for buffer := make([]byte, 4096); !bytes.Contains(said, []byte(`"id":7`)); {
+			n, err := c.Read(buffer)
+			if err != nil {
+				t.Fatalf("%v after %q", err, said)
+			}
+			said = append(said, buffer[:n]...)
+		}
+		if !bytes.Contains(said, []byte(`{"type":"ok","id":7,"of":"publish"`)) || !bytes.Contains(said, []byte("\x8a\x04mine")) {
+			t.Errorf("answered with %q", said)
+		}
+	})
 }

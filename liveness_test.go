@@ -90,9 +90,9 @@ func (c *throttled) Read(b []byte) (int, error) {
 // full. One that reads nothing is closed.
 func TestASlowReaderIsKeptAndOneThatIsStuckIsNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ended := make(chan struct{})
+		ended := make(chan closeCode, 1)
 		s := wireroomtest.Start(t, wireroom.Options{Limits: wireroom.Limits{PublishRate: -1}, Hooks: wireroom.Hooks{
-			OnDisconnect: func(*wireroom.Session, closeCode, string) { close(ended) },
+			OnDisconnect: func(_ *wireroom.Session, code closeCode, _ string) { ended <- code },
 		}})
 		slow := new(throttled)
 		transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (c net.Conn, err error) {
@@ -129,9 +129,9 @@ func TestASlowReaderIsKeptAndOneThatIsStuckIsNot(t *testing.T) {
 		}
 		slow.stuck.Store(true)
 		began := time.Now()
-		<-ended
-		if took := time.Since(began); took < 25*time.Second || took > 90*time.Second {
-			t.Fatalf("a client that is stuck was closed after %v", took)
+		code := <-ended
+		if took := time.Since(began); code != 4508 || took < 25*time.Second || took > 90*time.Second {
+			t.Fatalf("a client that is stuck was closed with %d after %v", code, took)
 		}
 		slow.stuck.Store(false)
 		_ = conn.CloseNow()

@@ -337,7 +337,9 @@ func TestShutdownAsksClientsToComeBack(t *testing.T) {
 	})
 }
 
-func TestSlowClientIsClosedAndDelaysNobody(t *testing.T) {
+// A client that does not read loses what the log does not keep, is told so, and delays nobody; one whose socket takes
+// nothing at all is closed (TestASlowReaderIsKeptAndOneThatIsStuckIsNot).
+func TestSlowClientIsToldOfItsGapAndDelaysNobody(t *testing.T) {
 	eachCarrier(t, func(t *testing.T, o wireroom.Options) {
 		o.Limits = wireroom.Limits{PublishRate: -1, MaxMessage: 1 << 20}
 		server, url := start(t, o)

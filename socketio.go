@@ -207,6 +207,7 @@ func (e *engines) setLimits(maxMessage, maxParts int) {
 
 // recheck has their sessions see anew what they may do.
 func (e *engines) recheck() {
+	e.speech.Recheck()
 	for _, t := range e.all() {
 		t.Recheck()
 	}

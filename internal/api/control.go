@@ -98,7 +98,7 @@ func (a *API) revoke(c *call) ([]byte, *protocol.Error) {
 	if _, err := checkUser(body.User, "", 0); err != nil {
 		return nil, err
 	}
-	before := time.Now()
+	var before time.Time
 	if body.Before != 0 {
 		before = time.UnixMilli(body.Before)
 	}

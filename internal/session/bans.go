@@ -169,8 +169,12 @@ func (n *Node) RevokeToken(ctx context.Context, id string, until time.Time) erro
 }
 
 // RevokeUser makes the tokens of a user void that were issued before a time, or do not say when, until they have
-// expired; zero: for good.
+// expired; zero: for good. A zero before is for those issued until now. What a token says of when it was issued are whole
+// seconds, mostly: one made later in the same second is void, too.
 func (n *Node) RevokeUser(ctx context.Context, user string, before, until time.Time) error {
+	if before.IsZero() {
+		before = time.Now().Add(1)
+	}
 	value := strconv.FormatInt(before.UnixNano(), 10)
 	return n.put(ctx, engine.Record{Kind: userRevokingRecord, Key: user, Value: value, Expires: orNoEnd(until)})
 }
@@ -238,6 +242,9 @@ func (n *Node) rereadLoop() {
 	}
 }
 
+// Bans returns a number that changes whenever somebody else is kept out: sessions then end whose Tick is called.
+func (n *Node) Bans() uint32 { return n.bans.version.Load() }
+
 // Recorded implements hub.Listener: it takes a record that any node has put.
 func (n *Node) Recorded(r engine.Record) {
 	switch r.Kind {
@@ -261,6 +268,10 @@ func (n *Node) available() *protocol.Error {
 	}
 	return nil
 }
+
+// Placed ends a session whose user or token was kept out since it was let in; it is called once the session is among those
+// whose Tick is called, so that none is missed in between.
+func (s *Session) Placed() { s.banned() }
 
 // banned ends a session whose user or token is kept out since it was let in, and reports whether it is.
 func (s *Session) banned() bool {

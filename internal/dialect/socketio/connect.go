@@ -108,6 +108,7 @@ func (t *talk) enter(space *namespace, with *presented) {
 		return
 	}
 	p := &peer{talk: t, space: space, opening: new(opening)}
+	rechecks := t.speech.rechecks.Load()
 	placed := false
 	defer func() {
 		if !placed { // an application's code has panicked; otherwise it has ended already
@@ -149,6 +150,9 @@ func (t *talk) enter(space *namespace, with *presented) {
 	}
 	placed = true
 	p.welcome()
+	if t.speech.rechecks.Load() != rechecks {
+		p.session.Recheck()
+	}
 }
 
 // closeAbnormal is the code of a connection that ended without a goodbye.

@@ -212,6 +212,7 @@ func (p *peer) welcome() {
 	}
 	b.End()
 	p.session.Start()
+	p.session.Placed()
 	switch {
 	case why != nil && why.Code.Retryable():
 		p.talk.sendAway(why)

@@ -49,6 +49,7 @@ const (
 type Speech struct {
 	Options
 	limits     atomic.Pointer[eio.Limits]
+	rechecks   atomic.Uint32
 	namespaces map[string]*namespace
 	ctx        context.Context // of what is under way; ends with Close
 	cancel     context.CancelCauseFunc
@@ -102,6 +103,10 @@ func (t *talk) Sessions() []*session.Session {
 	}
 	return sessions
 }
+
+// Recheck has those sessions see anew what they may do that are on their way to their connection's; it is called before
+// the transport's, which has the others do so.
+func (s *Speech) Recheck() { s.rechecks.Add(1) }
 
 // Recheck has the sessions see anew what they may do.
 func (t *talk) Recheck() {

@@ -79,6 +79,9 @@ func (b *Batch) Send() bool {
 	case c.web == nil:
 		return c.poll.send(b.buffer.Bytes, c.transport.PendingBytes+c.transport.MaxPayload)
 	case c.web.early != nil:
+		if len(*c.web.early) > c.transport.PendingBytes {
+			return false
+		}
 		*c.web.early = append(*c.web.early, b.buffer.Bytes...)
 		return true
 	}

@@ -64,6 +64,9 @@ type Options struct {
 	PendingBytes   int           // that a client leaves unread
 }
 
+// maxHalf bounds what messages over WebSocket take together that have come in part, in bytes.
+const maxHalf = 256 << 20
+
 // Deadlines of a connection.
 const (
 	closeTimeout  = 5 * time.Second  // after our goodbye, for the peer's
@@ -79,6 +82,7 @@ const (
 type Transport struct {
 	Options
 	decode   atomic.Pointer[ws.Config]
+	half     ws.Budget
 	table    sweep.Table[*Conn]
 	buffers  stateless.Buffers
 	birth    time.Time
@@ -92,9 +96,10 @@ type Transport struct {
 
 // New returns a transport. Close ends it.
 func New(o Options) *Transport {
-	t := &Transport{Options: o, birth: time.Now(), byID: make(map[string]*Conn)}
+	t := &Transport{Options: o, birth: time.Now(), byID: make(map[string]*Conn), half: ws.Budget{Most: maxHalf}}
 	t.SetLimits(o.MaxMessage, o.MaxParts)
 	t.table.Period = min(max(min(o.PingInterval, o.PingTimeout)/20, shortestSweep), time.Second)
+	t.table.News = o.Node.Bans
 	t.table.Start(o.Node.Hub.Flush)
 	return t
 }
@@ -105,7 +110,7 @@ func (t *Transport) SetLimits(maxMessage, maxParts int) {
 	if maxParts <= 0 {
 		maxParts = -1
 	}
-	t.decode.Store(&ws.Config{MaxMessage: maxMessage + 1, MaxFragments: maxParts}) // the type of its packet
+	t.decode.Store(&ws.Config{MaxMessage: maxMessage + 1, MaxFragments: maxParts, Budget: &t.half}) // the type of its packet
 }
 
 // now returns nanoseconds that do not follow the wall clock when that is set.
@@ -114,6 +119,7 @@ func (t *Transport) now() int64 { return int64(time.Since(t.birth)) }
 // add has a connection be looked after, which ends at once where the transport has been closed meanwhile.
 func (t *Transport) add(c *Conn) {
 	t.table.Add(c)
+	c.talk.Tick(time.Now()) // somebody may have been kept out before
 	if t.closed.Load() {
 		c.abort(errShutDown)
 	}
@@ -144,12 +150,7 @@ func (t *Transport) unname(c *Conn) {
 // when they are gone or ctx has ended.
 func (t *Transport) Drain(ctx context.Context) error {
 	t.draining.Store(true)
-	for t.opening.Load() > 0 { // those that were let in before are drained too
-		if !sweep.Sleep(ctx, time.Millisecond) {
-			return context.Cause(ctx)
-		}
-	}
-	return t.table.Drain(ctx)
+	return t.table.Drain(ctx, &t.opening) // those that were let in before are sent elsewhere, too
 }
 
 // errShutDown is why connections end that a drain left behind.

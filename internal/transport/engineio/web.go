@@ -2,7 +2,6 @@ package engineio
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -69,6 +68,8 @@ func (w *web) fail(err *ws.CloseError) {
 		c.transport.Metrics.Add(metrics.ClosedTooBig, 1)
 	case ws.ClosePolicy:
 		c.transport.Metrics.Add(metrics.ClosedParts, 1)
+	case ws.CloseTryAgain:
+		c.transport.Metrics.Add(metrics.ClosedHalf, 1)
 	}
 	if w.phaseNow() != carrying {
 		w.socket.Abort(err)
@@ -177,7 +178,7 @@ func (w *web) finish(code ws.CloseCode, reason string) {
 // takeOver hands the request's connection to the poller, with the answer to the upgrade and what was said first in one
 // write.
 func (t *Transport) takeOver(rw http.ResponseWriter, w *web) bool {
-	nc, early, err := hijack(rw)
+	nc, early, err := conn.Hijack(rw)
 	if err != nil {
 		t.Logger.Warn("an upgrade failed", "error", err)
 		return false
@@ -216,18 +217,4 @@ func (t *Transport) takeOver(rw http.ResponseWriter, w *web) bool {
 		c.talk.Writable()
 	}
 	return true
-}
-
-// hijack takes the connection of a request from net/http, with the bytes that it has read already.
-func hijack(w http.ResponseWriter) (nc net.Conn, early []byte, err error) {
-	nc, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	if n := buffered.Reader.Buffered(); n > 0 {
-		if early, err = buffered.Reader.Peek(n); err != nil {
-			return nil, nil, err
-		}
-	}
-	return nc, early, nil
 }

@@ -117,6 +117,7 @@ func (c *caller) align(r *http.Request, p *poll, pass *gate.Pass) bool {
 		c.session.Open(c.transport.Node, c, pass.Identity, pass.Token)
 		c.session.Start()
 		c.opened.Store(true)
+		c.session.Placed()
 	} else {
 		c.session.Renew(r.Context(), pass.Identity)
 	}

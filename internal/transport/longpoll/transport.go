@@ -57,6 +57,7 @@ type Transport struct {
 func New(o Options) *Transport {
 	t := &Transport{Options: o, callers: make(map[string][]*caller)}
 	t.framing.Body = protocol.AppendPush
+	t.table.News = o.Node.Bans
 	t.table.Start(o.Node.Hub.Flush)
 	return t
 }
@@ -140,12 +141,7 @@ func appendAnswer(envelopes []byte, cursor string) []byte {
 // stays, or ctx has ended.
 func (t *Transport) Drain(ctx context.Context) error {
 	t.draining.Store(true)
-	for t.arriving.Load() > 0 { // those that were let in before are sent elsewhere, too
-		if !sweep.Sleep(ctx, time.Millisecond) {
-			return context.Cause(ctx)
-		}
-	}
-	return t.table.Drain(ctx)
+	return t.table.Drain(ctx, &t.arriving) // those that were let in before are sent elsewhere, too
 }
 
 // Close ends the sessions of all clients; polls that wait are answered.

@@ -3,10 +3,10 @@ package sse
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"time"
 
+	"github.com/wireroom/wireroom/internal/conn"
 	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/internal/transport/stateless"
@@ -98,6 +98,7 @@ func (t *Transport) open(w http.ResponseWriter, r *http.Request, ask *stateless.
 		return nil
 	}
 	kept := s.takeOver(w, r)
+	s.session.Placed()
 	if t.rechecks.Load() != rechecks {
 		s.session.Recheck()
 	}
@@ -147,7 +148,7 @@ func (s *stream) refused(w http.ResponseWriter) bool {
 func (s *stream) takeOver(w http.ResponseWriter, r *http.Request) *response {
 	setHeader(w.Header())
 	hello := s.said()
-	nc, early, err := hijack(w)
+	nc, early, err := conn.Hijack(w)
 	var kept *response
 	switch {
 	case errors.Is(err, http.ErrNotSupported):
@@ -202,20 +203,6 @@ func (s *stream) opened() {
 		return
 	}
 	s.session.Writable()
-}
-
-// hijack takes the connection of a request from net/http, with the bytes that it has read already.
-func hijack(w http.ResponseWriter) (nc net.Conn, early []byte, err error) {
-	nc, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	if n := buffered.Reader.Buffered(); n > 0 {
-		if early, err = buffered.Reader.Peek(n); err != nil {
-			return nil, nil, errors.Join(err, nc.Close())
-		}
-	}
-	return nc, early, nil
 }
 
 // appendHead appends the head of an answer whose end is that of the connection (RFC 9112, section 6.3).

@@ -55,6 +55,7 @@ type Transport struct {
 func New(o Options) *Transport {
 	t := &Transport{Options: o}
 	t.framing.Body = appendEvent
+	t.table.News = o.Node.Bans
 	t.table.Start(o.Node.Hub.Flush)
 	return t
 }
@@ -134,12 +135,7 @@ func (t *Transport) sayComeBack(w http.ResponseWriter, retry time.Duration, why 
 // returns when they are gone or ctx has ended.
 func (t *Transport) Drain(ctx context.Context) error {
 	t.draining.Store(true)
-	for t.opening.Load() > 0 { // those that were let in before are drained too
-		if !sweep.Sleep(ctx, time.Millisecond) {
-			return context.Cause(ctx)
-		}
-	}
-	return t.table.Drain(ctx)
+	return t.table.Drain(ctx, &t.opening) // those that were let in before are sent elsewhere, too
 }
 
 // errShutDown is why streams end that a drain left behind.

@@ -12,6 +12,7 @@ import (
 const (
 	slices   = 10  // parts of a table, each of which is swept once a period
 	chunkLen = 512 // entries that are looked after in one go
+	newsRest = 3   // ticks between two times that all entries are looked after because there was news
 )
 
 // How a drain ends connections.
@@ -41,6 +42,9 @@ const gone = -1
 // Table is the connections of a transport. Its methods may be called at once.
 type Table[E Entry] struct {
 	Period time.Duration // in which every entry is looked after once; 0 is a second. Set before Start
+	// News returns a number that changes when every entry is to be looked after soon: all are then, within four ticks, each
+	// a tenth of Period. Nil: there is none. Set before Start.
+	News func() uint32
 
 	clock atomic.Uint32 // seconds since start, as of the last tick
 	birth time.Time
@@ -59,7 +63,11 @@ func (t *Table[E]) Start(after func()) {
 	}
 	t.clock.Store(1) // so that 0 means never
 	t.quit, t.done = make(chan struct{}), make(chan struct{})
-	go t.run(after)
+	var n news
+	if t.News != nil {
+		n.known = t.News()
+	}
+	go t.run(after, n)
 }
 
 // Stop ends that, and returns when it has ended.
@@ -116,7 +124,7 @@ func (t *Table[E]) All() []E {
 }
 
 // run sweeps a part of the table with every tick.
-func (t *Table[E]) run(after func()) {
+func (t *Table[E]) run(after func(), news news) {
 	defer close(t.done)
 	ticker := time.NewTicker(t.Period / slices)
 	defer ticker.Stop()
@@ -126,9 +134,40 @@ func (t *Table[E]) run(after func()) {
 			return
 		case now := <-ticker.C:
 			t.clock.Store(uint32(now.Sub(t.birth)/time.Second) + 1)
-			t.sweep(slice, now)
+			if t.News != nil && news.due(t.News()) {
+				t.sweepAll(now)
+			} else {
+				t.sweep(slice, now)
+			}
 			after()
 		}
+	}
+}
+
+// news is what there was of it.
+type news struct {
+	known uint32
+	rest  int // ticks until there may be more
+}
+
+// due reports, once a tick, whether there is any: not with every tick, however much there is.
+func (n *news) due(latest uint32) bool {
+	if n.rest > 0 {
+		n.rest--
+		return false
+	}
+	if n.known == latest {
+		return false
+	}
+	n.known, n.rest = latest, newsRest
+	return true
+}
+
+// sweepAll looks after all entries that are there now, wherever they move meanwhile.
+func (t *Table[E]) sweepAll(now time.Time) {
+	clock := t.clock.Load()
+	for _, e := range t.All() {
+		e.LookAfter(clock, now)
 	}
 }
 
@@ -160,8 +199,9 @@ func (t *Table[E]) chunk(slice, skip int, chunk []E) int {
 }
 
 // Drain asks the entries to come back elsewhere, in waves over half of the time that ctx leaves, 30 seconds at the
-// most. It returns when they are gone, or the cause when ctx has ended.
-func (t *Table[E]) Drain(ctx context.Context) error {
+// most. arriving counts what may yet become an entry: who comes late is asked at once, and nobody else waits for it. Drain
+// returns when all are gone and none can come, or the cause when ctx has ended.
+func (t *Table[E]) Drain(ctx context.Context, arriving *atomic.Int32) error {
 	spread := drainSpread
 	if deadline, ok := ctx.Deadline(); ok {
 		spread = min(max(time.Until(deadline)/2, 0), drainSpread)
@@ -184,12 +224,31 @@ func (t *Table[E]) Drain(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-	for t.Len() > 0 {
+	return t.drainLate(ctx, arriving, all)
+}
+
+// drainLate asks those who have come since, and waits until all are gone. told are those who were asked.
+func (t *Table[E]) drainLate(ctx context.Context, arriving *atomic.Int32, told []E) error {
+	asked := make(map[E]bool, len(told))
+	for _, e := range told {
+		asked[e] = true
+	}
+	for {
+		none := arriving.Load() == 0 // first: whoever is not counted any more is in the table
+		left := t.All()
+		for _, e := range left {
+			if !asked[e] {
+				asked[e] = true
+				e.Drain(drainRetry)
+			}
+		}
+		if none && len(left) == 0 {
+			return nil
+		}
 		if !Sleep(ctx, 10*time.Millisecond) {
 			return context.Cause(ctx)
 		}
 	}
-	return nil
 }
 
 // Sleep waits, and reports whether ctx is still alive.

@@ -50,6 +50,36 @@ func TestLooksAfterEachEntryOnceASecond(t *testing.T) {
 	})
 }
 
+func TestNewsHasAllEntriesLookedAfterSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var news atomic.Uint32
+		table := Table[*thing]{News: news.Load, Period: 10 * time.Second}
+		table.Start(func() {})
+		defer table.Stop()
+		things := make([]*thing, 1300)
+		for i := range things {
+			things[i] = &thing{table: &table}
+			table.Add(things[i])
+		}
+		news.Add(1)
+		time.Sleep(time.Second + 1)
+		for i, x := range things {
+			if n := x.looks.Load(); n != 1 {
+				t.Fatalf("%d was looked after %d times within a tick", i, n)
+			}
+		}
+		for range 1000 { // however much there is
+			news.Add(1)
+			time.Sleep(100 * time.Millisecond)
+		}
+		for i, x := range things {
+			if n := x.looks.Load(); n < 25 || n > 40 {
+				t.Fatalf("%d was looked after %d times in 100 ticks", i, n)
+			}
+		}
+	})
+}
+
 func TestWhatIsGoneStaysGone(t *testing.T) {
 	var table Table[*thing]
 	a, b, c := &thing{}, &thing{}, &thing{}
@@ -82,7 +112,7 @@ func TestDrainGoesInWaves(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		done := make(chan error, 1)
-		go func() { done <- table.Drain(ctx) }()
+		go func() { done <- table.Drain(ctx, new(atomic.Int32)) }()
 		time.Sleep(5*time.Second + 100*time.Millisecond)
 		if n := table.Len(); n != 45 { // 11 of 20 waves of 5 each
 			t.Errorf("%d are left after half of the time", n)
@@ -98,8 +128,37 @@ func TestDrainGoesInWaves(t *testing.T) {
 		table.Add(&thing{table: &table, stays: true})
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := table.Drain(ctx); err == nil {
+		if err := table.Drain(ctx, new(atomic.Int32)); err == nil {
 			t.Error("drained what stays")
+		}
+	})
+}
+
+// Whoever takes long to arrive delays nobody else's drain, and is asked to go as soon as it is there.
+func TestDrainWaitsForNobodyWhoArrives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var table Table[*thing]
+		here, late := &thing{table: &table}, &thing{table: &table}
+		table.Add(here)
+		var arriving atomic.Int32
+		arriving.Store(1)
+		done := make(chan error, 1)
+		go func() { done <- table.Drain(t.Context(), &arriving) }()
+		synctest.Wait()
+		if here.retry == 0 {
+			t.Error("nobody is asked while somebody arrives")
+		}
+		time.Sleep(time.Minute)
+		table.Add(late)
+		arriving.Store(0)
+		if err := <-done; err != nil || late.retry == 0 || table.Len() != 0 {
+			t.Errorf("%v; who came late was asked to come back after %v", err, late.retry)
+		}
+		arriving.Store(1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := table.Drain(ctx, &arriving); err == nil {
+			t.Error("drained while somebody may come")
 		}
 	})
 }

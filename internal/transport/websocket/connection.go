@@ -25,8 +25,8 @@ type connection struct {
 	seat      gate.Seat
 	transport *Transport
 	framing   *framing
-	decoder   *ws.Decoder // nil while no frame is half received
-	opening   *[]byte     // what goes out with the answer to the upgrade; nil afterwards
+	decoder   *ws.Decoder             // nil while no frame is half received
+	opening   atomic.Pointer[opening] // nil once the poller has the connection
 	ending    atomic.Pointer[ending]
 	place     sweep.Place
 	heard     atomic.Uint32 // when the peer gave a sign of life
@@ -43,7 +43,6 @@ type ending struct {
 	reason string
 	retry  time.Duration
 	at     time.Time
-	ours   bool // nobody but Close says goodbye
 }
 
 // Error implements error: an ending is why a connection is aborted that is slow to close.
@@ -51,6 +50,7 @@ func (e *ending) Error() string { return fmt.Sprintf("closed with %d %s", e.code
 
 // Received implements conn.Handler.
 func (c *connection) Received(p []byte) int {
+	c.opened() // before anything is answered, or joined: what rooms hold goes to the socket itself
 	c.heard.Store(c.transport.table.Clock())
 	if !c.session.MayRead() {
 		return 0 // the request behind which nothing is to be read was all that had come, so that the socket went on
@@ -63,6 +63,14 @@ func (c *connection) Received(p []byte) int {
 	return len(p)
 }
 
+// opened has what was said while the connection was opening go out, once the poller has it.
+func (c *connection) opened() {
+	if o := c.opening.Load(); o != nil {
+		o.end(&c.socket)
+		c.opening.Store(nil)
+	}
+}
+
 // fail closes the connection for what the peer sent, after the requests that came before.
 func (c *connection) fail(err *ws.CloseError) {
 	switch err.Code {
@@ -70,6 +78,8 @@ func (c *connection) fail(err *ws.CloseError) {
 		c.transport.Metrics.Add(metrics.ClosedTooBig, 1)
 	case ws.ClosePolicy:
 		c.transport.Metrics.Add(metrics.ClosedParts, 1)
+	case ws.CloseTryAgain:
+		c.transport.Metrics.Add(metrics.ClosedHalf, 1)
 	}
 	e := &ending{code: protocol.CloseCode(err.Code), reason: err.Reason, at: time.Now()}
 	if c.ending.CompareAndSwap(nil, e) {
@@ -160,7 +170,7 @@ func (c *connection) peerClosed(payload []byte) {
 		return
 	}
 	answer := ws.AppendFrame(nil, ws.Close, payload[:min(len(payload), 2)])
-	c.session.Then(func() { c.socket.Finish(answer) })
+	c.session.Then(func() { c.sendLast(answer) })
 }
 
 // closeNoStatus is the code of a close frame that has none (RFC 6455, section 7.1.5).
@@ -217,12 +227,25 @@ func (c *connection) send(frame []byte) {
 	if len(frame) == 0 {
 		return
 	}
-	if c.opening != nil {
-		*c.opening = append(*c.opening, frame...)
-		return
-	}
-	if !c.socket.Send(frame) && c.ending.Load() == nil {
+	if !c.takes(frame) && c.ending.Load() == nil {
 		c.closeSlow()
+	}
+}
+
+// takes gives a frame to the socket, or keeps it until the poller has that; it reports whether it fits.
+func (c *connection) takes(frame []byte) bool {
+	if o := c.opening.Load(); o != nil {
+		if opening, fits := o.say(frame); opening {
+			return fits
+		}
+	}
+	return c.socket.Send(frame)
+}
+
+// sendLast sends a frame as the last one.
+func (c *connection) sendLast(frame []byte) {
+	if o := c.opening.Load(); o == nil || !o.sayLast(frame) {
+		c.socket.Finish(frame)
 	}
 }
 
@@ -234,7 +257,7 @@ func (c *connection) closeSlow() {
 
 // Close implements session.Outlet.
 func (c *connection) Close(code protocol.CloseCode, reason string, retry time.Duration) {
-	e := &ending{code: code, reason: reason, retry: retry, at: time.Now(), ours: true}
+	e := &ending{code: code, reason: reason, retry: retry, at: time.Now()}
 	if !c.ending.CompareAndSwap(nil, e) {
 		return
 	}
@@ -247,12 +270,7 @@ func (c *connection) finish(e *ending) {
 	if e.retry > 0 {
 		reason += ";retry=" + strconv.FormatFloat(e.retry.Seconds(), 'f', 1, 64)
 	}
-	frame := ws.AppendFrame(nil, ws.Close, ws.AppendClose(nil, ws.CloseCode(e.code), reason))
-	if c.opening != nil {
-		*c.opening = append(*c.opening, frame...)
-		return
-	}
-	c.socket.Finish(frame)
+	c.sendLast(ws.AppendFrame(nil, ws.Close, ws.AppendClose(nil, ws.CloseCode(e.code), reason)))
 }
 
 // Place implements sweep.Entry.

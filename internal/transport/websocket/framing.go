@@ -24,7 +24,7 @@ func (f *framing) AppendFrame(dst []byte, p protocol.Push) []byte {
 		if payload == nil {
 			return dst
 		}
-		return f.append(dst, payload, binary)
+		return f.of(p).append(dst, payload, binary)
 	}
 	b := frames.Get().(*frameBuffer)
 	defer frames.Put(b)
@@ -33,7 +33,16 @@ func (f *framing) AppendFrame(dst []byte, p protocol.Push) []byte {
 		return f.append(dst, b.bytes, true)
 	}
 	b.bytes = protocol.AppendPush(b.bytes[:0], p)
-	return f.append(dst, b.bytes, false)
+	return f.of(p).append(dst, b.bytes, false)
+}
+
+// of returns how p is framed. A welcome has a token, beside a name that somebody else may have chosen: compressed together
+// they would tell by their length how much of the one is in the other (CRIME, BREACH).
+func (f *framing) of(p protocol.Push) *framing {
+	if p.Type() == protocol.TypeWelcome && f.deflater != nil {
+		return &framing{dialect: f.dialect}
+	}
+	return f
 }
 
 func (f *framing) append(dst, payload []byte, binary bool) []byte {

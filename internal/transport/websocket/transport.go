@@ -40,6 +40,9 @@ type Options struct {
 	Compress     bool          // offer permessage-deflate
 }
 
+// maxHalf bounds what messages take together that have come in part, in bytes.
+const maxHalf = 256 << 20
+
 // Deadlines of a connection.
 const (
 	pongTimeout  = 10 * time.Second // after a ping, for a sign of life
@@ -64,6 +67,7 @@ type Transport struct {
 	deflated [maxWindowBits + 1]*framing  // by the window that the client asked for
 	deflate  *ws.DeflatePolicy            // nil declines permessage-deflate
 	decode   atomic.Pointer[[2]ws.Config] // without and with it
+	half     ws.Budget
 	table    sweep.Table[*connection]
 	draining atomic.Bool
 	opening  atomic.Int32 // upgrades under way
@@ -75,7 +79,7 @@ func New(o Options) *Transport {
 	if o.Dialect != nil {
 		o.Dialect = &guarded{o.Dialect, o.Logger}
 	}
-	t := &Transport{Options: o}
+	t := &Transport{Options: o, half: ws.Budget{Most: maxHalf}}
 	t.plain = &framing{dialect: o.Dialect}
 	for bits := minWindowBits; bits <= maxWindowBits; bits++ {
 		t.deflated[bits] = &framing{dialect: o.Dialect, deflater: &ws.Deflater{WindowBits: bits}}
@@ -84,6 +88,7 @@ func New(o Options) *Transport {
 	if o.Compress {
 		t.deflate = &ws.DeflatePolicy{WindowBits: minWindowBits}
 	}
+	t.table.News = o.Node.Bans
 	t.table.Start(o.Node.Hub.Flush)
 	return t
 }
@@ -94,7 +99,7 @@ func (t *Transport) SetLimits(maxMessage, maxParts int) {
 	if maxParts <= 0 {
 		maxParts = -1
 	}
-	plain := ws.Config{MaxMessage: maxMessage, MaxFragments: maxParts}
+	plain := ws.Config{MaxMessage: maxMessage, MaxFragments: maxParts, Budget: &t.half}
 	deflated := plain
 	deflated.Deflate = true
 	t.decode.Store(&[2]ws.Config{plain, deflated})
@@ -105,12 +110,7 @@ func (t *Transport) SetLimits(maxMessage, maxParts int) {
 // has ended.
 func (t *Transport) Drain(ctx context.Context) error {
 	t.draining.Store(true)
-	for t.opening.Load() > 0 { // those that were let in before are drained too
-		if !sweep.Sleep(ctx, time.Millisecond) {
-			return context.Cause(ctx)
-		}
-	}
-	return t.table.Drain(ctx)
+	return t.table.Drain(ctx, &t.opening) // those that were let in before are sent elsewhere, too
 }
 
 // Close ends every connection at once.

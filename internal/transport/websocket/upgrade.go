@@ -1,11 +1,11 @@
 package websocket
 
 import (
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/wireroom/wireroom/internal/conn"
 	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/wire/ws"
 )
@@ -32,7 +32,7 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refused.ServeHTTP(w, r)
 		return
 	}
-	c := &connection{transport: t, framing: t.plain, opening: new([]byte)}
+	c := &connection{transport: t, framing: t.plain}
 	if hand.Deflate != nil {
 		c.framing = t.deflated[hand.Deflate.ServerWindowBits]
 	}
@@ -53,17 +53,17 @@ func (t *Transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // takeOver hands the request's connection to the poller, with the answer to the upgrade and what open says first in
 // one write.
 func (t *Transport) takeOver(w http.ResponseWriter, c *connection, response []byte, open func()) {
-	nc, early, err := hijack(w)
+	nc, early, err := conn.Hijack(w)
 	if err != nil {
 		t.Logger.Warn("an upgrade failed", "error", err)
 		c.seat.Release(0)
 		return
 	}
 	rechecks := t.rechecks.Load()
-	*c.opening = response
+	saying := &opening{bytes: response}
+	c.opening.Store(saying)
 	open()
-	hello, ended := *c.opening, c.ending.Load() != nil
-	c.opening = nil
+	hello := saying.take()
 	c.heard.Store(t.table.Clock())
 	t.table.Add(c)                                   // before the client hears anything: whoever has an answer is seen
 	_ = nc.SetDeadline(time.Now().Add(writeTimeout)) // fails with the connection, as the write does
@@ -78,29 +78,12 @@ func (t *Transport) takeOver(w http.ResponseWriter, c *connection, response []by
 		c.lost(err)
 		return
 	}
-	if e := c.ending.Load(); e != nil && ended {
-		c.socket.Finish(nil) // its close frame went out with hello
-	} else if e != nil && e.ours {
-		c.finish(e) // it was closed before it could send
-	}
+	c.opened()
 	c.session.Start()
+	c.session.Placed()
 	if t.rechecks.Load() != rechecks {
 		c.session.Recheck()
 	}
-}
-
-// hijack takes the connection of a request from net/http, with the bytes that it has read already.
-func hijack(w http.ResponseWriter) (nc net.Conn, early []byte, err error) {
-	nc, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	if n := buffered.Reader.Buffered(); n > 0 {
-		if early, err = buffered.Reader.Peek(n); err != nil {
-			return nil, nil, err
-		}
-	}
-	return nc, early, nil
 }
 
 func refuse(w http.ResponseWriter, refusal *ws.Refusal) {
