@@ -3,54 +3,86 @@ package gate
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 
 	"github.com/wireroom/wireroom/internal/metrics"
 )
 
+// spareCallers is how many connections there may be beyond Limits.Connections of which requests are read: so that who
+// comes to a full server is told that it is, and operators can look at it.
+const spareCallers = 128
+
 // callers are the connections that have become nothing yet: net/http reads requests from them.
 type callers struct {
 	mu     sync.Mutex
 	counts map[addressKey]int
-	conns  map[net.Conn]addressKey
+	conns  map[net.Conn]addressKey // 0 for those that no address is counted for
 }
 
-// ConnState is for http.Server.ConnState. It closes a connection that is one too many of its address among those of
-// which requests are read: a Seat counts what requests become, and who sends none has none. Proxies that are trusted may
-// have as many as they need.
+// ConnState is for http.Server.ConnState. It closes a connection before anything is done for it, such as a handshake of
+// TLS, that is one too many: of all, of its address among those of which requests are read (a Seat counts what requests
+// become, and who sends none has none), or of those that its address has begun of late: each counts as a request.
+// Proxies that are trusted may have as many as they need.
 func (g *Gate) ConnState(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
-		p := g.policy.Load()
-		peer, ok := c.RemoteAddr().(*net.TCPAddr)
-		if !ok {
-			return
+		if refused, by := g.refuses(c); refused {
+			g.metrics.Add(by, 1)
+			_ = c.Close() // net/http finds it closed
 		}
-		address := peer.AddrPort().Addr().Unmap().WithZone("")
-		key, counts := keyOf(address)
-		if !counts || p.proxies.trusts(address) || g.callers.add(c, key, p.limits.Address.Connections) {
-			return
-		}
-		g.metrics.Add(metrics.RefusedAddressConnections, 1)
-		_ = c.Close() // net/http finds it closed
 	case http.StateHijacked, http.StateClosed:
 		g.callers.remove(c)
 	}
 }
 
-// add counts a connection, unless there are as many as there may be; 0 is no limit.
-func (t *callers) add(c net.Conn, key addressKey, most int) bool {
+// refuses takes note of a new connection, or reports that it is one too many, and by which limit.
+func (g *Gate) refuses(c net.Conn) (bool, metrics.ID) {
+	p := g.policy.Load()
+	var address netip.Addr
+	if peer, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		address = peer.AddrPort().Addr().Unmap().WithZone("")
+	}
+	key, counts := keyOf(address)
+	most := p.limits.Address.Connections
+	if !counts || p.proxies.trusts(address) {
+		key, most = 0, 0
+	}
+	if key != 0 && !g.mayCall(key, p) {
+		return true, metrics.RefusedAddressRequests
+	}
+	of, all := g.callers.add(c, key)
+	if limit := p.limits.Connections; limit > 0 && int64(all)+g.staying.taken.Load() > int64(limit)+spareCallers {
+		g.callers.remove(c)
+		return true, metrics.RefusedConnections
+	}
+	if most > 0 && of > most {
+		g.callers.remove(c)
+		return true, metrics.RefusedAddressConnections
+	}
+	return false, 0
+}
+
+// mayCall reports whether an address may begin another connection.
+func (g *Gate) mayCall(key addressKey, p *Policy) bool {
+	now := g.clock()
+	account, _ := g.addresses.Hold(key)
+	defer g.addresses.Release(key, account, now)
+	return account.Messages.Take(now, 1, p.limits.Address.Requests) == 0
+}
+
+// add adds a connection, and returns how many there are of its address, and of all.
+func (t *callers) add(c net.Conn, key addressKey) (of, all int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if most > 0 && t.counts[key] >= most {
-		return false
-	}
 	if t.counts == nil {
 		t.counts, t.conns = make(map[addressKey]int), make(map[net.Conn]addressKey)
 	}
-	t.counts[key]++
+	if key != 0 {
+		t.counts[key]++
+	}
 	t.conns[c] = key
-	return true
+	return t.counts[key], len(t.conns)
 }
 
 func (t *callers) remove(c net.Conn) {
@@ -61,6 +93,9 @@ func (t *callers) remove(c net.Conn) {
 		return
 	}
 	delete(t.conns, c)
+	if key == 0 {
+		return
+	}
 	if t.counts[key]--; t.counts[key] == 0 {
 		delete(t.counts, key)
 	}

@@ -5,7 +5,10 @@ import (
 	"net/http"
 	"net/netip"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/wireroom/wireroom/internal/limit"
 	"github.com/wireroom/wireroom/internal/metrics"
 )
 
@@ -63,5 +66,71 @@ func TestAnAddressHasSoManyConnectionsWithoutARequest(t *testing.T) {
 	g.Reload(newPolicy(t, Settings{}))
 	if call("192.0.2.1").closed {
 		t.Error("without a limit: closed")
+	}
+}
+
+// Handshakes of TLS are paid for by whoever is let in: there are as many of an address as it may send requests.
+func TestConnectionsOfAnAddressAreBoundedBeforeAnythingIsDoneForThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := Limits{Address: AddressLimits{Requests: limit.Rate{PerSecond: 2, Burst: 3}}}
+		g := newGate(t, Settings{Proxies: []string{"192.0.2.9"}, Limits: limits})
+		call := func(from string) (open bool) {
+			c := &caller{from: from}
+			g.ConnState(c, http.StateNew)
+			g.ConnState(c, http.StateClosed) // they do not stay
+			return !c.closed
+		}
+		for i := range 3 {
+			if !call("192.0.2.1") {
+				t.Fatalf("connection %d is refused", i)
+			}
+		}
+		for range 5 {
+			if call("192.0.2.1") {
+				t.Fatal("one more is let in")
+			}
+		}
+		if n := g.metrics.Value(metrics.RefusedAddressRequests); n != 5 {
+			t.Errorf("%d were counted", n)
+		}
+		for range 10 {
+			if !call("192.0.2.9") || !call("127.0.0.1") {
+				t.Error("a proxy or the machine itself is refused")
+			}
+		}
+		time.Sleep(time.Second)
+		if !call("192.0.2.1") || !call("192.0.2.1") || call("192.0.2.1") {
+			t.Error("after a second it is not two more")
+		}
+	})
+}
+
+// However many there are from however many addresses, there are so many files to open.
+func TestConnectionsWithoutARequestAreBoundedTogether(t *testing.T) {
+	g := newGate(t, Settings{Limits: Limits{Connections: 10}})
+	for range 4 {
+		if _, refused := g.Admit(request("http://chat.example/ws", "192.0.2.1:1"), Connection); refused != nil {
+			t.Fatal(refused.Err)
+		}
+	}
+	var open []*caller
+	for i := range 1000 {
+		c := &caller{from: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String()}
+		if g.ConnState(c, http.StateNew); c.closed {
+			g.ConnState(c, http.StateClosed)
+			continue
+		}
+		open = append(open, c)
+	}
+	if len(open) != 10-4+spareCallers {
+		t.Errorf("%d are open", len(open))
+	}
+	if n := g.metrics.Value(metrics.RefusedConnections); n != int64(1000-len(open)) {
+		t.Errorf("%d were counted", n)
+	}
+	g.ConnState(open[0], http.StateClosed)
+	next := &caller{from: "127.0.0.1"}
+	if g.ConnState(next, http.StateNew); next.closed {
+		t.Error("there is room for one, and it is refused")
 	}
 }

@@ -42,18 +42,20 @@ type Gate struct {
 	birth   time.Time
 	seed    maphash.Seed
 
-	tickets     tickets
-	vault       Vault
-	callers     callers
-	connections atomic.Int64
-	addresses   limit.Table[addressKey]
-	warned      sync.Once // of a proxy that is not trusted
+	tickets   tickets
+	vault     Vault
+	callers   callers
+	staying   tally // connections that stay
+	asking    tally // requests under way
+	addresses limit.Table[addressKey]
+	warned    sync.Once // of a proxy that is not trusted
 }
 
 // New returns a gate.
 func New(o Options) *Gate {
 	g := &Gate{node: o.Node, logger: o.Logger, metrics: o.Metrics, connect: o.Connect, vault: o.Vault, birth: time.Now(), seed: maphash.MakeSeed()}
 	g.addresses.Idle = maxIdleAddresses
+	g.staying.gate, g.asking.gate = g, g
 	g.policy.Store(o.Policy)
 	return g
 }

@@ -111,8 +111,8 @@ func TestAHookThatPanicsKeepsNoPlace(t *testing.T) {
 			t.Errorf("answered with %+v", refusal)
 		}()
 	}
-	if held, _ := g.addresses.Len(); held != 0 || g.connections.Load() != 0 {
-		t.Errorf("%d connections of %d addresses are left", g.connections.Load(), held)
+	if held, _ := g.addresses.Len(); held != 0 || g.taken() != 0 {
+		t.Errorf("%d connections of %d addresses are left", g.taken(), held)
 	}
 }
 

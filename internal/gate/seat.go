@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/wireroom/wireroom/internal/limit"
@@ -51,16 +52,28 @@ func keyOf(address netip.Addr) (addressKey, bool) {
 // Seat is the place of one connection or request among those that are counted; the zero value is none. It is kept by
 // value, and released once.
 type Seat struct {
-	gate    *Gate
+	of      *tally       // nil for none
 	account *limit.Entry // of the address; nil for none
 	key     addressKey
 }
 
+// tally counts places of one kind.
+type tally struct {
+	gate  *Gate
+	taken atomic.Int64
+}
+
+// taken returns how many places are taken.
+func (g *Gate) taken() int64 { return g.staying.taken.Load() + g.asking.taken.Load() }
+
 // seat takes a place for a request from an address, or says why there is none.
 func (g *Gate) seat(address netip.Addr, kind Kind, l *Limits) (Seat, *Refusal) {
-	s := Seat{gate: g}
+	s := Seat{of: &g.asking}
+	if kind == Connection {
+		s.of = &g.staying
+	}
 	g.metrics.Add(metrics.Connections, 1)
-	n := g.connections.Add(1)
+	s.of.taken.Add(1)
 	if key, ok := keyOf(address); ok {
 		account, uses := g.addresses.Hold(key)
 		s.account, s.key = account, key
@@ -69,7 +82,7 @@ func (g *Gate) seat(address netip.Addr, kind Kind, l *Limits) (Seat, *Refusal) {
 			return Seat{}, refusal
 		}
 	}
-	if l.Connections > 0 && n > int64(l.Connections) {
+	if l.Connections > 0 && g.taken() > int64(l.Connections) {
 		s.Release(0)
 		return Seat{}, g.refuse(metrics.RefusedConnections, http.StatusServiceUnavailable, session.ErrPlaces())
 	}
@@ -104,7 +117,7 @@ func (s *Seat) Failed(attempts int) {
 	if s.account == nil {
 		return
 	}
-	now, l := s.gate.clock(), s.gate.policy.Load().limits.Address.Failures
+	now, l := s.of.gate.clock(), s.of.gate.policy.Load().limits.Address.Failures
 	for range attempts { // each by itself: as many as there is room for
 		s.account.Volume.Take(now, 1, l)
 	}
@@ -115,8 +128,8 @@ func (s *Seat) mayTry(l *AddressLimits) *Refusal {
 	if s.account == nil {
 		return nil
 	}
-	if wait := s.account.Volume.Wait(s.gate.clock(), 1, l.Failures); wait > 0 {
-		return s.gate.limited(metrics.RefusedAddressFailures, wait, "too many attempts to authenticate")
+	if wait := s.account.Volume.Wait(s.of.gate.clock(), 1, l.Failures); wait > 0 {
+		return s.of.gate.limited(metrics.RefusedAddressFailures, wait, "too many attempts to authenticate")
 	}
 	return nil
 }
@@ -124,15 +137,15 @@ func (s *Seat) mayTry(l *AddressLimits) *Refusal {
 // Release gives the place up. code is what counts against the connection's address: session.Ended.Blame of how it
 // ended, 0 for nothing.
 func (s *Seat) Release(code protocol.CloseCode) {
-	g := s.gate
-	if g == nil {
+	if s.of == nil {
 		return
 	}
+	g := s.of.gate
 	if code == protocol.CloseUnauthorized {
 		s.Failed(1)
 	}
-	s.gate = nil
-	g.connections.Add(-1)
+	s.of.taken.Add(-1)
+	s.of = nil
 	g.metrics.Add(metrics.Connections, -1)
 	if s.account == nil {
 		return

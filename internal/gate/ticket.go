@@ -17,6 +17,7 @@ const (
 	ticketLifetime = 30 * time.Second
 	maxTickets     = 10_000 // of a node
 	maxUserTickets = 16     // of a user
+	maxFromTickets = 500    // of an address: anonymous users are as many as one likes to be
 )
 
 // Vault keeps values for every node, until one takes them.
@@ -34,6 +35,7 @@ type tickets struct {
 	mu     sync.Mutex
 	all    map[string]ticket
 	byUser map[string]int
+	from   map[addressKey]int
 	oldest []string // names, the oldest first; those that were used are passed over
 }
 
@@ -41,22 +43,28 @@ type tickets struct {
 type ticket struct {
 	identity *auth.Identity
 	expires  time.Time
+	from     addressKey // of who asked for it; 0 for none that is counted
 }
 
-// issue returns a new ticket, or "" if there are too many.
-func (t *tickets) issue(identity *auth.Identity, now time.Time) string {
+// issue returns a new ticket, or "" if there are too many: of the user, from the address that asks for it, or in all.
+func (t *tickets) issue(identity *auth.Identity, from addressKey, now time.Time) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.expire(now)
-	if len(t.oldest) >= 2*maxTickets || len(t.all) >= maxTickets || t.byUser[identity.User] >= maxUserTickets {
+	switch {
+	case len(t.oldest) >= 2*maxTickets, len(t.all) >= maxTickets:
 		return ""
-	}
-	if t.all == nil {
-		t.all, t.byUser = make(map[string]ticket), make(map[string]int)
+	case t.byUser[identity.User] >= maxUserTickets, t.from[from] >= maxFromTickets:
+		return ""
+	case t.all == nil:
+		t.all, t.byUser, t.from = make(map[string]ticket), make(map[string]int), make(map[addressKey]int)
 	}
 	name := rand.Text()
-	t.all[name] = ticket{identity, now.Add(ticketLifetime)}
+	t.all[name] = ticket{identity, now.Add(ticketLifetime), from}
 	t.byUser[identity.User]++
+	if from != 0 {
+		t.from[from]++
+	}
 	t.oldest = append(t.oldest, name)
 	return name
 }
@@ -94,11 +102,17 @@ func (t *tickets) remove(name string, found ticket) {
 	if t.byUser[found.identity.User]--; t.byUser[found.identity.User] <= 0 {
 		delete(t.byUser, found.identity.User)
 	}
+	if found.from == 0 {
+		return
+	}
+	if t.from[found.from]--; t.from[found.from] <= 0 {
+		delete(t.from, found.from)
+	}
 }
 
 // ticket returns a new ticket, or "" if there are too many.
-func (g *Gate) ticket(ctx context.Context, identity *auth.Identity) (string, *protocol.Error) {
-	name := g.tickets.issue(identity, time.Now())
+func (g *Gate) ticket(ctx context.Context, identity *auth.Identity, from addressKey) (string, *protocol.Error) {
+	name := g.tickets.issue(identity, from, time.Now())
 	if name == "" || g.vault == nil {
 		return name, nil
 	}
@@ -163,7 +177,7 @@ func (g *Gate) ServeTicket(w http.ResponseWriter, r *http.Request) {
 		}}).ServeHTTP(w, r)
 		return
 	}
-	name, failure := g.ticket(r.Context(), pass.Identity)
+	name, failure := g.ticket(r.Context(), pass.Identity, pass.Seat.key)
 	if failure != nil {
 		(&Refusal{Status: http.StatusServiceUnavailable, Err: failure}).ServeHTTP(w, r)
 		return

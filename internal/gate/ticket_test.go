@@ -119,7 +119,7 @@ func TestTicketsAreBounded(t *testing.T) {
 // are used at once, or none.
 func issueAll(all *tickets, now time.Time, used bool) (issued int) {
 	for {
-		name := all.issue(&auth.Identity{User: fmt.Sprint("user", issued)}, now)
+		name := all.issue(&auth.Identity{User: fmt.Sprint("user", issued)}, 0, now)
 		if name == "" || issued > 10*maxTickets {
 			return issued
 		}
@@ -140,11 +140,11 @@ func TestTicketsOfANodeAreBounded(t *testing.T) {
 		if issued := issueAll(&all, now, row.used); issued != row.most || len(all.oldest) != row.most {
 			t.Errorf("%s: %d were given, %d are remembered, want %d", name, issued, len(all.oldest), row.most)
 		}
-		if now := now.Add(ticketLifetime - 1); all.issue(&auth.Identity{User: "early"}, now) != "" {
+		if now := now.Add(ticketLifetime - 1); all.issue(&auth.Identity{User: "early"}, 0, now) != "" {
 			t.Errorf("%s: one more is given before the first is too old", name)
 		}
 		late := now.Add(ticketLifetime)
-		if all.issue(&auth.Identity{User: "late"}, late) == "" || len(all.oldest) != 1 || len(all.all) != 1 || len(all.byUser) != 1 {
+		if all.issue(&auth.Identity{User: "late"}, 0, late) == "" || len(all.oldest) != 1 || len(all.all) != 1 || len(all.byUser) != 1 {
 			t.Errorf("%s: of those that are too old %d, %d and %d are remembered", name, len(all.oldest), len(all.all), len(all.byUser))
 		}
 	}
@@ -155,20 +155,51 @@ func TestATicketThatWasUsedLeavesAPlace(t *testing.T) {
 	now, alice := time.Now(), &auth.Identity{User: "alice"}
 	var first string
 	for i := range maxUserTickets {
-		name := all.issue(alice, now)
+		name := all.issue(alice, 0, now)
 		if name == "" {
 			t.Fatalf("ticket %d is refused", i)
 		}
 		first = name
 	}
-	if all.issue(alice, now) != "" {
+	if all.issue(alice, 0, now) != "" {
 		t.Fatal("one more is given")
 	}
-	if all.issue(&auth.Identity{User: "bob"}, now) == "" {
+	if all.issue(&auth.Identity{User: "bob"}, 0, now) == "" {
 		t.Error("another user gets none")
 	}
-	if all.take(first, now) != alice || all.issue(alice, now) == "" || all.issue(alice, now) != "" {
+	if all.take(first, now) != alice || all.issue(alice, 0, now) == "" || all.issue(alice, 0, now) != "" {
 		t.Error("one was used: there is not place for exactly one")
+	}
+}
+
+// Whoever may be as many anonymous users as they like has no more tickets for that, and takes none from others.
+func TestTicketsOfAnAddressAreBounded(t *testing.T) {
+	var all tickets
+	now := time.Now()
+	somebody := func(i int) *auth.Identity { return &auth.Identity{User: fmt.Sprint("anon-", i), Anonymous: true} }
+	var names []string
+	for i := range 3 * maxFromTickets {
+		if name := all.issue(somebody(i), 7, now); name != "" {
+			names = append(names, name)
+		}
+	}
+	if len(names) != maxFromTickets {
+		t.Errorf("%d tickets were issued", len(names))
+	}
+	if all.issue(somebody(-1), 8, now) == "" {
+		t.Error("another address gets none")
+	}
+	all.take(names[0], now)
+	if all.issue(somebody(-2), 7, now) == "" || all.issue(somebody(-3), 7, now) != "" {
+		t.Error("one that was used makes no room for one")
+	}
+	if all.expire(now.Add(ticketLifetime)); len(all.from) != 0 {
+		t.Errorf("%v are remembered after their time", all.from)
+	}
+	for i := range 2 * maxFromTickets {
+		if all.issue(somebody(i), 0, now) == "" {
+			t.Fatal("the machine itself is limited")
+		}
 	}
 }
 
