@@ -29,6 +29,7 @@ const (
 	ClosedSlow
 	ClosedTooBig
 	ClosedParts
+	ClosedHalf
 	RefusedOrigin
 	RefusedHandshake
 	RefusedConnections
@@ -158,6 +159,7 @@ var definitions = [count]Definition{
 	ClosedSlow:                closes("pending_bytes"),
 	ClosedTooBig:              closes("message_size"),
 	ClosedParts:               closes("message_parts"),
+	ClosedHalf:                closes("half_messages"),
 	RefusedOrigin:             refusals("origin"),
 	RefusedHandshake:          refusals("credentials"),
 	RefusedConnections:        refusals("connections"),

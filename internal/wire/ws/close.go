@@ -22,6 +22,7 @@ const (
 	ClosePolicy         CloseCode = 1008
 	CloseTooBig         CloseCode = 1009
 	CloseInternal       CloseCode = 1011
+	CloseTryAgain       CloseCode = 1013
 )
 
 // MaxReason is how many bytes of reason fit into a close frame beside the code.
@@ -62,6 +63,7 @@ var (
 	errCorrupt          = &CloseError{CloseInvalidPayload, "corrupt compressed data"}
 	errTooBig           = &CloseError{CloseTooBig, "message too big"}
 	errTooManyFragments = &CloseError{ClosePolicy, "too many fragments"}
+	errNoRoom           = &CloseError{CloseTryAgain, "no room for another half message"}
 )
 
 // AppendClose appends the payload of a close frame: the code and the reason, which is made valid UTF-8 and cut to

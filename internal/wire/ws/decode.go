@@ -19,6 +19,7 @@ type Config struct {
 	Takeover     bool // the peer compresses with context takeover: a Decoder stays, with up to 32 KiB
 	MaxMessage   int  // bytes of a message, inflated; 0 is DefaultMaxMessage, less is no limit
 	MaxFragments int  // frames of a message; 0 is DefaultMaxFragments, less is no limit
+	Budget       *Budget
 }
 
 // Sink takes what Decode reads. payload is the sink's own to change until its method returns, and not to be kept. With
@@ -46,6 +47,12 @@ func (c *Config) Decode(d **Decoder, p []byte, sink Sink) (n int, err *CloseErro
 			return len(p), nil
 		}
 		if err := t.frame(d); err != nil {
+			t.end(d)
+			return len(p), err
+		}
+	}
+	if *d != nil {
+		if err := c.Budget.settle(*d); err != nil {
 			t.end(d)
 			return len(p), err
 		}

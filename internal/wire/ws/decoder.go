@@ -19,6 +19,9 @@ type Decoder struct {
 	payload []byte // of the message, as it came
 	control []byte // payload of the control frame that is being read
 	window  []byte // the end of the messages before, up to windowSize; only with Takeover
+
+	budget  *Budget // nil while nothing is counted
+	counted int64   // bytes that it knows of
 }
 
 // decoders has Decoders that hold nothing.
@@ -36,6 +39,7 @@ func (d *Decoder) Release() {
 
 // reset forgets everything.
 func (d *Decoder) reset() {
+	d.give()
 	*d = Decoder{payload: emptied(d.payload, maxKept), control: d.control[:0]}
 }
 
