@@ -38,7 +38,7 @@ type Metrics = metrics.Set
 func (s *Server) Metrics() *Metrics {
 	s.node.Gauge()
 	ready := int64(1)
-	if s.notReady() != "" {
+	if s.notReady() != nil {
 		ready = 0
 	}
 	s.metrics.Put(metrics.Ready, ready)
@@ -55,10 +55,18 @@ func (s *Server) ShowsKey(r *http.Request) bool { return s.api.ShowsKey(r) }
 // newAPI returns the HTTP API of the server.
 func (s *Server) newAPI() (*api.API, error) {
 	return api.New(api.Options{
-		Node: s.node, Gate: s.gate, Logger: s.options.Logger, Connections: s.connections, NotReady: s.notReady,
+		Node: s.node, Gate: s.gate, Logger: s.options.Logger, Connections: s.connections, NotReady: s.whyNotReady,
 		MaxMessage: s.options.Limits.MaxMessage, Keys: s.options.APIKeys, Metrics: s.metrics,
 		Recorder: s.recorder,
 	})
+}
+
+// whyNotReady returns all that is known of why clients should be sent elsewhere, or "".
+func (s *Server) whyNotReady() string {
+	if why := s.notReady(); why != nil {
+		return why.String()
+	}
+	return ""
 }
 
 // connections calls yield with each connection, over whatever transport.

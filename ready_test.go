@@ -27,16 +27,19 @@ func TestIsNotReadyWithAnEngineThatHasFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = server.Close() }()
-	ask := func() (int, string) {
+	ask := func(handler http.Handler) (int, string) {
 		answer := httptest.NewRecorder()
-		server.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 		return answer.Code, answer.Body.String()
 	}
-	if code, _ := ask(); code != http.StatusOK {
+	if code, _ := ask(server); code != http.StatusOK {
 		t.Fatalf("a sound engine: %d", code)
 	}
 	e.failure = errors.New("sync failed: input/output error")
-	if code, body := ask(); code != http.StatusServiceUnavailable || !strings.Contains(body, "input/output error") {
-		t.Fatalf("a failed engine: %d %q, want 503 and the reason", code, body)
+	if code, body := ask(server); code != http.StatusServiceUnavailable || body != "the engine stores nothing\n" {
+		t.Errorf("a failed engine: %d %q, want 503 and nothing of what it says", code, body)
+	}
+	if code, body := ask(server.Readiness()); code != http.StatusServiceUnavailable || !strings.Contains(body, "input/output error") {
+		t.Errorf("a failed engine, for administrators: %d %q, want 503 and the reason", code, body)
 	}
 }

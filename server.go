@@ -239,23 +239,7 @@ func (s *Server) route() {
 	s.mux.HandleFunc(ticketsPath, s.gate.ServeTicket)
 	s.mux.Handle(api.Prefix, s.api.Handler(false))
 	s.mux.HandleFunc("GET "+healthPath, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
-	s.mux.HandleFunc("GET "+readyPath, func(w http.ResponseWriter, _ *http.Request) {
-		if why := s.notReady(); why != "" {
-			say(w, http.StatusServiceUnavailable, why)
-			return
-		}
-		say(w, http.StatusOK, s.readiness())
-	})
-}
-
-// readiness is what is said of a server that is ready, with what an operator should know of its engine.
-func (s *Server) readiness() string {
-	if e, ok := s.options.Engine.(engine.Caution); ok {
-		if caution := e.Caution(); caution != "" {
-			return "ok\nwarning: " + caution
-		}
-	}
-	return "ok"
+	s.mux.Handle("GET "+readyPath, s.readiness(false))
 }
 
 // health returns nil, or why the engine stores nothing.
@@ -266,22 +250,6 @@ func (s *Server) health() error {
 		}
 	}
 	return s.hub.Reachable()
-}
-
-// notReady returns why clients should be sent elsewhere, or "".
-func (s *Server) notReady() string {
-	if s.draining.Load() {
-		return "draining"
-	}
-	if h, ok := s.options.Engine.(engine.Health); ok {
-		if err := h.Health(); err != nil {
-			return err.Error()
-		}
-	}
-	if err := s.hub.Ready(); err != nil {
-		return err.Error()
-	}
-	return ""
 }
 
 func say(w http.ResponseWriter, status int, text string) {

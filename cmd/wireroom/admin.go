@@ -76,7 +76,7 @@ func backstageRoutes(server *wireroom.Server) (http.Handler, error) {
 	mux.Handle("GET /metrics", numbers.Handler())
 	mux.Handle("/api/", server.Admin())
 	mux.Handle("GET /healthz", server)
-	mux.Handle("GET /readyz", server)
+	mux.Handle("GET /readyz", server.Readiness())
 	return mux, nil
 }
 

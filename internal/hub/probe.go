@@ -180,8 +180,8 @@ func (p *probe) hear(m *protocol.Message) {
 	}
 }
 
-// errStalled reports an engine that takes messages and does not deliver them.
-var errStalled = errors.New("it takes messages, and does not deliver them")
+// ErrStalled reports an engine that takes messages and does not deliver them.
+var ErrStalled = errors.New("it takes messages, and does not deliver them")
 
 // err returns why nothing is delivered, on some path, or nil.
 func (p *probe) err() error {
@@ -199,7 +199,7 @@ func (p *probe) err() error {
 func (to *path) err() error {
 	failure := to.failure
 	if failure == nil {
-		failure = errStalled
+		failure = ErrStalled
 	}
 	switch since := time.Since(to.heard); {
 	case to.heard.IsZero():

@@ -182,11 +182,11 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// ready asks a node's /readyz.
+// ready asks a node whether it is ready, as its administrators do.
 func (n *node) ready() (status int, text string) {
 	n.t.Helper()
 	w := httptest.NewRecorder()
-	n.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	n.Readiness().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 	return w.Code, w.Body.String()
 }
 
