@@ -4,9 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -14,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,17 +34,19 @@ const (
 	idleClients = "WIREROOM_IDLE_CLIENTS"
 	idlePort    = "WIREROOM_IDLE_PORT"
 	idleKind    = "WIREROOM_IDLE_KIND"
+	idleFirst   = "WIREROOM_IDLE_FIRST"
 	idleCount   = "WIREROOM_IDLE_TEST"
 )
 
 // TestAnIdleClientCostsLittle measures the memory of idle clients, each another user from another address, in one room
-// with presence, with every limit on: over WebSocket, as streams, and as clients of Socket.IO. The clients are in a process of their own.
+// with presence, with every limit on: over WebSocket, the same by TLS, as streams, and as clients of Socket.IO. The clients
+// are in a process of their own. Where they come from is told as a trusted proxy does, so that each address has an account.
 func TestAnIdleClientCostsLittle(t *testing.T) {
 	if n := os.Getenv(idleClients); n != "" {
 		beIdle(t, n, os.Getenv(idlePort))
 		return
 	}
-	for kind, bound := range map[string]int{"websocket": 1000, "stream": 1000, "socketio": 2000} {
+	for kind, bound := range map[string]int{"websocket": 1000, "stream": 1100, "socketio": 2000, "tls": 9000} {
 		t.Run(kind, func(t *testing.T) { measureIdle(t, kind, bound) })
 	}
 }
@@ -47,12 +57,18 @@ func measureIdle(t *testing.T, kind string, bound int) {
 		n, _ = strconv.Atoi(text)
 	}
 	server, err := wireroom.New(context.Background(), wireroom.Options{
-		Logger: slog.New(slog.DiscardHandler),
+		Logger: slog.New(slog.DiscardHandler), TrustedProxies: []string{"127.0.0.1"},
+		Limits: wireroom.Limits{Address: wireroom.AddressLimits{Connections: 1}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	front := httptest.NewServer(server)
+	front := httptest.NewUnstartedServer(server)
+	front.Config.ConnState = server.ConnState
+	if kind == "tls" {
+		front.Listener = wireroom.NewTLSListener(front.Listener, &tls.Config{Certificates: []tls.Certificate{ownCertificate(t)}})
+	}
+	front.Start()
 	defer func() {
 		if err := server.Close(); err != nil {
 			t.Error(err)
@@ -60,11 +76,19 @@ func measureIdle(t *testing.T, kind string, bound int) {
 		front.Close()
 	}()
 	port := front.URL[strings.LastIndexByte(front.URL, ':')+1:]
-	withClients(t, kind, 200, port, func() {}) // what is made once is there
+	withClients(t, kind, 1<<20, 200, port, func() {}) // what is made once is there
 	before := memoryInUse()
-	withClients(t, kind, n, port, func() {
-		if sessions, _ := server.Counts(); sessions != n {
-			t.Fatalf("%d sessions, want %d", sessions, n)
+	withClients(t, kind, 0, n, port, func() {
+		if sessions, users := server.Counts(); sessions != n || users != n {
+			t.Fatalf("%d sessions of %d users, want %d", sessions, users, n)
+		}
+		for _, i := range []int{0, n / 2, n - 1} {
+			if refused := askAs(server, i); refused != http.StatusTooManyRequests {
+				t.Fatalf("address %d has no account: its second connection gets %d", i, refused)
+			}
+		}
+		if let := askAs(server, n); let != http.StatusOK {
+			t.Fatalf("an address without a connection gets %d", let)
 		}
 		each := (memoryInUse() - before) / n
 		t.Logf("%d bytes each, of %d idle clients", each, n)
@@ -74,11 +98,26 @@ func measureIdle(t *testing.T, kind string, bound int) {
 	})
 }
 
-// withClients runs f while a process of its own has n idle clients.
-func withClients(t testing.TB, kind string, n int, port string, f func()) {
+// askAs has the i-th address ask for something once more, and returns the status.
+func askAs(server *wireroom.Server, i int) int {
+	r := httptest.NewRequest(http.MethodPost, "http://h/send", strings.NewReader(`{"type":"ping"}`))
+	r.RemoteAddr = "127.0.0.1:1"
+	r.Header.Set("X-Forwarded-For", addressOf(i))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	server.ServeHTTP(w, r)
+	return w.Code
+}
+
+// addressOf returns the i-th address.
+func addressOf(i int) string { return fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255) }
+
+// withClients runs f while a process of its own has n idle clients, from the first-th address on.
+func withClients(t testing.TB, kind string, first, n int, port string, f func()) {
 	t.Helper()
 	command := exec.Command(os.Args[0], "-test.run=^TestAnIdleClientCostsLittle$")
-	command.Env = append(os.Environ(), fmt.Sprintf("%s=%d", idleClients, n), idlePort+"="+port, idleKind+"="+kind)
+	command.Env = append(os.Environ(), fmt.Sprintf("%s=%d", idleClients, n), idlePort+"="+port, idleKind+"="+kind,
+		fmt.Sprintf("%s=%d", idleFirst, first))
 	command.Stderr = os.Stderr
 	stop, err := command.StdinPipe()
 	if err != nil {
@@ -103,13 +142,72 @@ func withClients(t testing.TB, kind string, n int, port string, f func()) {
 	f()
 }
 
+// ownCertificate returns a certificate that nobody trusts.
+func ownCertificate(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"h"}}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}
+}
+
+// upgradeFrom is a request for a WebSocket of the i-th address.
+func upgradeFrom(path string, i int) string {
+	return fmt.Sprintf("GET %s HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX-Forwarded-For: %s\r\n\r\n",
+		path, addressOf(i))
+}
+
+const joinLobby = `{"type":"join","room":"lobby","presence":true,"id":1}`
+
+// beIdleByTLS is beIdle over TLS.
+func beIdleByTLS(t *testing.T, first, count int, port string) {
+	for i := first; i < first+count; i++ {
+		c, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		in := bufio.NewReader(c)
+		for _, said := range []struct{ message, want string }{
+			{upgradeFrom("/ws", i), `"type":"welcome"`}, {string(maskedText(joinLobby)), `"of":"join"`},
+		} {
+			if _, err := io.WriteString(c, said.message); err != nil {
+				t.Fatal(err)
+			}
+			answer := []byte(nil)
+			for !bytes.Contains(answer, []byte(said.want)) {
+				b, err := in.ReadByte()
+				if err != nil {
+					t.Fatalf("after %q: %v", answer, err)
+				}
+				answer = append(answer, b)
+			}
+		}
+		go func() { _, _ = io.Copy(io.Discard, c) }()
+	}
+	fmt.Println("there")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
 // beIdle has n clients connect and join until standard input ends.
 func beIdle(t *testing.T, n, port string) {
 	count, _ := strconv.Atoi(n)
+	first, _ := strconv.Atoi(os.Getenv(idleFirst))
+	if os.Getenv(idleKind) == "tls" {
+		beIdleByTLS(t, first, count, port)
+		return
+	}
 	var sockets []int
 	defer func() { drain(t, sockets) }()
 	at, _ := strconv.Atoi(port)
-	for i := range count {
+	for i := first; i < first+count; i++ {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -119,8 +217,8 @@ func beIdle(t *testing.T, n, port string) {
 		}
 		if os.Getenv(idleKind) == "stream" {
 			sockets = append(sockets, fd)
-			say(t, fd, []byte(fmt.Sprintf("GET /sse?room=lobby&presence=true HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 10.%d.%d.%d\r\n\r\n",
-				i>>16, i>>8&255, i&255)), `"of":"join"`)
+			say(t, fd, []byte(fmt.Sprintf("GET /sse?room=lobby&presence=true HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: %s\r\n\r\n",
+				addressOf(i))), `"of":"join"`)
 			continue
 		}
 		sockets = append(sockets, fd)
@@ -128,10 +226,8 @@ func beIdle(t *testing.T, n, port string) {
 		if os.Getenv(idleKind) == "socketio" {
 			path, welcome = "/socket.io/?EIO=4&transport=websocket", `"sid":`
 		}
-		say(t, fd, []byte(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX-Forwarded-For: 10.%d.%d.%d\r\n\r\n",
-			path, i>>16, i>>8&255, i&255)), welcome)
-		join, joined := `{"type":"join","room":"lobby","presence":true,"id":1}`, `"of":"join"`
+		say(t, fd, []byte(upgradeFrom(path, i)), welcome)
+		join, joined := joinLobby, `"of":"join"`
 		if os.Getenv(idleKind) == "socketio" {
 			say(t, fd, maskedText("40"), `["welcome"`)
 			join, joined = `421["join",{"room":"lobby","presence":true}]`, `431[{"ok":true`

@@ -61,7 +61,7 @@ func stage(b *testing.B, kind string, f func(*wireroom.Server)) {
 		}
 		front.Close()
 	}()
-	withClients(b, kind, fanOutClients, front.URL[strings.LastIndexByte(front.URL, ':')+1:], func() { f(server) })
+	withClients(b, kind, 0, fanOutClients, front.URL[strings.LastIndexByte(front.URL, ':')+1:], func() { f(server) })
 }
 
 // delivering returns what a message to all clients costs, in nanoseconds of the processor for each of them. The clients

@@ -14,7 +14,7 @@ var inputs = []Input{
 	// Frames and messages.
 	{"a length of 64 bits whose top bit is set, and lengths near 2^63", []string{"TestRefusesWhatIsWrongAtOnce", "FuzzServerDecoder"}},
 	{"fragments that are too much together, without an end", []string{"TestRefusesWhatIsWrongAtOnce", "TestWebSocket"}},
-	{"lengths whose bodies never come, on many connections", []string{"TestAllocatesByWhatArrivedOnly", "TestEndsASilentConnection"}},
+	{"lengths whose bodies never come, on many connections", []string{"TestAllocatesByWhatArrivedOnly", "TestEndsASilentConnection", "TestHalfMessagesAreBoundedTogether"}},
 	{"more fragments than anybody needs", []string{"TestLimitsFragments", "TestWebSocket"}},
 	{"bytes one at a time", []string{"TestReadsTheSameHoweverTheInputIsCut", "TestReadsBrokenInputTheSameHoweverItIsCut"}},
 	{"no limit by default", []string{"TestDefaultsHaveLimits", "TestTheDefaultsAreThoseOfTheServer"}},
@@ -25,7 +25,8 @@ var inputs = []Input{
 	{"frames after a close", []string{"TestIgnoresEverythingAfterAClose", "TestIgnoresEverythingAfterAnError"}},
 	{"a close that is never answered, a peer that goes without a close", []string{"TestTwinLingers", "TestFinishSendsTheLastBytesAndTheEnd", "TestResetEndsAPausedConnection", "F19"}},
 	{"floods of pings and pongs", []string{"TestFloodsEndTheConnection", "TestControlFramesEndAConnectionThatHasTooMany", "TestGatheredRepliesAreBounded"}},
-	{"a client that does not read", []string{"TestSlowClientIsClosedAndDelaysNobody", "TestKeepsRepliesBehindAFullSocketUpToABound"}},
+	{"pongs that nobody asked for, or twice", []string{"TestPongsThatNobodyAskedForAreIgnored"}},
+	{"a client that does not read", []string{"TestSlowClientIsToldOfItsGapAndDelaysNobody", "TestASlowReaderIsKeptAndOneThatIsStuckIsNot", "TestKeepsRepliesBehindAFullSocketUpToABound"}},
 	{"payloads that are used after their time", []string{"TestKeptPayloadsAreFoundOut"}},
 	{"close reasons that are too long", []string{"TestCutsTheReasonBetweenRunes"}},
 
@@ -33,6 +34,7 @@ var inputs = []Input{
 	{"what inflates beyond the limit, also in fragments", []string{"TestLimitsTheInflatedSize", "TestInflatesUpToTheLimitOnly"}},
 	{"garbage, truncated streams, references before the start, bytes behind the end", []string{"TestRefusesCorruptCompressedData", "TestNeverRefersBeyondTheWindow", "FuzzInflate"}},
 	{"windows of 7 and 16 bits, parameters that are empty, doubled, unknown", []string{"TestDeclinesOffersWithWrongParameters", "FuzzExtensions"}},
+	{"a token compressed together with what somebody else chose", []string{"TestATokenIsNeverCompressed"}},
 	{"many compressors", []string{"TestManyMayCompressAtOnce", "TestNothingIsHeldBetweenMessages"}},
 
 	// Handshake and HTTP.
@@ -40,11 +42,13 @@ var inputs = []Input{
 	{"headers that are costly to split", []string{"TestHostileRequests", "FuzzUpgrade"}},
 	{"extensions with names of JavaScript's own", []string{"TestHostileRequests"}},
 	{"a header that takes for ever, a handshake of TLS that does", []string{"TestEndsAHandshakeThatTakesTooLong", "TestEndsATLSHandshakeThatIsNeverFinished"}},
+	{"handshakes of TLS without end, connections that send no request", []string{"TestConnectionsOfAnAddressAreBoundedBeforeAnythingIsDoneForThem", "TestConnectionsWithoutARequestAreBoundedTogether", "TestAnAddressHasSoManyConnectionsWithoutARequest"}},
+	{"floods of HTTP/2, which is not spoken", []string{"TestSpeaksNothingOldAndNoHTTP2", "TestRefusesHTTP2"}},
 	{"an upgrade, and then nothing", []string{"TestWhoDoesNotAuthenticateIsClosed"}},
 	{"upgrades without key, with another version, method, protocol", []string{"TestHostileRequests", "TestRefusesWhatMayNotBeUpgraded", "TestRefusesHTTP2"}},
 	{"frames that come with the request", []string{"TestTakesFramesThatCameWithTheRequest", "TestReceivesEarlyBytesFirst"}},
 	{"requests behind a refused upgrade", []string{"TestARefusedUpgradeReadsNoFrames"}},
-	{"a length and chunks, two lengths, a space before the colon, two hosts", []string{"TestHostileRequests"}},
+	{"a length and chunks, two lengths, a space before the colon, two hosts, bare line feeds, chunks of more than numbers have", []string{"TestHostileRequests"}},
 	{"requests that name another host", []string{"TestHostileRequests"}},
 	{"line ends in paths, names and subprotocols", []string{"TestHostileRequests", "TestAnswersNothingBetweenTheLines"}},
 	{"more connections than there is room for", []string{"TestANodeHasSoManyConnections", "TestAnAddressHasSoManyConnections", "TestAUserHasSoManyConnectionsAtOnce"}},
@@ -56,10 +60,12 @@ var inputs = []Input{
 	{"addresses that the client made up", []string{"TestClientsAddress", "TestTheMachineItselfIsNotLimitedByAddress", "FuzzAddress"}},
 	{"tokens of no algorithm or another one", []string{"TestHMACTakesItsOwnTokensOnly", "FuzzToken"}},
 	{"tokens by trial", []string{"TestAttemptsToAuthenticateAreBounded", "TestBadTokensFromOneAddressAreBounded"}},
-	{"tokens in URLs, which others log", []string{"TestNoTokenIsEverShown", "TestATokenThatOthersCanReadIsRefused", "TestAnExposedSessionTakesNoToken"}},
+	{"tickets without end, as very many anonymous users", []string{"TestTicketsAreBounded", "TestTicketsOfAnAddressAreBounded"}},
+	{"tokens in URLs, and ids of Engine.IO, which others log", []string{"TestNoTokenIsEverShown", "TestATokenThatOthersCanReadIsRefused", "TestAnExposedSessionTakesNoToken"}},
 	{"claims that are believed before they are checked, keys that are not what they say", []string{"TestHostileTokens", "TestATokenCannotChooseItsAlgorithm", "TestAPublicKeyIsNoSecret", "TestAnUnknownKeyDoesNotFetch", "FuzzKeys"}},
 	{"tokens that expire while connected", []string{"TestSessionEndsWithItsToken"}},
-	{"permissions that are withdrawn while connected", []string{"TestAReloadHoldsAtOnce"}},
+	{"tokens that are revoked, and users that are blocked, while connected or on their way", []string{"TestWhoIsKeptOutIsGoneWithinASecondOnEveryTransport", "TestNobodySlipsInWhileSomebodyIsKeptOut", "TestTokensOfThisSecondAreRevoked"}},
+	{"permissions that are withdrawn while connected", []string{"TestAReloadHoldsAtOnce", "TestAReloadMissesNoRecovery"}},
 
 	// Envelopes.
 	{"deep nesting, duplicate keys, lone surrogates, huge numbers, bytes behind the end", []string{"TestRefusesBrokenEnvelopes", "TestRefusesTheWholeFrame", "TestDepthCountsTheEnvelopeAsItsFirstLevel", "FuzzFrame"}},
@@ -70,7 +76,7 @@ var inputs = []Input{
 	{"names of rooms with a meaning elsewhere", []string{"TestRoomNames", "FuzzRoom"}},
 	{"commands in a room that was never joined", []string{"TestErrorsNameTheirCode"}},
 	{"malformed envelopes, one after the other", []string{"TestThirdMalformedEnvelopeInARowEndsTheSession", "TestMalformedFramesCountToo"}},
-	{"storms of joins and leaves, thousands of rooms", []string{"TestEachRateHasItsErrorAndItsNumber", "TestLimits"}},
+	{"storms of joins and leaves, thousands of rooms", []string{"TestEachRateHasItsErrorAndItsNumber", "TestLimits", "FuzzMembership"}},
 	{"requests behind one that takes long", []string{"TestRequestsBehindASlowOneWaitInOrder"}},
 	{"names and tokens that are too long or no text", []string{"TestNamesAndTokensHaveALength", "TestHostileRequests"}},
 
@@ -83,6 +89,11 @@ var inputs = []Input{
 	{"a poll of a client while another one runs, the client's name with another user", []string{"TestTwoPollsOfOneClient", "TestOwnMessagesAreNotEchoedToTheSameClientOfTheSameUser"}},
 
 	// Engine.IO, Socket.IO.
+	{"transports, versions and ids in the query that are none, or several", []string{"TestRefusesBadHandshakes"}},
+	{"two polls at once, a poll that is aborted, an upgrade during a POST, one that is never completed", []string{"TestTwoPollsAtOnceEndTheSession", "TestAnAbortedPollEndsTheSession", "TestAnUpgradeDuringAPostEndsTheSession", "TestUpgrade"}},
+	{"connections that are opened and left, in very great number", []string{"TestSocketIOWhatIsAbandonedLeavesNothing", "TestSilenceEndsTheSession", "TestSocketIOWhoConnectsNowhereIsClosed"}},
+	{"bodies of a length that is not told, and larger than they may be", []string{"TestSocketIOABodyOfUnknownLengthMeetsTheBound", "TestSocketIOAttacksMeetBounds"}},
+	{"acknowledgements that never come", []string{"TestSocketIOCallsThatNobodyAnswersMeetABound"}},
 	{"payloads of very many packets, of unknown types, in wrong base64", []string{"TestRefusesPayloadsThatAreNone", "FuzzPayload"}},
 	{"packets of wrong shape: types, acknowledgements, names of events", []string{"TestRefusesWhatIsNoParcel", "TestSocketIOMalformedPacketsCloseTheirConnectionAndNothingElse", "FuzzParcel"}},
 	{"placeholders that name no attachment, or one twice", []string{"TestRefusesPlaceholdersThatAreNone"}},

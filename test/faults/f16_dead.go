@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -89,11 +88,7 @@ func (h *house) enter(ctx context.Context, node int, token string) (*guest, erro
 	return g, err
 }
 
-func (h *house) close() {
-	for _, g := range h.guests {
-		_ = g.client.Close() // the node may be dead
-	}
-}
+func (h *house) close() { h.dismiss(0) }
 
 // sees waits until a guest is told that another one has come or left; nobody else may leave before.
 func (g *guest) sees(ctx context.Context, other *guest, left bool) error {
@@ -116,17 +111,21 @@ func (g *guest) sees(ctx context.Context, other *guest, left bool) error {
 func (h *house) settled(ctx context.Context, there int) error {
 	return rig.Wait(ctx, "nobody else is counted", leaveWithin, func() bool {
 		last := len(h.guests)
+		defer func() { h.dismiss(last) }() // or the next one finds this one there
 		g, err := h.enter(ctx, 0, "")
 		if err != nil {
 			return false
 		}
 		e, err := g.room.Next(ctx)
 		p, ok := e.(*protocol.Presence)
-		counted := err == nil && ok && p.Count == there+1 && g.client.Welcome().Users == there+1
-		if err := errors.Join(g.room.Leave(ctx), g.client.Close()); err != nil {
-			return false
-		}
-		h.guests = h.guests[:last]
-		return counted
+		return err == nil && ok && p.Count == there+1 && g.client.Welcome().Users == there+1
 	})
+}
+
+// dismiss has the guests go who came after the first so many.
+func (h *house) dismiss(first int) {
+	for _, g := range h.guests[first:] {
+		_ = g.client.Close() // who says goodbye leaves at once; who cannot is gone
+	}
+	h.guests = h.guests[:first]
 }

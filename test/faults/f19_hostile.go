@@ -49,7 +49,11 @@ func hostileInput(ctx context.Context, t *rig.Trial) error {
 	if err := runTests(ctx, t, root, found, named); err != nil {
 		return err
 	}
-	targets, err := fuzz(ctx, t, root, found, rig.Pick(t, 2*time.Second, 10*time.Minute))
+	parsers, err := findFuzzTargets(root)
+	if err != nil {
+		return err
+	}
+	targets, err := fuzz(ctx, t, root, parsers, rig.Pick(t, 2*time.Second, 10*time.Minute))
 	if err != nil {
 		return err
 	}
@@ -63,12 +67,33 @@ func hostileInput(ctx context.Context, t *rig.Trial) error {
 // findTests returns the folders with the tests that are named, and their names in each. One that is not there is an
 // error.
 func findTests(root string, named map[string]bool) (map[string][]string, error) {
-	defined := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	found, missing := make(map[string][]string), make(map[string]bool)
-	for name := range named {
-		missing[name] = true
+	missing := maps.Clone(named)
+	found, err := findFunctions(root, `(?:Test|Fuzz)\w+`, func(name string) bool { return named[name] })
+	for _, names := range found {
+		for _, name := range names {
+			delete(missing, name)
+		}
 	}
-	err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+	if len(missing) > 0 {
+		err = errors.Join(err, fmt.Errorf("there is no %v", missing))
+	}
+	return found, err
+}
+
+// findFuzzTargets returns the folders with fuzz targets, and the names of all of them.
+func findFuzzTargets(root string) (map[string][]string, error) {
+	found, err := findFunctions(root, `Fuzz\w+`, func(string) bool { return true })
+	if err == nil && len(found) == 0 {
+		err = errors.New("there are no fuzz targets")
+	}
+	return found, err
+}
+
+// findFunctions returns the folders with tests whose names are of a form and wanted, and their names in each.
+func findFunctions(root, form string, wanted func(name string) bool) (map[string][]string, error) {
+	defined := regexp.MustCompile(`(?m)^func (` + form + `)\(`)
+	found := make(map[string][]string)
+	return found, filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -83,17 +108,12 @@ func findTests(root string, named map[string]bool) (map[string][]string, error) 
 		}
 		folder, err := filepath.Rel(root, filepath.Dir(path))
 		for _, match := range defined.FindAllSubmatch(source, -1) {
-			if name := string(match[1]); named[name] {
+			if name := string(match[1]); wanted(name) {
 				found["./"+folder] = append(found["./"+folder], name)
-				delete(missing, name)
 			}
 		}
 		return err
 	})
-	if len(missing) > 0 {
-		err = errors.Join(err, fmt.Errorf("there is no %v", missing))
-	}
-	return found, err
 }
 
 // runTests runs the tests, and the seeds of the fuzz targets. Each must be seen to pass: one that was skipped has sent
@@ -147,13 +167,10 @@ func runMissing(ctx context.Context, root string, found map[string][]string, mis
 	return nil
 }
 
-// fuzz fuzzes each target that is named, for a while.
+// fuzz fuzzes each target, for a while.
 func fuzz(ctx context.Context, t *rig.Trial, root string, found map[string][]string, each time.Duration) (targets int, err error) {
 	for folder, names := range found {
 		for _, name := range names {
-			if !strings.HasPrefix(name, "Fuzz") {
-				continue
-			}
 			c := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+name+"$", "-fuzztime", each.String(), folder)
 			c.Dir = root
 			out, err := c.CombinedOutput()
