@@ -142,7 +142,8 @@ type JoinOptions struct {
 }
 
 // Join makes the session a member of a room, as if its client had asked for it, but without a reply to it. Messages
-// may be delivered before Join returns.
+// may be delivered before Join returns. A join of the client's own that follows is answered like any other: it tells
+// where the client stands, and replays what it asks for; where it asks for nothing delivery goes on where it was.
 func (s *Session) Join(ctx context.Context, room string, o JoinOptions) (protocol.Joined, error) {
 	var joined protocol.Joined
 	if !protocol.CheckRoom(room) {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/wireroom/wireroom/conformance/scenarios/stage"
@@ -94,7 +95,7 @@ func (s *scenario) exempt(player string) string {
 // needsApplication reports whether something other than the protocol's own takes part.
 func (s *scenario) needsApplication() bool {
 	return slices.ContainsFunc(s.Steps, func(step step) bool {
-		return step.App != "" || regexp.MustCompile(`"type": "(sum|tell|fail)"`).Match(step.Send)
+		return step.App != "" || strings.HasPrefix(step.As, stage.Resident) || regexp.MustCompile(`"type": "(sum|tell|fail)"`).Match(step.Send)
 	})
 }
 

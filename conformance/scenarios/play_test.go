@@ -54,7 +54,8 @@ type person struct {
 	name    string
 	session session
 	mail    *mail
-	asked   int // requests
+	asked   int             // requests
+	rooms   map[string]bool // that it is in
 }
 
 // play is one run of one scenario over one carrier.
@@ -126,6 +127,9 @@ func perform(t *testing.T, c carrier, shared *stage.Stage, s *scenario) {
 			t.Errorf("the application: %v", err)
 		}
 	}
+	if err := p.fence(); err != nil {
+		t.Errorf("at the end: %v", err)
+	}
 	for _, one := range p.persons {
 		if rest := one.mail.rest(); len(rest) > 0 {
 			t.Errorf("%s has got more: %s", one.name, texts(rest))
@@ -175,6 +179,7 @@ func (p *play) do(s step) error {
 	case s.See != nil:
 		return p.see(one, s)
 	case s.Ends != nil:
+		clear(one.rooms)
 		err := one.session.ended(s.Ends)
 		if s.Past {
 			one.mail.rest()
@@ -207,6 +212,9 @@ func (p *play) see(one *person, s step) error {
 	if seen == nil {
 		return fmt.Errorf("%s is at %s and has not seen %s", one.name, s.Until, s.See)
 	}
+	if seen.head.Type == protocol.TypeKicked {
+		delete(one.rooms, seen.head.Room)
+	}
 	return p.hear(one, s.See, *seen)
 }
 
@@ -219,7 +227,7 @@ func (p *play) open(s step) error {
 			return err
 		}
 	}
-	one := &person{name: s.Open, mail: newMail()}
+	one := &person{name: s.Open, mail: newMail(), rooms: make(map[string]bool)}
 	client := "client-" + s.Open + "-" + rand.Text()
 	session, err := p.carrier.dial(address{p.stage.URL, token, client, s.manner}, one.mail)
 	if s.Refused != nil {
@@ -363,6 +371,11 @@ func (p *play) send(one *person, s step) error {
 	a, err := one.mail.reply(q.id)
 	if err != nil {
 		return err
+	}
+	if a.head.Type == protocol.TypeOK && q.Type == protocol.TypeJoin {
+		one.rooms[q.Room] = true
+	} else if q.Type == protocol.TypeLeave {
+		delete(one.rooms, q.Room)
 	}
 	return p.hear(one, s.Reply, a)
 }

@@ -36,6 +36,7 @@ const DefaultTailBytes = 256 << 20
 var (
 	ErrClosed           = errors.New("hub closed")
 	ErrKicked           = errors.New("kicked")
+	ErrNotMember        = errors.New("not a member any more")
 	ErrPresenceDisabled = errors.New("presence is disabled in this room")
 )
 

@@ -20,6 +20,7 @@ type JoinRequest struct {
 	Last     int // the newest messages; 0 = none. Not with Since
 	Presence bool
 	State    json.RawMessage // the member's own data; owned by the hub
+	Instead  *Member         // a membership of this client in this room, which the new one takes the place of; nil: none
 }
 
 // start is where a member's delivery starts from.
@@ -29,7 +30,9 @@ type start struct {
 }
 
 // Join makes receiver a member. joined is called once, with the room locked and before anything is delivered: the
-// reply must be queued there, and must not block. It returns an error instead when there is no membership.
+// reply must be queued there, and must not block. It returns an error instead when there is no membership. One that takes
+// the place of another goes on where that stood, unless the client says where to begin; nobody is told that anybody came or
+// left, and what was being written meanwhile may be delivered once more. ErrNotMember says that the other has ended.
 // With an Inline engine Join does not block.
 func (h *Hub) Join(ctx context.Context, q JoinRequest, receiver Receiver, joined func(*Member, *protocol.Joined)) error {
 	if h.kicks.forbidden(q.Room, q.Client.User) {
@@ -49,26 +52,19 @@ func (h *Hub) Join(ctx context.Context, q JoinRequest, receiver Receiver, joined
 		return err
 	}
 	m := &Member{room: r, receiver: receiver, client: q.Client, since: time.Now().UnixMilli()}
-	m.presence.Store(q.Presence)
+	m.presence.Store(q.Presence || q.Instead != nil && q.Instead.Presence())
 	r.mu.Lock()
-	if h.kicks.forbidden(q.Room, q.Client.User) { // since this join began: the kick did not find the member
+	if err := r.admit(&q); err != nil {
 		r.mu.Unlock()
 		r.release()
-		return ErrKicked
+		return err
 	}
-	switch {
-	case s.replay:
-	case s.joined.Recovered && s.joined.Position != r.tail.head: // more came since the position was proven
-		s.replay = true
-	default:
-		s.joined.Position, s.joined.Head = r.tail.head, r.tail.head
-	}
-	r.begin(m, &q, &s)
-	r.presence.join(r, q)
-	if s.replay {
-		m.lag = &lag{position: s.joined.Position, liveFrom: r.tail.next, replayTo: r.tail.next, replay: true, since: m.since, from: m.from}
-	} else {
-		r.goLive(m)
+	r.enter(&q)
+	r.place(m, &q, &s)
+	r.add(m)
+	if q.Instead != nil {
+		r.end(q.Instead, LeftAsked)
+		defer r.release()
 	}
 	if q.Presence {
 		s.joined.WithPresence = true
@@ -76,10 +72,82 @@ func (h *Hub) Join(ctx context.Context, q JoinRequest, receiver Receiver, joined
 	}
 	h.metrics.Add(s.metric(), 1)
 	joined(m, &s.joined)
-	r.add(m)
 	r.mu.Unlock()
 	h.CatchUp(m)
 	return nil
+}
+
+// admit returns an error unless there may be a membership now: since the join began a kick or a leave may not have found
+// it. The room is locked.
+func (r *room) admit(q *JoinRequest) error {
+	switch {
+	case r.hub.kicks.forbidden(q.Room, q.Client.User):
+		return ErrKicked
+	case q.Instead != nil && q.Instead.gone.Load():
+		return ErrNotMember
+	default:
+		return nil
+	}
+}
+
+// enter notes in the room's presence that there is a membership more, or another one of a user who has been there. The
+// room is locked.
+func (r *room) enter(q *JoinRequest) {
+	if q.Instead == nil {
+		r.presence.join(r, *q)
+	} else if q.State != nil {
+		r.presence.setState(r, q.Client.User, q.State)
+	}
+}
+
+// place gives a member its place: where the client wants to begin, or where the membership stands that it takes the place
+// of, or else at the end. The room is locked.
+func (r *room) place(m *Member, q *JoinRequest, s *start) {
+	liveFrom, j := r.tail.next, &s.joined
+	switch {
+	case s.replay:
+	case j.Recovered && j.Position != r.tail.head: // more came since the position was proven
+		s.replay = true
+	case q.Instead != nil && !j.WithSince && q.Last == 0:
+		j.Position, liveFrom = q.Instead.stands()
+		j.Head, s.replay = r.tail.head, j.Position != r.tail.head || liveFrom != r.tail.next
+		j.Count = r.count(j.Position)
+	default:
+		j.Position, j.Head = r.tail.head, r.tail.head
+	}
+	r.begin(m, q, s)
+	if !s.replay {
+		r.goLive(m)
+		return
+	}
+	m.lag = &lag{position: j.Position, liveFrom: liveFrom, replayTo: r.tail.next, replay: true, since: m.since, from: m.from}
+}
+
+// stands returns where a member stands: the newest stored message that it was given, and the first entry of the tail that it
+// was not. A write that is under way counts as not given yet. The room is locked.
+func (m *Member) stands() (protocol.Position, uint64) {
+	l := m.lag
+	switch {
+	case l == nil:
+		return m.stay().At, m.room.flusher.flushed
+	case l.inTail:
+		return l.position, max(l.liveFrom, m.cursor)
+	default:
+		return l.position, l.liveFrom
+	}
+}
+
+// count returns how many stored messages there are after a position, about. The room is locked.
+func (r *room) count(after protocol.Position) int {
+	seq, proven := r.tail.after(after)
+	if proven {
+		n, _ := r.tail.stored(seq, r.rule().History, time.Now().UnixMilli())
+		return n
+	}
+	if after.Epoch != r.tail.head.Epoch {
+		return 0
+	}
+	return int(r.tail.head.Offset - after.Offset)
 }
 
 // begin notes where a membership begins, and tells of what it begins without though the client asked for it. The room is
@@ -229,12 +297,8 @@ const DefaultGrace = 5 * time.Second
 func (h *Hub) Leave(m *Member, d Departure) bool {
 	r := m.room
 	r.mu.Lock()
-	stay := m.stay()
-	left := r.remove(m)
+	left := r.end(m, cmp.Or(d.Why, LeftClosed))
 	if left {
-		if h.observer != nil {
-			h.observer.Left(m.client, stay, cmp.Or(d.Why, LeftClosed))
-		}
 		r.presence.leave(r, m.client.User, d)
 	}
 	r.mu.Unlock()
@@ -242,4 +306,14 @@ func (h *Hub) Leave(m *Member, d Departure) bool {
 		r.release()
 	}
 	return left
+}
+
+// end takes a member out and tells why; it reports whether it was there. The room is locked.
+func (r *room) end(m *Member, why string) bool {
+	stay := m.stay()
+	ended := r.remove(m)
+	if o := r.hub.observer; ended && o != nil {
+		o.Left(m.client, stay, why)
+	}
+	return ended
 }

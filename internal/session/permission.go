@@ -53,7 +53,7 @@ func (s *Session) permit(ctx context.Context, verb auth.Verb, room string, m *hu
 		}
 		m.Notes().Or(notes)
 		if s.node.Hub.Rule(room) != before {
-			m.Notes().Store(0) // the rules were changed meanwhile, and Recheck may have been here already
+			m.Notes().And(appointed) // the rules were changed meanwhile, and Recheck may have been here already
 		}
 	}
 	if !good {
@@ -147,7 +147,7 @@ func (s *Session) Recheck() {
 // see who is there any more it is not told from now on.
 func (s *Session) recheck(ctx context.Context) {
 	for _, m := range s.members() {
-		m.Notes().Store(0)
+		m.Notes().And(appointed)
 		if s.permit(ctx, auth.Join, m.Room(), nil) == nil {
 			if m.Presence() && s.permit(ctx, auth.Presence, m.Room(), m) != nil {
 				m.EndPresence()

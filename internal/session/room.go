@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/wireroom/wireroom/internal/hub"
@@ -26,7 +27,8 @@ func (s *Session) join(r *protocol.Request) *protocol.Error {
 	if err := s.room(r); err != nil {
 		return err
 	}
-	if m := s.member(r.Room); m != nil {
+	m := s.member(r.Room)
+	if m != nil && !isAppointed(m) {
 		s.ok(r, &protocol.Joined{Room: m.Room(), Already: true})
 		return nil
 	}
@@ -35,15 +37,21 @@ func (s *Session) join(r *protocol.Request) *protocol.Error {
 	}
 	q := hub.JoinRequest{
 		Room: string(r.Room), Client: &s.client,
-		Last: r.Last, Presence: r.Presence, State: bytes.Clone(r.State),
+		Last: r.Last, Presence: r.Presence, State: bytes.Clone(r.State), Instead: m,
 	}
 	if r.Has.Has(protocol.HasSince) {
 		var err error
 		q.Since, err = protocol.ParsePosition(r.Since)
 		q.Invalid = err != nil
 	}
-	return s.enterRoom(s.node.ctx, q, func(j *protocol.Joined) { s.ok(r, j) })
+	return s.enterRoom(s.node.ctx, q, 0, func(j *protocol.Joined) { s.ok(r, j) })
 }
+
+// appointed is the note of a membership that the application began. The client has not asked for it and cannot know where
+// it stands: its own join, with which it learns that, takes its place.
+const appointed = 1 << 31
+
+func isAppointed(m *hub.Member) bool { return m.Notes().Load()&appointed != 0 }
 
 // Join makes the session a member of a room, as if its client had asked for it; joined is the reply's place and must
 // not block. It is for an application's own code.
@@ -52,96 +60,99 @@ func (s *Session) Join(ctx context.Context, q hub.JoinRequest, joined func(*prot
 		joined(&protocol.Joined{Room: q.Room, Already: true})
 		return nil
 	}
-	q.Client = &s.client
-	if err := s.enterRoom(ctx, q, s.followed(joined)); err != nil {
-		s.denied(WantedJoin, q.Room, err)
-		return err
-	}
-	s.node.Hub.Flush()
-	return nil
+	return s.put(ctx, q, appointed, joined)
 }
 
-// followed returns a reply's place behind that of an outlet that keeps where its client stands.
-func (s *Session) followed(joined func(*protocol.Joined)) func(*protocol.Joined) {
-	follower, ok := s.outlet.(Follower)
-	if !ok {
-		return joined
-	}
-	return func(j *protocol.Joined) {
-		follower.Joined(j)
-		joined(j)
-	}
-}
-
-func (s *Session) enterRoom(ctx context.Context, q hub.JoinRequest, joined func(*protocol.Joined)) *protocol.Error {
-	if err := s.permitJoin(ctx, &q); err != nil {
-		return err
-	}
-	if err := s.mayEnter(); err != nil {
-		return err
-	}
-	if hook := s.node.Hooks.Join; hook != nil {
-		if err := hook(ctx, s, q.Room); err != nil {
-			return s.hookError(err)
-		}
-	}
-	s.joining.Lock() // an application may have the session join while its client does
-	defer s.joining.Unlock()
-	if s.member([]byte(q.Room)) != nil {
-		joined(&protocol.Joined{Room: q.Room, Already: true})
-		return nil
-	}
-	if err := s.mayEnter(); err != nil {
-		return err
-	}
-	return s.take(ctx, q, joined)
-}
-
-// Rejoin is Join for a client that comes back to where it stood. Where an application has had the session join the room
-// already, another membership takes the place of that one, and nobody sees it leave. Nothing may be delivered to the
-// session until it returns.
+// Rejoin is Join for a client that was in the room before, by its own wish, and comes back to where it stood. Where an
+// application has had the session join the room already, another membership takes the place of that one, and nobody sees
+// it leave.
 func (s *Session) Rejoin(ctx context.Context, q hub.JoinRequest, joined func(*protocol.Joined)) error {
-	old := s.member([]byte(q.Room))
-	if old == nil {
-		return s.Join(ctx, q, joined)
-	}
+	q.Instead = s.member([]byte(q.Room))
+	return s.put(ctx, q, 0, joined)
+}
+
+func (s *Session) put(ctx context.Context, q hub.JoinRequest, notes uint32, joined func(*protocol.Joined)) error {
 	q.Client = &s.client
-	err := s.permitJoin(ctx, &q)
-	if err == nil {
-		s.joining.Lock()
-		defer s.joining.Unlock()
-		err = s.take(ctx, q, s.followed(joined))
-	}
+	follower, _ := s.outlet.(Follower)
+	err := s.enterRoom(ctx, q, notes, func(j *protocol.Joined) {
+		if follower != nil {
+			follower.Joined(j)
+		}
+		joined(j)
+	})
 	if err != nil {
 		s.denied(WantedJoin, q.Room, err)
 		return err
 	}
-	s.drop(old)
-	s.node.Hub.Leave(old, hub.Departure{})
 	s.node.Hub.Flush()
 	return nil
 }
 
-// take makes the session a member of a room, for which it is locked.
-func (s *Session) take(ctx context.Context, q hub.JoinRequest, joined func(*protocol.Joined)) *protocol.Error {
+// enterRoom has the session join a room, if it may; notes are those of the membership. Who is in the room already, by the
+// application's doing, is asked for nothing but what the new membership has besides.
+func (s *Session) enterRoom(ctx context.Context, q hub.JoinRequest, notes uint32, joined func(*protocol.Joined)) *protocol.Error {
+	if err := s.permitJoin(ctx, &q); err != nil {
+		return err
+	}
+	if q.Instead == nil {
+		if err := s.mayEnter(); err != nil {
+			return err
+		}
+		if hook := s.node.Hooks.Join; hook != nil {
+			if err := hook(ctx, s, q.Room); err != nil {
+				return s.hookError(err)
+			}
+		}
+	}
+	err := s.becomeMember(ctx, &q, notes, joined)
+	if errors.Is(err, hub.ErrNotMember) { // what it was to take the place of has ended meanwhile
+		q.Instead = nil
+		return s.enterRoom(ctx, q, notes, joined)
+	}
+	if err != nil {
+		return clientError(s.node.Logger, err)
+	}
+	return nil
+}
+
+// becomeMember makes the session a member of a room in which it may be.
+func (s *Session) becomeMember(ctx context.Context, q *hub.JoinRequest, notes uint32, joined func(*protocol.Joined)) error {
+	s.joining.Lock() // an application may have the session join while its client does
+	defer s.joining.Unlock()
+	m := s.member([]byte(q.Room))
+	switch {
+	case m == nil && q.Instead != nil:
+		return hub.ErrNotMember
+	case m == q.Instead:
+	case q.Instead != nil, notes&appointed != 0, !isAppointed(m):
+		joined(&protocol.Joined{Room: q.Room, Already: true})
+		return nil
+	default:
+		q.Instead = m
+	}
+	if q.Instead == nil {
+		if err := s.mayEnter(); err != nil {
+			return err
+		}
+	}
 	var late *hub.Member
-	err := s.node.Hub.Join(ctx, q, s, func(m *hub.Member, j *protocol.Joined) {
+	err := s.node.Hub.Join(ctx, *q, s, func(m *hub.Member, j *protocol.Joined) {
+		m.Notes().Or(notes)
 		s.mu.Lock()
 		if s.phase == phaseClosed {
 			late = m
+		} else if i := slices.Index(s.rooms, q.Instead); i >= 0 {
+			s.rooms[i] = m
 		} else {
 			s.rooms = append(s.rooms, m)
 		}
 		s.mu.Unlock()
 		joined(j)
 	})
-	if err != nil {
-		return clientError(s.node.Logger, err)
-	}
 	if late != nil { // the connection went away meanwhile
 		s.node.Hub.Leave(late, hub.Departure{})
 	}
-	return nil
+	return err
 }
 
 // mayEnter returns an error unless the session may be in one more room.

@@ -25,6 +25,7 @@ type fakeOutlet struct {
 	lines   []string
 	closed  string
 	resumed int
+	blocked atomic.Bool // the socket is full
 }
 
 type lines struct{}
@@ -36,13 +37,16 @@ func (*lines) AppendFrame(dst []byte, p protocol.Push) []byte {
 var framing = new(lines)
 
 func (o *fakeOutlet) Framing() hub.Framing { return framing }
-func (o *fakeOutlet) Ready() bool          { return true }
+func (o *fakeOutlet) Ready() bool          { return !o.blocked.Load() }
 
 func (o *fakeOutlet) Deliver(frames conn.Frames, unless *atomic.Bool) conn.Outcome {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if unless.Load() {
+	switch {
+	case unless.Load():
 		return conn.Skipped
+	case o.blocked.Load():
+		return conn.Blocked
 	}
 	for line := range strings.Lines(string(frames.Bytes)) {
 		o.lines = append(o.lines, strings.TrimSpace(line))

@@ -18,6 +18,22 @@ func Handle(server *wireroom.Server) {
 	server.Handle("tell", tell)
 }
 
+// Fence is what the application says in a room at the end of a scenario: whoever is there has got what came before.
+const Fence = "fence"
+
+// Resident is what the names of users begin with whom the application puts into a room as soon as they are there:
+// "resident-x" is in "room-x".
+const Resident = "resident"
+
+// settle puts a resident into its room.
+func settle(ctx context.Context, s *wireroom.Session) error {
+	if !strings.HasPrefix(s.User(), Resident) {
+		return nil
+	}
+	_, err := s.Join(ctx, "room"+s.User()[strings.LastIndexByte(s.User(), '-'):], wireroom.JoinOptions{})
+	return err
+}
+
 // sum adds numbers.
 func sum(_ context.Context, _ *wireroom.Session, m wireroom.Message) error {
 	var numbers []float64
@@ -47,7 +63,7 @@ func tell(_ context.Context, s *wireroom.Session, m wireroom.Message) error {
 
 // Act is something that the application does by itself.
 type Act struct {
-	App     string `json:"app"` // kick, block, flood, crowd, shutdown
+	App     string `json:"app"` // kick, block, flood, crowd, fence, shutdown
 	Room    string `json:"room"`
 	Target  string `json:"target"` // the user
 	Reason  string `json:"reason"`
@@ -68,6 +84,9 @@ func (s *Stage) Do(ctx context.Context, a *Act) error {
 		return s.flood(ctx, a)
 	case "crowd":
 		return s.crowd.come(s, a.Room, a.Count)
+	case "fence":
+		_, err := s.Server.Publish(ctx, a.Room, Fence)
+		return err
 	case "shutdown":
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()

@@ -40,6 +40,7 @@ func options(s *Settings) wireroom.Options {
 	o := wireroom.Options{
 		Logger: slog.New(slog.DiscardHandler), Node: "node",
 		Auth: auth.HMAC([]byte(Secret)), Access: "signed-in", Rules: rules(),
+		Hooks:  wireroom.Hooks{OnOpen: settle},
 		Limits: wireroom.Limits{PublishRate: -1, JoinRate: -1, ByteRate: -1, User: wireroom.UserLimits{ConnectRate: -1}},
 	}
 	if s == nil {

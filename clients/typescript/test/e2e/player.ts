@@ -125,6 +125,26 @@ export class Player {
     }
   }
 
+  /** The rooms that it is in. */
+  get rooms(): string[] {
+    return [...this.#rooms.values()].filter(({ stage }) => stage === "joined").map(({ name }) => name);
+  }
+
+  /** Resolves when it has got the last message of a room, and thereby all that came before. */
+  async fenced(room: string): Promise<void> {
+    const isLast = (envelope: Json) => envelope.type === "message" && envelope.room === room && envelope.data === "fence";
+    for (let at = -1; at < 0; ) {
+      at = this.#mail.findIndex(isLast);
+      if (at >= 0) {
+        this.#mail.splice(at, 1);
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#arrived = resolve;
+        });
+      }
+    }
+  }
+
   /** What nobody has looked at. */
   get rest(): Json[] {
     return this.#mail;

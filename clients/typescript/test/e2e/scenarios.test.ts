@@ -61,6 +61,7 @@ class Play {
           throw new Error(`step ${i + 1}: ${error.message}\nso far:\n${soFar}`, { cause: error });
         });
       }
+      await this.#fence();
       for (const { name, rest } of this.#players.values()) {
         expect(rest, name).toEqual([]);
       }
@@ -69,6 +70,19 @@ class Play {
       await Promise.all(this.#all.map((player) => player.cut()));
       if (server) {
         await stages.stop(this.#server);
+      }
+    }
+  }
+
+  /** Has the application say something in all rooms, and resolves when everybody who is there has got it. */
+  async #fence(): Promise<void> {
+    const players = [...this.#players.values()];
+    for (const room of new Set(players.flatMap(({ rooms }) => rooms))) {
+      await stages.act(this.#server, { app: "fence", room });
+    }
+    for (const player of players) {
+      for (const room of player.rooms) {
+        await player.fenced(room);
       }
     }
   }
