@@ -104,6 +104,8 @@ func TestReadsOfLogsAreBounded(t *testing.T) {
 		for range positions[:members-1] {
 			<-done
 		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
 		if e.most > maxReads {
 			t.Errorf("%d parts were read at once", e.most)
 		}

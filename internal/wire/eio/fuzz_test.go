@@ -18,10 +18,11 @@ func FuzzParcel(f *testing.F) {
 	for _, seed := range []string{
 		`0{"a":1}`, `0/n,{"token":"x","token":{}}`, `2/a,12["x",{"_placeholder":true,"num":0}]`, `51-["x",{"_placeholder":true,"num":0}]`, `31[]`, `2["\u0061"]`,
 		`52-/a,7["x",{"num":1,"_placeholder":true},[{"\u005fplaceholder":true,"num":0}]]`, `61-3[{"_placeholder":true,"num":0,"num":1}]`, `2[-1.5e3]`, `1/a`,
-		`51-["x",{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":0}}]`, `2["connect"]`, `2["\u0065rror"]`, `5999999999-["x"]`, `412[]`,
+		`51-["x",{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":0}}]`, `2["connect"]`, `2["\u0065rror"]`, `5999999999-["x"]`, `412[]`, `2/a"b,["x"]`,
 	} {
 		f.Add([]byte(seed), []byte("bytes"))
 	}
+	f.Add([]byte(`51-["x",{"_placeholder":true,"num":0}]`), make([]byte, 500)) // more than it may have
 	small := Limits{Attachments: 4, Bytes: 400, Depth: 8}
 	f.Fuzz(func(t *testing.T, text, attachment []byte) {
 		var d Decoder
