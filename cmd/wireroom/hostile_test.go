@@ -50,6 +50,7 @@ func TestHostileRequests(t *testing.T) {
 		{"no host", strings.Replace(upgradeWith(), "Host: x\r\n", "", 1), http.StatusBadRequest},
 		{"another transfer coding", upgradeWith("Transfer-Encoding: gzip"), http.StatusNotImplemented},
 		{"chunks without end", strings.Replace(upgradeWith("Transfer-Encoding: chunked"), "GET", "POST", 1) + "fffffffffffffffff\r\n", http.StatusMethodNotAllowed},
+		{"a bare line feed in a chunk", strings.Replace(upgradeWith("Transfer-Encoding: chunked"), "GET /ws", "POST /send", 1) + "2;a\nx\r\n{}\r\n0\r\n\r\n", http.StatusBadRequest},
 		{"control characters in a header", upgradeWith("X-Control: a\x00b"), http.StatusBadRequest},
 		{"control characters in a path", "GET /ws\x01 HTTP/1.1\r\nHost: x\r\n\r\n", http.StatusBadRequest},
 		{"a line end in a name", strings.Replace(upgradeWith(), "/ws", "/ws?name=a%0D%0Ab", 1), http.StatusBadRequest},

@@ -69,8 +69,8 @@ func newSecurity(c *config.Config, logger *slog.Logger) (*security, error) {
 func (s *security) start(port string, limits config.Limits, logger *slog.Logger) {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.work.Go(func() { s.tend(ctx) })
 	if s.listener == nil {
+		s.work.Go(func() { s.tend(ctx) })
 		return
 	}
 	s.redirect = &http.Server{
@@ -78,6 +78,7 @@ func (s *security) start(port string, limits config.Limits, logger *slog.Logger)
 		ReadTimeout: bodyTimeout, WriteTimeout: answerTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
+	s.work.Go(func() { s.tend(ctx) }) // which proves names over plain HTTP only where something answers
 	logger.Info("plain HTTP is redirected", "address", s.listener.Addr())
 	s.work.Go(func() {
 		if err := s.redirect.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {

@@ -88,8 +88,9 @@ export class Connection {
     if (this.link) {
       this.link.probe();
     } else if (!this.#waitIsTold && (!this.#current || this.#now() - this.#since > staleMs)) {
+      // First, as whoever listens may close the client.
+      this.#retry.set(0);
       this.#lose({ ...this.status, retryMs: undefined });
-      void this.#attempt();
     }
   }
 

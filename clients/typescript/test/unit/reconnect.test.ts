@@ -162,6 +162,20 @@ describe("after close()", () => {
     expect(() => client.room("x")).toThrow("closed");
   });
 
+  test("nothing connects any more, where it is closed while it is woken", async () => {
+    const client = kept(await server.open());
+    server.socket.drop();
+    client.on("state", ({ retryMs }: Status) => {
+      if (retryMs === undefined) {
+        client.close();
+      }
+    });
+    client.wake();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(client.state).toBe("closed");
+    expect(server.sockets).toHaveLength(1);
+  });
+
   test("a token that arrives late connects nothing", async () => {
     let give!: (token: string) => void;
     const client = kept(await server.client({ token: () => new Promise<string>((resolve) => (give = resolve)) }));

@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/acme"
@@ -50,8 +52,20 @@ func (a *Authority) Get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return a.manager.GetCertificate(hello)
 }
 
-// Handler answers challenges, and leaves all other requests to rest.
-func (a *Authority) Handler(rest http.Handler) http.Handler { return a.manager.HTTPHandler(rest) }
+// Handler answers challenges, whatever port they were sent to, and leaves all other requests to rest.
+func (a *Authority) Handler(rest http.Handler) http.Handler {
+	challenges := a.manager.HTTPHandler(rest)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil || !strings.HasPrefix(r.URL.Path, "/.well-known/acme-challenge/") {
+			challenges.ServeHTTP(w, r)
+			return
+		}
+		asked := *r
+		asked.Host = host // autocert compares it with the names as they are
+		challenges.ServeHTTP(w, &asked)
+	})
+}
 
 // Fetch gets what is missing, so that no client has to wait for it and mistakes are seen early: it tries each name
 // until it has a certificate or ctx ends.
