@@ -88,9 +88,11 @@ export class Connection {
     if (this.link) {
       this.link.probe();
     } else if (!this.#waitIsTold && (!this.#current || this.#now() - this.#since > staleMs)) {
-      // First, as whoever listens may close the client.
-      this.#retry.set(0);
       this.#lose({ ...this.status, retryMs: undefined });
+      // Whoever listens may have closed the client.
+      if (!this.#waitIsTold) {
+        void this.#attempt();
+      }
     }
   }
 

@@ -196,6 +196,7 @@ describe("the hooks of React", () => {
     expect(await items(page)).toEqual(["one", "two"]);
 
     await page.locator(".say").first().click();
+    await page.waitForFunction(() => document.querySelectorAll("li")[2]?.textContent === "said");
     await room.publish("four");
     await page.waitForFunction(() => document.querySelectorAll("li")[2]?.textContent === "four");
     expect(await items(page)).toEqual(["two", "said", "four"]);
