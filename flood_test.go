@@ -44,19 +44,7 @@ func TestFloodsEndTheConnection(t *testing.T) {
 				o.Limits = wireroom.Limits{ByteRate: 0.001, ByteBurst: 20 * 600, Refusals: 30}
 				o.Metrics = new(wireroom.Metrics)
 				server, url := start(t, o)
-				c, err := net.Dial("tcp", strings.TrimPrefix(url, "ws://"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer c.Close()
-				if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-					t.Fatal(err)
-				}
-				request := "GET " + row.path + " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
-					"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-				if _, err := io.WriteString(c, request+strings.Repeat(row.flood, 200)); err != nil {
-					t.Fatal(err)
-				}
+				c := dialRaw(t, url+row.path, strings.Repeat(row.flood, 200))
 				var said []byte
 				for buffer := make([]byte, 4096); !bytes.Contains(said, []byte("\x11\xb1rate_limited;retry=10.0")); {
 					n, err := c.Read(buffer)
@@ -82,22 +70,10 @@ func TestFloodsEndTheConnection(t *testing.T) {
 func TestPongsThatNobodyAskedForAreIgnored(t *testing.T) {
 	eachCarrier(t, func(t *testing.T, o wireroom.Options) {
 		_, url := start(t, o)
-		c, err := net.Dial("tcp", strings.TrimPrefix(url, "ws://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
 		const mask = "\x00\x00\x00\x00"
 		publish := `{"type":"publish","room":"r","data":1,"id":7}`
-		if _, err := io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
-			"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"+
-			"\x8a\x80"+mask+"\x8a\x84"+mask+"ping"+"\x89\x84"+mask+"mine"+"\x8a\x84"+mask+"mine"+"\x8a\x84"+mask+"mine"+
-			"\x81"+string([]byte{0x80 | byte(len(publish))})+mask+publish); err != nil {
-			t.Fatal(err)
-		}
+		c := dialRaw(t, url+"/ws", "\x8a\x80"+mask+"\x8a\x84"+mask+"ping"+"\x89\x84"+mask+"mine"+"\x8a\x84"+mask+"mine"+"\x8a\x84"+mask+"mine"+
+			"\x81"+string([]byte{0x80 | byte(len(publish))})+mask+publish)
 		var said []byte
 		for buffer := make([]byte, 4096); !bytes.Contains(said, []byte(`"id":7`)); {
 			n, err := c.Read(buffer)
@@ -110,4 +86,24 @@ func TestPongsThatNobodyAskedForAreIgnored(t *testing.T) {
 			t.Errorf("answered with %q", said)
 		}
 	})
+}
+
+// dialRaw connects to a WebSocket, by an address as it is in URLs, and writes bytes right behind the handshake.
+func dialRaw(t *testing.T, url, frames string) net.Conn {
+	t.Helper()
+	address, path, _ := strings.Cut(strings.TrimPrefix(url, "ws://"), "/")
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	handshake := "GET /" + path + " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+	if _, err := io.WriteString(c, handshake+frames); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
