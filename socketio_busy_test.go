@@ -10,11 +10,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
 
 	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/wireroomtest"
 )
 
 // These are of clients whose session has something under way that takes its time.
@@ -236,6 +238,57 @@ func TestSocketIOAnEndedNamespaceIsNoSession(t *testing.T) {
 	await(t, "its end", func() bool { return !strings.Contains(list(), e.sid) })
 }
 
+// While nothing is read of a client, its pongs are not seen either: it is not taken for silent.
+func TestWhoIsNotReadIsNotSilent(t *testing.T) {
+	for name, row := range map[string]struct{ wait, note string }{
+		"native":    {`{"type":"wait"}`, `{"type":"note"}`},
+		"Socket.IO": {`42["wait"]`, `42["note"]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := wireroomtest.Start(t, wireroom.Options{Limits: wireroom.Limits{PublishRate: -1}})
+				w := busy(t, s.Server)
+				e := &emitter{t: t}
+				if name == "native" {
+					e.conn = dialMemory(t, s, "", nil).conn
+				} else {
+					e = dialVirtually(t, s)
+					e.send("40")
+				}
+				var ended atomic.Bool
+				go func() {
+					for {
+						_, frame, err := e.conn.Read(t.Context())
+						if err != nil {
+							ended.Store(true)
+							return
+						}
+						if string(frame) == "2" {
+							go e.send("3") // which the server may not take yet
+						}
+					}
+				}()
+				e.send(row.wait)
+				<-w.waiting
+				go func() {
+					for range 200 {
+						_ = e.conn.Write(t.Context(), websocket.MessageText, []byte(row.note)) // what has ended is seen below
+					}
+				}()
+				time.Sleep(10 * time.Minute)
+				if ended.Load() {
+					t.Fatal("it is cut")
+				}
+				close(w.gate)
+				time.Sleep(time.Minute)
+				if n := w.notes.Load(); n != 200 || ended.Load() {
+					t.Errorf("%d of 200 were taken; ended %v", n, ended.Load())
+				}
+			})
+		})
+	}
+}
+
 // TestAConnectionIsNotReadBehindWhatWaits sends one request after the other, each when the server has read the one before:
 // behind a handler that takes its time only so many are taken.
 func TestAConnectionIsNotReadBehindWhatWaits(t *testing.T) {
@@ -262,7 +315,11 @@ func TestAConnectionIsNotReadBehindWhatWaits(t *testing.T) {
 				for ; taken < 3*most; taken++ {
 					e.send(at.note)
 					time.Sleep(time.Millisecond) // so that the server reads each by itself
-					ctx, cancel := context.WithTimeout(reading, 300*time.Millisecond)
+					patience := 20 * time.Second
+					if taken >= most-2 {
+						patience = 300 * time.Millisecond // it may be read no more
+					}
+					ctx, cancel := context.WithTimeout(reading, patience)
 					err := e.conn.Ping(ctx)
 					cancel()
 					if err != nil {

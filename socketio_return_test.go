@@ -157,9 +157,7 @@ func TestSocketIOWhileTheEngineIsAwayNothingIsSaidOfARecovery(t *testing.T) {
 			t.Fatalf("told %q, %v", packet, err)
 		}
 	}
-	if sessions, _ := server.Counts(); sessions != 0 {
-		t.Errorf("%d sessions are left", sessions)
-	}
+	await(t, "their end", func() bool { sessions, _ := server.Counts(); return sessions == 0 })
 	store.fail(nil)
 	e, recovered := e.again(url + socketIO)
 	if !recovered {

@@ -449,13 +449,5 @@ func TestSocketIOAPanicWhileConnectingEndsTheSession(t *testing.T) {
 	if _, err := e.read(); websocket.CloseStatus(err) != websocket.StatusCode(protocol.CloseInternal) {
 		t.Errorf("it ended with %v", err)
 	}
-	late := time.After(10 * time.Second)
-	for sessions, users := server.Counts(); sessions != 0 || users != 0; sessions, users = server.Counts() {
-		select {
-		default:
-		case <-late:
-			t.Fatalf("%d sessions and %d users are left", sessions, users)
-		}
-		time.Sleep(time.Millisecond)
-	}
+	await(t, "its end", func() bool { sessions, users := server.Counts(); return sessions == 0 && users == 0 })
 }

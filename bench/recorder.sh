@@ -27,6 +27,7 @@ stop() {
   kill "${pid[@]}"
   wait "${pid[@]}" || true
   pids=()
+  rm "$dir"/*.log # or the next turn finds the addresses of this one
 }
 
 measure() { # NAME KIND FLAGS...

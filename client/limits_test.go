@@ -105,6 +105,8 @@ func TestComesBackWithAllItsRoomsAndAFullOutboxUnderTheDefaultLimits(t *testing.
 				t.Errorf("%s{%s=%q} is %d", d.Name, d.Label, d.Value, n)
 			}
 		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		if l.dials != 2 {
 			t.Errorf("it dialed %d times: the server has closed it", l.dials)
 		}

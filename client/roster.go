@@ -153,8 +153,8 @@ func (r *Room) joinRequest(q *protocol.Request) {
 	}
 }
 
-// joinAnew leaves and joins again, as the server has the client in the room already, by its application's doing, and
-// does not say where the client stands.
+// joinAnew leaves and joins again, as the server says that the client is in the room already, and does not say where it
+// stands.
 func (r *Room) joinAnew() {
 	c := r.client
 	c.session.calls = append(c.session.calls, leaveCall(r.name))

@@ -28,8 +28,8 @@ type authority struct {
 	client     http.Client
 }
 
-// startAuthority starts one. Every name leads to this machine.
-func startAuthority(t *testing.T, portTLS, portHTTP string) *authority {
+// startAuthority starts one, which is a program. Every name leads to this machine.
+func startAuthority(t *testing.T, program, portTLS, portHTTP string) *authority {
 	t.Helper()
 	folder := t.TempDir()
 	a := &authority{root: filepath.Join(folder, "cert.pem")}
@@ -46,7 +46,7 @@ func startAuthority(t *testing.T, portTLS, portHTTP string) *authority {
 	}
 	writeFile(t, filepath.Join(folder, "pebble.json"), string(config))
 	c := command(t, []string{"PEBBLE_VA_NOSLEEP=1"}, "-config", filepath.Join(folder, "pebble.json"), "-dnsserver", resolve(t))
-	c.Path = tool(t, "pebble")
+	c.Path = program
 	p := start(t, c)
 	text, err := os.ReadFile(a.root)
 	if err != nil {
@@ -172,6 +172,7 @@ func port(t *testing.T, address string) string {
 // The whole program gets a certificate from a real authority, by each way to prove a name, serves WebSockets with it, and
 // has it after a restart without another one.
 func TestGetsCertificatesFromAnAuthority(t *testing.T) {
+	pebble := tool(t, "pebble") // before any port is chosen, as it may take minutes
 	for _, way := range []string{"tls-alpn-01", "http-01"} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
@@ -180,7 +181,7 @@ func TestGetsCertificatesFromAnAuthority(t *testing.T) {
 			if way == "http-01" {
 				portTLS = port(t, freeAddress(t)) // nobody proves anything there
 			}
-			a := startAuthority(t, portTLS, port(t, plain))
+			a := startAuthority(t, pebble, portTLS, port(t, plain))
 			serve := func() (*process, string) {
 				p := start(t, command(t, []string{"SSL_CERT_FILE=" + a.root}, "serve", "--listen", secure, "--admin-listen", "off",
 					"--tls-acme-domains", "chat.example.com", "--tls-acme-directory", a.directory, "--tls-acme-cache", cache, "--tls-redirect", plain))

@@ -69,7 +69,7 @@ type Totals struct {
 	Refused    int64 `json:"refused"`
 	Replies    int64 `json:"replies"`
 	Unanswered int64 `json:"unanswered"` // publishes that asked for an answer over a connection that is still there
-	Expired    int64 `json:"expired"`    // publications that were not everywhere, or answered, in 10 s
+	Expired    int64 `json:"expired"`    // publications that a window, or who is alone, gave up after 10 s
 	Late       int64 `json:"late"`       // publications that this program sent more than 10 ms late
 	Unsent     int64 `json:"unsent"`     // that were due and that this program could not send; they are not among those published
 	Expected   int64 `json:"expected"`
@@ -114,7 +114,7 @@ func (t *Totals) troubles() []trouble {
 		{"failed", t.Failed, "connections that could not be made"},
 		{"lost", t.Lost, "connections that ended without having been asked to"},
 		{"refused", t.Refused, "publishes that were answered with an error, and are not expected"},
-		{"expired", t.Expired, "publications that were not everywhere, or answered, in 10 s"},
+		{"expired", t.Expired, "publications that a window, or who is alone, gave up after 10 s"},
 		{"unproven", t.Unproven, "times that a client was told that it had missed messages"},
 		{"foreign", t.Foreign, "messages that are not of this test"},
 		{"late", t.Late, "publications that this program sent more than 10 ms late: the machine is too busy for it"},

@@ -113,6 +113,11 @@ func TestConnectionsWithoutARequestAreBoundedTogether(t *testing.T) {
 			t.Fatal(refused.Err)
 		}
 	}
+	for range 3 { // whose requests are on connections that are counted themselves
+		if _, refused := g.Admit(request("http://chat.example/socket.io/", "192.0.2.1:1"), Carried); refused != nil {
+			t.Fatal(refused.Err)
+		}
+	}
 	var open []*caller
 	for i := range 1000 {
 		c := &caller{from: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String()}

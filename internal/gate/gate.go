@@ -45,7 +45,8 @@ type Gate struct {
 	tickets   tickets
 	vault     Vault
 	callers   callers
-	staying   tally // connections that stay
+	staying   tally // connections that stay, and have left net/http
+	carried   tally // those that requests carry
 	asking    tally // requests under way
 	addresses limit.Table[addressKey]
 	warned    sync.Once // of a proxy that is not trusted
@@ -55,7 +56,7 @@ type Gate struct {
 func New(o Options) *Gate {
 	g := &Gate{node: o.Node, logger: o.Logger, metrics: o.Metrics, connect: o.Connect, vault: o.Vault, birth: time.Now(), seed: maphash.MakeSeed()}
 	g.addresses.Idle = maxIdleAddresses
-	g.staying.gate, g.asking.gate = g, g
+	g.staying.gate, g.carried.gate, g.asking.gate = g, g, g
 	g.policy.Store(o.Policy)
 	return g
 }
@@ -73,6 +74,8 @@ type Kind uint8
 const (
 	// Connection is a request for a connection that stays: an upgrade, a stream.
 	Connection Kind = iota
+	// Carried is a request for a connection that stays, and that further requests carry.
+	Carried
 	// Poll is a request that waits for an answer, and is followed by the next one.
 	Poll
 	// Request is a request that is answered at once.
@@ -159,7 +162,7 @@ func (g *Gate) examine(r *http.Request, kind Kind, from source, pass *Pass) *Ref
 		return refusal
 	}
 	switch {
-	case kind != Connection:
+	case kind != Connection && kind != Carried:
 		return nil // a poll may be of a session that has its place already; where it is not, the session asks
 	case pass.Identity == nil:
 		return pass.Seat.mayTry(&p.limits.Address) // nothing but a token can follow

@@ -64,13 +64,18 @@ type tally struct {
 }
 
 // taken returns how many places are taken.
-func (g *Gate) taken() int64 { return g.staying.taken.Load() + g.asking.taken.Load() }
+func (g *Gate) taken() int64 {
+	return g.staying.taken.Load() + g.carried.taken.Load() + g.asking.taken.Load()
+}
 
 // seat takes a place for a request from an address, or says why there is none.
 func (g *Gate) seat(address netip.Addr, kind Kind, l *Limits) (Seat, *Refusal) {
 	s := Seat{of: &g.asking}
-	if kind == Connection {
+	switch kind {
+	case Connection:
 		s.of = &g.staying
+	case Carried:
+		s.of = &g.carried
 	}
 	g.metrics.Add(metrics.Connections, 1)
 	s.of.taken.Add(1)
@@ -97,7 +102,7 @@ func (g *Gate) mayEnter(a *limit.Entry, uses int, kind Kind, l *AddressLimits) *
 	}
 	switch kind {
 	case keyed:
-	case Connection:
+	case Connection, Carried:
 		if wait := a.Connects.Take(now, 1, l.Connects); wait > 0 {
 			return g.limited(metrics.RefusedAddressConnects, wait, "too many new connections")
 		}

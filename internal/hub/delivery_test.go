@@ -153,6 +153,23 @@ func TestBehindFurtherThanTheLogIsAGap(t *testing.T) {
 	expect(t, "after the gap", string(got[2].Data), `"after"`)
 }
 
+// TestAGapThatIsNotToldYetIsToldToWhoTakesThePlace has a full socket wait with a gap while its client joins instead.
+func TestAGapThatIsNotToldYetIsToldToWhoTakesThePlace(t *testing.T) {
+	h := newHub(t, rule.Rule{Pattern: "**", History: engine.Retention{Messages: 10, Bytes: 64 << 20, Age: rule.Default.History.Age}})
+	slow := newSocket(h, new(lines), "slow")
+	slow.join(t, JoinRequest{Room: "r"})
+	publish(t, h, "r", "0")
+	slow.fill()
+	for i := range 2 * maxTailEntries {
+		publish(t, h, "r", fmt.Sprint(i+1))
+	}
+	h.CatchUp(slow.member) // finds the gap, and the socket full
+	slow.join(t, JoinRequest{Room: "r", Instead: slow.member})
+	slow.drain()
+	publish(t, h, "r", `"after"`)
+	expect(t, "slow", slow.say(t), `0 gap:lagged "after"`)
+}
+
 func TestLatestRoomGivesTheNewestPerEventAndNotTheBacklog(t *testing.T) {
 	latest := rule.Default
 	latest.Delivery, latest.History.Latest = rule.Latest, true

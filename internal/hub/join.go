@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/wireroom/wireroom/engine"
@@ -103,15 +104,15 @@ func (r *room) enter(q *JoinRequest) {
 // place gives a member its place: where the client wants to begin, or where the membership stands that it takes the place
 // of, or else at the end. The room is locked.
 func (r *room) place(m *Member, q *JoinRequest, s *start) {
-	liveFrom, j := r.tail.next, &s.joined
+	at, j := lag{liveFrom: r.tail.next, replayTo: r.tail.next}, &s.joined
 	switch {
 	case s.replay:
 	case j.Recovered && j.Position != r.tail.head: // more came since the position was proven
 		s.replay = true
 	case q.Instead != nil && !j.WithSince && q.Last == 0:
-		j.Position, liveFrom = q.Instead.stands()
-		j.Head, s.replay = r.tail.head, j.Position != r.tail.head || liveFrom != r.tail.next
-		j.Count = r.count(j.Position)
+		at = q.Instead.stands()
+		j.Position, j.Head, j.Count = at.position, r.tail.head, r.count(at.position)
+		s.replay = j.Position != r.tail.head || at.liveFrom != r.tail.next || len(at.notices) > 0
 	default:
 		j.Position, j.Head = r.tail.head, r.tail.head
 	}
@@ -120,21 +121,23 @@ func (r *room) place(m *Member, q *JoinRequest, s *start) {
 		r.goLive(m)
 		return
 	}
-	m.lag = &lag{position: j.Position, liveFrom: liveFrom, replayTo: r.tail.next, replay: true, since: m.since, from: m.from}
+	at.position, at.replay, at.since, at.from = j.Position, true, m.since, m.from
+	m.lag = &at
 }
 
-// stands returns where a member stands: the newest stored message that it was given, and the first entry of the tail that it
-// was not. A write that is under way counts as not given yet. The room is locked.
-func (m *Member) stands() (protocol.Position, uint64) {
+// stands returns where a member stands, for one that takes its place: the newest stored message that it was given, the
+// first entry of the tail that it was not, and what it was not told yet. A write that is under way counts as not given. The
+// room is locked.
+func (m *Member) stands() lag {
 	l := m.lag
-	switch {
-	case l == nil:
-		return m.stay().At, m.room.flusher.flushed
-	case l.inTail:
-		return l.position, max(l.liveFrom, m.cursor)
-	default:
-		return l.position, l.liveFrom
+	if l == nil {
+		return lag{position: m.stay().At, liveFrom: m.room.flusher.flushed}
 	}
+	at := lag{position: l.position, liveFrom: l.liveFrom, replayTo: l.replayTo, passed: l.passed, notices: slices.Clone(l.notices)}
+	if l.inTail {
+		at.liveFrom = max(at.liveFrom, m.cursor)
+	}
+	return at
 }
 
 // count returns how many stored messages there are after a position, about. The room is locked.

@@ -95,6 +95,10 @@ func TestJoinInTheTurnOfAPublishLosesNothing(t *testing.T) {
 	c.appoint(hub.JoinRequest{Room: "r"})
 	c.expect(`[{"type":"publish","room":"r","data":3,"ephemeral":true,"id":1},{"type":"join","room":"r","id":2}]`,
 		`{"type":"ok","id":1,"of":"publish",…`, `{"type":"ok","id":2,"of":"join",…"count":0}`, `{"type":"message",…"data":3}`)
+	d := connect(t, node, Credentials{})
+	d.appoint(hub.JoinRequest{Room: "r"})
+	d.expect(`[{"type":"publish","room":"r","data":4,"echo":false,"id":1},{"type":"join","room":"r","id":2}]`,
+		`{"type":"ok","id":1,"of":"publish",…`, `{"type":"ok","id":2,"of":"join",…"count":1}`) // it is not sent what it said
 }
 
 // A change of hands is no coming and no leaving: nobody is told, no hook is asked.

@@ -59,7 +59,7 @@ type Session struct {
 	turn    turn  // of those who may publish
 	strikes uint8 // malformed envelopes in a row; the reading goroutine's
 
-	joining sync.Mutex // held while the session becomes a member: there is one membership a room, two while Rejoin exchanges it
+	joining sync.Mutex // held while the session becomes a member: there is one membership a room, two while one takes the place of the other
 
 	mu       sync.Mutex
 	rooms    []*hub.Member

@@ -184,6 +184,13 @@ func (s *Session) MayRead() bool {
 	return false
 }
 
+// Paused reports whether the connection is not read, because too much waits: nothing that the client says is seen meanwhile.
+func (s *Session) Paused() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.work != nil && s.work.paused
+}
+
 // busy reports whether requests have to wait behind others.
 func (s *Session) busy() bool {
 	s.mu.Lock()

@@ -27,5 +27,5 @@ function row({ node, sessions, users, rooms, ready, why, uptime }, at) {
     el("th", { scope: "row" }, el("bdi", {}, node), at === 0 && el("small", {}, "this node")),
     ...[...numbers, span(uptime * 1000)].map((text) => el("td", { class: "number" }, text)),
     el("td", { class: ready ? "" : "warn" }, ready ? "yes" : `no: ${why}`));
-  return { key: node, version: [...numbers, span(uptime * 1000), ready, why].join("|"), build };
+  return { key: at, version: [node, ...numbers, span(uptime * 1000), ready, why].join("|"), build };
 }

@@ -189,7 +189,9 @@ export class Connection {
     } catch (cause) {
       // What may not be made now is a way that is blocked; what does not exist never will.
       const error = new WireroomError("unsupported", "no WebSocket", { cause, retryable: !!Socket });
-      this.#fail(Socket ? 1006 : 1000, "", error);
+      if (attempt === this.#current) {
+        this.#fail(Socket ? 1006 : 1000, "", error);
+      }
     }
   }
 

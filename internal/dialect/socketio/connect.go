@@ -136,15 +136,7 @@ func (t *talk) enter(space *namespace, with *presented) {
 		t.refuse(space.name, failure)
 		return
 	}
-	t.mu.Lock()
-	gone := t.gone
-	if !gone {
-		t.peers = slices.DeleteFunc(t.peers, func(old *peer) bool { return old.space == space }) // one that was left
-		t.peers = append(t.peers, p)
-		t.idle, t.refused = 0, 0
-	}
-	t.mu.Unlock()
-	if gone {
+	if !t.place(p) {
 		p.end(session.Ended{Code: closeAbnormal, Reason: "connection lost"})
 		return
 	}
@@ -153,6 +145,19 @@ func (t *talk) enter(space *namespace, with *presented) {
 	if t.speech.rechecks.Load() != rechecks {
 		p.session.Recheck()
 	}
+}
+
+// place puts a peer among those of the connection, unless that has ended.
+func (t *talk) place(p *peer) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.gone {
+		return false
+	}
+	t.peers = slices.DeleteFunc(t.peers, func(old *peer) bool { return old.space == p.space }) // one that was left
+	t.peers = append(t.peers, p)
+	t.idle, t.refused = 0, 0
+	return true
 }
 
 // closeAbnormal is the code of a connection that ended without a goodbye.

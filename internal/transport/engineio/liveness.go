@@ -84,8 +84,8 @@ func (c *Conn) look(clock int64, now time.Time) (silent, slow, ping bool, trial 
 	}
 	p.stalled = 0
 	c.answered()
-	if p.pinged != 0 && c.web != nil && c.progresses() {
-		p.pinged, p.next = clock, clock // it reads slowly, and is not at the ping yet
+	if p.pinged != 0 && c.web != nil && (c.progresses() || c.web.held.Load()) {
+		p.pinged, p.next = clock, clock // it reads slowly, and is not at the ping yet; or this side does not read
 	}
 	switch {
 	case clock > p.next+timeout:

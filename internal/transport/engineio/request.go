@@ -118,7 +118,11 @@ func (t *Transport) open(w http.ResponseWriter, r *http.Request, a ask) {
 		http.Error(w, "draining", http.StatusServiceUnavailable)
 		return
 	}
-	pass, refused := t.Gate.Admit(r, gate.Connection)
+	kind := gate.Carried
+	if hand != nil {
+		kind = gate.Connection
+	}
+	pass, refused := t.Gate.Admit(r, kind)
 	if refused != nil {
 		refused.ServeHTTP(w, r)
 		return

@@ -17,9 +17,10 @@ const (
 
 // How a drain ends connections.
 const (
-	drainWaves  = 20               // in so many parts
-	drainSpread = 30 * time.Second // over this time at the most
-	drainRetry  = 5 * time.Second  // and asks each to come back within this
+	drainWaves  = 20                    // in so many parts
+	drainSpread = 30 * time.Second      // over this time at the most
+	drainRetry  = 5 * time.Second       // and asks each to come back within this
+	lookAgain   = 10 * time.Millisecond // whether all are gone
 )
 
 // Entry is what a Table looks after.
@@ -199,7 +200,7 @@ func (t *Table[E]) chunk(slice, skip int, chunk []E) int {
 }
 
 // Drain asks the entries to come back elsewhere, in waves over half of the time that ctx leaves, 30 seconds at the
-// most. arriving counts what may yet become an entry: who comes late is asked at once, and nobody else waits for it. Drain
+// most. arriving counts what may yet become an entry: who comes late is asked after the waves, and nobody else waits for it. Drain
 // returns when all are gone and none can come, or the cause when ctx has ended.
 func (t *Table[E]) Drain(ctx context.Context, arriving *atomic.Int32) error {
 	spread := drainSpread
@@ -233,22 +234,24 @@ func (t *Table[E]) drainLate(ctx context.Context, arriving *atomic.Int32, told [
 	for _, e := range told {
 		asked[e] = true
 	}
-	for {
-		none := arriving.Load() == 0 // first: whoever is not counted any more is in the table
-		left := t.All()
-		for _, e := range left {
+	for none := false; !none; {
+		none = arriving.Load() == 0 // first: whoever is not counted any more is in the table
+		for _, e := range t.All() {
 			if !asked[e] {
 				asked[e] = true
 				e.Drain(drainRetry)
 			}
 		}
-		if none && len(left) == 0 {
-			return nil
-		}
-		if !Sleep(ctx, 10*time.Millisecond) {
+		if !none && !Sleep(ctx, lookAgain) {
 			return context.Cause(ctx)
 		}
 	}
+	for t.Len() > 0 {
+		if !Sleep(ctx, lookAgain) {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // Sleep waits, and reports whether ctx is still alive.

@@ -51,13 +51,13 @@ func (c *connection) LookAfter(clock uint32, now time.Time) {
 }
 
 // checkPong ends a connection that has given no sign of life since it was pinged. That its peer confirms bytes, and has
-// not confirmed all, is one: it reads slowly, and is not at the ping yet.
+// not confirmed all, is one: it reads slowly, and is not at the ping yet. While this side does not read, no sign is seen.
 func (c *connection) checkPong(clock uint32) {
 	switch {
 	case c.live.pinged == 0 || mutNoPong:
 	case c.heard.Load() >= c.live.pinged:
 		c.live.pinged = 0
-	case c.progresses():
+	case c.progresses(), c.session.Paused():
 		c.live.pinged = clock
 	case clock-c.live.pinged > uint32(pongTimeout/time.Second):
 		c.socket.Abort(errSilent)

@@ -3,14 +3,11 @@ package ws
 import "sync/atomic"
 
 // Budget bounds what the Decoders of many connections hold together: a peer may take its time for a message, and what
-// came of it is held meanwhile. The zero value, and nil, is no bound.
+// came of it is held meanwhile. The zero value is no bound, and nor is nil.
 type Budget struct {
 	Most int64 // bytes
 	held atomic.Int64
 }
-
-// Held returns how many bytes are held.
-func (b *Budget) Held() int64 { return b.held.Load() }
 
 // settle takes note of what a Decoder holds now. The error is of one that holds more than before where there is no room.
 func (b *Budget) settle(d *Decoder) *CloseError {

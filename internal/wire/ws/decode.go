@@ -14,12 +14,12 @@ const (
 // Config is how frames are read. Its zero value is a server without compression, with the limits above. Connections may
 // share one; it must not be changed while they use it.
 type Config struct {
-	Client       bool // this side is the client: frames come unmasked
-	Deflate      bool // permessage-deflate was agreed on
-	Takeover     bool // the peer compresses with context takeover: a Decoder stays, with up to 32 KiB
-	MaxMessage   int  // bytes of a message, inflated; 0 is DefaultMaxMessage, less is no limit
-	MaxFragments int  // frames of a message; 0 is DefaultMaxFragments, less is no limit
-	Budget       *Budget
+	Client       bool    // this side is the client: frames come unmasked
+	Deflate      bool    // permessage-deflate was agreed on
+	Takeover     bool    // the peer compresses with context takeover: a Decoder stays, with up to 32 KiB
+	MaxMessage   int     // bytes of a message, inflated; 0 is DefaultMaxMessage, less is no limit
+	MaxFragments int     // frames of a message; 0 is DefaultMaxFragments, less is no limit
+	Budget       *Budget // of what this and other Decoders hold together; nil is no limit
 }
 
 // Sink takes what Decode reads. payload is the sink's own to change until its method returns, and not to be kept. With

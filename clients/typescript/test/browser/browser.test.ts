@@ -199,6 +199,7 @@ describe("the hooks of React", () => {
     await page.waitForFunction(() => document.querySelectorAll("li")[2]?.textContent === "said");
     await room.publish("four");
     await page.waitForFunction(() => document.querySelectorAll("li")[2]?.textContent === "four");
+    await page.waitForFunction(() => document.querySelectorAll(".chat:nth-of-type(2) li")[2]?.textContent === "four");
     expect(await items(page)).toEqual(["two", "said", "four"]);
     expect(await page.locator(".chat").nth(1).locator("li").allTextContents()).toEqual(["two", "said", "four"]);
 

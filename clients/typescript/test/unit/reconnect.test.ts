@@ -361,6 +361,18 @@ test("a WebSocket that may not be made is a failed attempt, at first and later",
   expect(client.state).toBe("open");
 });
 
+test("a client that is closed by the WebSocket that it makes, which may not be made, is closed", async () => {
+  class Unkind {
+    constructor() {
+      client.close();
+      throw new Error("not here");
+    }
+  }
+  const client: Client = kept(connectTo("ws://server.test/ws", { WebSocket: Unkind }));
+  await settle();
+  expect(client.state).toBe("closed");
+});
+
 test("of attempts that may not be made, too, there are at most maxAttempts", async () => {
   server.forbidden = true;
   const client = kept(await server.client({ maxAttempts: 2 }));

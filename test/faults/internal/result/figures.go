@@ -101,8 +101,9 @@ func words(figures map[string]any) string {
 		parts = append(parts, strings.ReplaceAll(name, "_", " ")+": "+number(figures[name]))
 	}
 	verdict, _ := figures["verdict"].(map[string]any)
+	heard := verdict["delivered"] != 0.0 // else nobody wrote down what came, and there is nothing to say of it
 	for _, name := range []string{"delivered", "gaps", "lost", "duplicated", "reordered", "damaged", "silent", "phantom"} {
-		if n, ok := verdict[name]; ok {
+		if n, ok := verdict[name]; ok && (heard || name == "lost") {
 			parts = append(parts, name+": "+number(n))
 		}
 	}
