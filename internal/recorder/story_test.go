@@ -364,6 +364,7 @@ func TestANewerMessageTakesThePlaceOfOneWhereTheRuleIsLatest(t *testing.T) {
 	}, latest)
 	play(t, func(s *stage) { // in one write
 		s.join("bob", hub.JoinRequest{})
+		synctest.Wait() // the hub's tick of this second, which flushes, is over
 		var old protocol.Message
 		for i := range 2 {
 			m := &protocol.Message{Room: "r", Event: "a", Data: []byte("1")}
