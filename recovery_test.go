@@ -227,6 +227,34 @@ func TestAJoinRecoversAllOrSaysWhyNot(t *testing.T) {
 	})
 }
 
+// What memory had is gone with its process, and no client takes the new log for the one that it knew.
+func TestARestartOfMemoryIsAnotherEpoch(t *testing.T) {
+	const room = "general"
+	publish := func(n int) (positions []string, again *peer) {
+		_, url := start(t, wireroom.Options{})
+		p := dial(t, url+"/ws", nil)
+		p.expect("welcome")
+		for i := range n {
+			p.send(fmt.Sprintf(`{"type":"publish","room":%q,"data":%d,"id":1}`, room, i))
+			positions = append(positions, p.expect("ok")["pos"].(string))
+		}
+		return positions, p
+	}
+	before, _ := publish(5)
+	for _, n := range []int{0, 3, 5, 8} {
+		now, p := publish(n)
+		for _, since := range before {
+			p.send(fmt.Sprintf(`{"type":"join","room":%q,"since":%q,"id":1}`, room, since))
+			reply := p.expect("ok")
+			if reply["recovered"] != false || reply["reason"] != "epoch" || reply["pos"] != reply["head"] || n > 0 && reply["head"] != now[n-1] {
+				t.Errorf("since %s, with %d messages in the new log: %v", since, n, reply)
+			}
+			p.send(fmt.Sprintf(`{"type":"leave","room":%q,"id":2}`, room))
+			p.expect("ok")
+		}
+	}
+}
+
 func TestHistoryProvesAPositionOrSaysWhyNot(t *testing.T) {
 	logEngines(t, func(t *testing.T, r *recovered) {
 		p := dial(t, r.url+"/ws", nil)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/wireroom/wireroom/protocol"
@@ -47,20 +48,17 @@ func cutOff(ctx context.Context, t *rig.Trial) error {
 		return err
 	}
 	defer crowd.Stop()
-	hole := faultproxy.Way{BlackHole: true}
 	slowest := struct{ refused, repaired time.Duration }{}
 	for _, span := range []time.Duration{time.Second, 10 * time.Second, 60 * time.Second}[:rig.Pick(t, 2, 3)] {
-		for way, faults := range map[string]faultproxy.Faults{
-			"both ways": {Up: hole, Down: hole}, "to the engine": {Up: hole}, "from the engine": {Down: hole},
-		} {
-			if !t.Long && span > time.Second && way == "to the engine" {
+		for _, way := range waysCut() {
+			if !t.Long && span > way.short {
 				continue
 			}
-			w := watch{fleet: f, crowd: crowd, span: span, faults: faults}
+			w := watch{fleet: f, crowd: crowd, span: span, faults: way.faults}
 			if err := w.run(ctx, t); err != nil {
-				return fmt.Errorf("%v, %s: %w", span, way, err)
+				return fmt.Errorf("%v, %s: %w", span, way.name, err)
 			}
-			t.Say("cut off for %v, %s: refused after %v, repaired after %v", span, way, w.refused, w.repaired)
+			t.Say("cut off for %v, %s: refused after %v, repaired after %v", span, way.name, w.refused, w.repaired)
 			slowest.refused, slowest.repaired = max(slowest.refused, w.refused), max(slowest.repaired, w.repaired)
 		}
 	}
@@ -70,6 +68,25 @@ func cutOff(ctx context.Context, t *rig.Trial) error {
 		err = fmt.Errorf("repaired after %v, want %v", slowest.repaired, repairedWithin)
 	}
 	return errors.Join(err, f.finish(ctx, t, crowd))
+}
+
+// wayCut is a way in which a node is cut off, and for how long at the most in the short form.
+type wayCut struct {
+	name   string
+	faults faultproxy.Faults
+	short  time.Duration
+}
+
+// waysCut returns all of them. With a reset, what is fed meanwhile is lost; behind a short one no comparison of quiet
+// rooms is due, so that it takes the one that an interruption of the feed asks for.
+func waysCut() []wayCut {
+	hole := faultproxy.Way{BlackHole: true}
+	return []wayCut{
+		{"both ways", faultproxy.Faults{Up: hole, Down: hole}, 10 * time.Second},
+		{"to the engine", faultproxy.Faults{Up: hole}, time.Second},
+		{"from the engine", faultproxy.Faults{Down: hole}, 10 * time.Second},
+		{"by resets", faultproxy.Faults{Refuse: true}, time.Second},
+	}
 }
 
 // watch is one time that the last node of a fleet is cut off, and what was seen.
@@ -85,13 +102,16 @@ type watch struct {
 func (w *watch) run(ctx context.Context, t *rig.Trial) error {
 	last := len(w.fleet.servers) - 1
 	cut, there := w.fleet.servers[last], &fleet{servers: w.fleet.servers[:last]}
-	raw, err := rig.DialRaw(ctx, cut.Addr, rig.RawOptions{})
+	raw, err := letIn(ctx, cut)
 	if err != nil {
 		return err
 	}
 	defer raw.Drop()
 	began := time.Now()
 	w.fleet.proxies[last].Set(w.faults)
+	if w.faults.Refuse {
+		w.fleet.proxies[last].Reset()
+	}
 	name := fmt.Sprintf("%v-%p-", w.span, w)
 	k := there.publish(ctx, t, name, 1<<30, 2*time.Millisecond, "a", "b")
 	if w.span > time.Second {
@@ -108,6 +128,23 @@ func (w *watch) run(ctx context.Context, t *rig.Trial) error {
 	err = w.crowd.Level(ctx) // the first is on a node that was not cut off
 	w.repaired = time.Since(healed)
 	return errors.Join(err, alive(raw))
+}
+
+// letInWithin is how long a node that reaches its engine again may refuse new clients: it has to ask first who is kept
+// out, which it tries once a second.
+const letInWithin = 5 * time.Second
+
+// letIn connects to a node, which may have been cut off a moment ago.
+func letIn(ctx context.Context, server *rig.Server) (*rig.Raw, error) {
+	for began := time.Now(); ; {
+		raw, err := rig.DialRaw(ctx, server.Addr, rig.RawOptions{})
+		if err == nil || !strings.Contains(err.Error(), "503") || time.Since(began) > letInWithin {
+			return raw, err
+		}
+		if err := rig.Sleep(ctx, 50*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // answeredWithin is how long a request may go unanswered, whatever the answer is: beyond it none is waited for.

@@ -81,6 +81,7 @@ func runCommand(ctx context.Context, args []string) error {
 	flags.Uint64Var(&o.seed, "seed", 1, "of all that is random")
 	flags.IntVar(&o.count, "count", 1, "how often each fault is run, with another seed each time")
 	flags.StringVar(&o.record, "record", "", "file that gets what was measured")
+	flags.StringVar(&o.bin, "bin", "", "directory for the servers that are built, of which those that are there are used as they are; empty: one for this run")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -88,10 +89,12 @@ func runCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if o.bin, err = os.MkdirTemp("", "wireroom-faults-"); err != nil {
-		return err
+	if o.bin == "" {
+		if o.bin, err = os.MkdirTemp("", "wireroom-faults-"); err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(o.bin) }()
 	}
-	defer func() { _ = os.RemoveAll(o.bin) }()
 	failed, err := o.runAll(ctx, chosen)
 	if err == nil && len(failed) > 0 {
 		err = fmt.Errorf("not as promised: %s", strings.Join(failed, " "))

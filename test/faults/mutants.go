@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -28,7 +29,7 @@ type hunt struct {
 }
 
 // mutants builds the suite and the servers with each seeded bug, and wants the faults that name it to fail, and to hold
-// without it.
+// without it. Without one they are built once, and each fault is run once.
 func mutants(ctx context.Context, args []string) error {
 	h := hunt{held: make(map[string]error)}
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
@@ -124,7 +125,7 @@ func (h *hunt) one(ctx context.Context, b bug) (said string, err error) {
 	if err == nil && said == "" {
 		err = errors.New("it holds")
 	}
-	return said, err
+	return said, errors.Join(err, os.RemoveAll(h.bin(b.tag)))
 }
 
 // holds returns how a fault failed without a bug, if it did.
@@ -147,19 +148,37 @@ const (
 	couldNotRun   = " COULD NOT RUN: "
 )
 
-// run runs a fault in a build with a tag. It returns which promise was broken, if one was.
-func (h *hunt) run(ctx context.Context, f fault, tag string) (said string, err error) {
-	suite := filepath.Join(h.dir, "faults")
-	build := exec.CommandContext(ctx, "go", "build", "-tags", tag, "-o", suite, "./test/faults")
+// bin returns where the programs of a build with a tag are.
+func (h *hunt) bin(tag string) string { return filepath.Join(h.dir, cmp.Or(tag, "without")) }
+
+// suite returns the suite in a build with a tag. Without one it is this program. The servers it builds itself.
+func (h *hunt) suite(ctx context.Context, tag string) (string, error) {
+	if err := os.MkdirAll(h.bin(tag), 0o700); err != nil {
+		return "", err
+	}
+	if tag == "" {
+		return os.Executable()
+	}
+	suite := filepath.Join(h.bin(tag), "faults")
+	build := exec.CommandContext(ctx, "go", "build", "-tags", tag, rig.NoSymbols, "-o", suite, "./test/faults")
 	build.Dir = h.root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("it does not build: %w\n%s", err, out)
 	}
-	args := []string{"run", f.Name}
-	if tag == "" && h.runs != "" {
-		args = []string{"run", "-record", h.runs, f.Name}
+	return suite, nil
+}
+
+// run runs a fault in a build with a tag. It returns which promise was broken, if one was.
+func (h *hunt) run(ctx context.Context, f fault, tag string) (said string, err error) {
+	suite, err := h.suite(ctx, tag)
+	if err != nil {
+		return "", err
 	}
-	out, err := h.within(ctx, shortLimit(f)+2*grace, suite, args...)
+	args := []string{"run", "-bin", h.bin(tag)}
+	if tag == "" && h.runs != "" {
+		args = append(args, "-record", h.runs)
+	}
+	out, err := h.within(ctx, shortLimit(f)+2*grace, suite, append(args, f.Name)...)
 	if err == nil {
 		return "", nil
 	}

@@ -18,6 +18,9 @@ const (
 	Node    = "./test/faults/node" // the same server over a file system that can be broken
 )
 
+// NoSymbols is the flag that has programs built without what debuggers need: they are linked in half the time.
+const NoSymbols = "-ldflags=-s -w"
+
 // Tags returns the build tags of this program: the servers that it builds have the same.
 func Tags() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -48,7 +51,7 @@ func (t *Trial) build(ctx context.Context, program, name string, flags ...string
 	if _, err := os.Stat(binary); err == nil {
 		return binary, nil
 	}
-	build := exec.CommandContext(ctx, "go", append(append([]string{"build"}, flags...), "-o", binary, program)...)
+	build := exec.CommandContext(ctx, "go", append(append([]string{"build", NoSymbols}, flags...), "-o", binary, program)...)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: build %s: %w\n%s", ErrNotRun, program, err, out)
