@@ -41,10 +41,30 @@ type term struct {
 type bans struct {
 	version atomic.Uint32 // rises with each change: a session looks again when it has
 
-	mu   sync.Mutex
-	all  map[ban]term
-	puts int  // how many records this node has put; a list that was begun before the last one is not taken
-	old  bool // the last attempt to read the records failed
+	mu      sync.Mutex
+	changed chan struct{} // closed with the next change; nil while nobody waits for it
+	all     map[ban]term
+	puts    int  // how many records this node has put; a list that was begun before the last one is not taken
+	old     bool // the last attempt to read the records failed
+}
+
+// change has all who wait know of a change. b is locked.
+func (b *bans) change() {
+	b.version.Add(1)
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
+}
+
+// news returns what is closed with the next change.
+func (b *bans) news() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.changed == nil {
+		b.changed = make(chan struct{})
+	}
+	return b.changed
 }
 
 // check returns an error for an identity that is kept out.
@@ -83,12 +103,15 @@ func (b *bans) set(r engine.Record) {
 	if b.all == nil {
 		b.all = make(map[ban]term)
 	}
-	if name, t, ok := banOf(r); ok && time.Now().Before(t.until) {
+	name, t, ok := banOf(r)
+	old, known := b.all[name]
+	switch {
+	case !ok || !time.Now().Before(t.until):
+		delete(b.all, name) // who ended of it does not come back, so that nobody has to look
+	case !known || old != t: // each record comes again, from the engine
 		b.all[name] = t
-	} else {
-		delete(b.all, name)
+		b.change()
 	}
-	b.version.Add(1)
 }
 
 // replace takes the engine's records, unless this node has put one since they were asked for.
@@ -108,14 +131,14 @@ func (b *bans) replace(list []engine.Record, puts int) (taken bool) {
 	}
 	b.all, b.old = all, false
 	if changed {
-		b.version.Add(1)
+		b.change()
 	}
 	return true
 }
 
 // banOf reads a record.
 func banOf(r engine.Record) (ban, term, bool) {
-	t := term{until: r.Expires.Round(0)}
+	t := term{until: r.Expires.Round(0).UTC()} // so that equal ones are ==
 	switch r.Kind {
 	case blockRecord, tokenRecord:
 	case userRevokingRecord:
@@ -150,7 +173,7 @@ func (b *bans) stale() bool {
 	return b.old
 }
 
-// Block keeps a user out for some time, 0 for good: its connections end within a second, and it cannot come back.
+// Block keeps a user out for some time, 0 for good: its connections end at once, and it cannot come back.
 func (n *Node) Block(ctx context.Context, user, reason string, duration time.Duration) error {
 	if duration <= 0 {
 		duration = noEnd
@@ -242,8 +265,8 @@ func (n *Node) rereadLoop() {
 	}
 }
 
-// Bans returns a number that changes whenever somebody else is kept out: sessions then end whose Tick is called.
-func (n *Node) Bans() uint32 { return n.bans.version.Load() }
+// Bans returns what is closed as soon as somebody else is kept out: sessions then end whose Tick is called.
+func (n *Node) Bans() <-chan struct{} { return n.bans.news() }
 
 // Recorded implements hub.Listener: it takes a record that any node has put.
 func (n *Node) Recorded(r engine.Record) {

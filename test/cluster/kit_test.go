@@ -6,6 +6,7 @@ package cluster_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -29,13 +30,13 @@ var secret = []byte("the secret of all nodes, long enough")
 // node is a node, with the URL of its WebSocket.
 type node struct {
 	*wireroom.Server
-	t    *testing.T
+	t    testing.TB
 	http *httptest.Server
 	url  string
 }
 
 // start starts a node whose engine is at a URL.
-func start(t *testing.T, engineURL string, change ...func(*wireroom.Options)) *node {
+func start(t testing.TB, engineURL string, change ...func(*wireroom.Options)) *node {
 	t.Helper()
 	o := wireroom.Options{
 		Engine: redis.New(redis.Options{URL: engineURL, Logger: slog.New(slog.DiscardHandler)}),
@@ -61,7 +62,7 @@ func (n *node) stop() {
 }
 
 // nodes starts some nodes over one server.
-func nodes(t *testing.T, store *redistest.Server, count int) []*node {
+func nodes(t testing.TB, store *redistest.Server, count int) []*node {
 	t.Helper()
 	var all []*node
 	for range count {
@@ -70,7 +71,7 @@ func nodes(t *testing.T, store *redistest.Server, count int) []*node {
 	return all
 }
 
-func verifier(t *testing.T) *auth.Verifier {
+func verifier(t testing.TB) *auth.Verifier {
 	t.Helper()
 	v, err := auth.NewVerifier(t.Context(), auth.Options{Keys: []auth.Key{{Algorithm: "HS256", Secret: secret}}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -81,7 +82,7 @@ func verifier(t *testing.T) *auth.Verifier {
 }
 
 // token returns a token of a user.
-func token(t *testing.T, user string) string {
+func token(t testing.TB, user string) string {
 	t.Helper()
 	key := auth.SigningKey{Algorithm: "HS256", Secret: secret}
 	text, err := key.Sign(auth.Identity{User: user, Name: strings.ToUpper(user), TokenID: "token-" + user, Issued: time.Now(), Expires: time.Now().Add(time.Hour)}, nil)
@@ -94,7 +95,7 @@ func token(t *testing.T, user string) string {
 // person is a connected user.
 type person struct {
 	*client.Client
-	t *testing.T
+	t testing.TB
 }
 
 // connect connects a user to a node.
@@ -127,7 +128,7 @@ func (p *person) join(room string, state any) *membership {
 // membership is a person in a room.
 type membership struct {
 	*client.Room
-	t *testing.T
+	t testing.TB
 }
 
 // next returns the next event that is no snapshot of who is there.
@@ -172,8 +173,36 @@ func (n *node) present(room string) string {
 	return strings.Join(users, " ")
 }
 
+// ends waits until the server has ended the client for good.
+func (p *person) ends() {
+	p.t.Helper()
+	select {
+	case <-p.Done():
+	case <-time.After(patience):
+		p.t.Fatalf("%s is still there: %+v", p.Welcome().User, p.Status())
+	}
+}
+
+// ends waits until the client is not in the room any more, and does not come back to it.
+func (m *membership) ends() {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), patience)
+	defer cancel()
+	for {
+		_, err := m.Next(ctx)
+		var kicked *client.KickedError
+		switch {
+		case err == nil:
+		case errors.As(err, &kicked), ctx.Err() == nil:
+			return
+		default:
+			m.t.Fatal("nobody is kept out")
+		}
+	}
+}
+
 // await waits until something holds.
-func await(t *testing.T, what string, holds func() bool) {
+func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -12,7 +12,7 @@ import (
 const (
 	slices   = 10  // parts of a table, each of which is swept once a period
 	chunkLen = 512 // entries that are looked after in one go
-	newsRest = 3   // ticks between two times that all entries are looked after because there was news
+	newsRest = 3   // times as long as it took to look after all entries because of news, there is a rest before the next time
 )
 
 // How a drain ends connections.
@@ -43,9 +43,10 @@ const gone = -1
 // Table is the connections of a transport. Its methods may be called at once.
 type Table[E Entry] struct {
 	Period time.Duration // in which every entry is looked after once; 0 is a second. Set before Start
-	// News returns a number that changes when every entry is to be looked after soon: all are then, within four ticks, each
-	// a tenth of Period. Nil: there is none. Set before Start.
-	News func() uint32
+	// News returns what is closed as soon as every entry is to be looked after, another one each time: all are then, at once,
+	// or after a rest, so that however much news there is this takes a quarter of the time at most. Nil: there is none. Set
+	// before Start.
+	News func() <-chan struct{}
 
 	clock atomic.Uint32 // seconds since start, as of the last tick
 	birth time.Time
@@ -64,11 +65,11 @@ func (t *Table[E]) Start(after func()) {
 	}
 	t.clock.Store(1) // so that 0 means never
 	t.quit, t.done = make(chan struct{}), make(chan struct{})
-	var n news
+	var news <-chan struct{}
 	if t.News != nil {
-		n.known = t.News()
+		news = t.News()
 	}
-	go t.run(after, n)
+	go t.run(after, news)
 }
 
 // Stop ends that, and returns when it has ended.
@@ -124,44 +125,31 @@ func (t *Table[E]) All() []E {
 	return append([]E(nil), t.entries...)
 }
 
-// run sweeps a part of the table with every tick.
-func (t *Table[E]) run(after func(), news news) {
+// run sweeps a part of the table with every tick, and all of it when there is news.
+func (t *Table[E]) run(after func(), news <-chan struct{}) {
 	defer close(t.done)
 	ticker := time.NewTicker(t.Period / slices)
 	defer ticker.Stop()
-	for slice := 0; ; slice = (slice + 1) % slices {
+	var later <-chan struct{}
+	var rested <-chan time.Time
+	for slice := 0; ; {
 		select {
 		case <-t.quit:
 			return
+		case <-news:
+			began := time.Now()
+			news, later = nil, t.News() // before: what comes meanwhile is news again
+			t.sweepAll(began)
+			rested = time.After(newsRest * time.Since(began))
+		case <-rested:
+			news, rested = later, nil
 		case now := <-ticker.C:
 			t.clock.Store(uint32(now.Sub(t.birth)/time.Second) + 1)
-			if t.News != nil && news.due(t.News()) {
-				t.sweepAll(now)
-			} else {
-				t.sweep(slice, now)
-			}
-			after()
+			t.sweep(slice, now)
+			slice = (slice + 1) % slices
 		}
+		after()
 	}
-}
-
-// news is what there was of it.
-type news struct {
-	known uint32
-	rest  int // ticks until there may be more
-}
-
-// due reports, once a tick, whether there is any: not with every tick, however much there is.
-func (n *news) due(latest uint32) bool {
-	if n.rest > 0 {
-		n.rest--
-		return false
-	}
-	if n.known == latest {
-		return false
-	}
-	n.known, n.rest = latest, newsRest
-	return true
 }
 
 // sweepAll looks after all entries that are there now, wherever they move meanwhile.

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -13,12 +14,17 @@ type thing struct {
 	table *Table[*thing]
 	place Place
 	looks atomic.Int32
+	takes time.Duration
 	retry time.Duration
 	stays bool // however often it is drained
 }
 
-func (x *thing) Place() *Place               { return &x.place }
-func (x *thing) LookAfter(uint32, time.Time) { x.looks.Add(1) }
+func (x *thing) Place() *Place { return &x.place }
+
+func (x *thing) LookAfter(uint32, time.Time) {
+	x.looks.Add(1)
+	time.Sleep(x.takes)
+}
 
 func (x *thing) Drain(most time.Duration) {
 	x.retry = Retry(most)
@@ -50,10 +56,10 @@ func TestLooksAfterEachEntryOnceASecond(t *testing.T) {
 	})
 }
 
-func TestNewsHasAllEntriesLookedAfterSoon(t *testing.T) {
+func TestNewsHasAllEntriesLookedAfterAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var news atomic.Uint32
-		table := Table[*thing]{News: news.Load, Period: 10 * time.Second}
+		news := paper{printed: make(chan struct{})}
+		table := Table[*thing]{News: news.next, Period: time.Hour}
 		table.Start(func() {})
 		defer table.Stop()
 		things := make([]*thing, 1300)
@@ -61,23 +67,64 @@ func TestNewsHasAllEntriesLookedAfterSoon(t *testing.T) {
 			things[i] = &thing{table: &table}
 			table.Add(things[i])
 		}
-		news.Add(1)
-		time.Sleep(time.Second + 1)
-		for i, x := range things {
-			if n := x.looks.Load(); n != 1 {
-				t.Fatalf("%d was looked after %d times within a tick", i, n)
+		for round := range int32(3) {
+			news.print()
+			synctest.Wait() // no time passes
+			for i, x := range things {
+				if n := x.looks.Load(); n != round+1 {
+					t.Fatalf("%d was looked after %d times, want %d", i, n, round+1)
+				}
 			}
-		}
-		for range 1000 { // however much there is
-			news.Add(1)
-			time.Sleep(100 * time.Millisecond)
-		}
-		for i, x := range things {
-			if n := x.looks.Load(); n < 25 || n > 40 {
-				t.Fatalf("%d was looked after %d times in 100 ticks", i, n)
-			}
+			time.Sleep(1) // it has rested
 		}
 	})
+}
+
+// However much news there is, it takes a quarter of the time, and the last of it is not missed.
+func TestNewsTakesAPartOfTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		news := paper{printed: make(chan struct{})}
+		table := Table[*thing]{News: news.next, Period: time.Hour}
+		table.Start(func() {})
+		defer table.Stop()
+		x := &thing{table: &table, takes: 100 * time.Millisecond}
+		table.Add(x)
+		for range 1000 {
+			news.print()
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		if n := x.looks.Load(); n < 24 || n > 28 {
+			t.Errorf("looked after %d times in 10 s, 100 ms each time", n)
+		}
+		before := x.looks.Load()
+		news.print()
+		time.Sleep(10 * time.Millisecond)
+		news.print() // while all are looked after
+		time.Sleep(time.Second)
+		if n := x.looks.Load() - before; n != 2 {
+			t.Errorf("looked after %d times because of what came at once, and of what came meanwhile", n)
+		}
+	})
+}
+
+// paper has the news.
+type paper struct {
+	mu      sync.Mutex
+	printed chan struct{}
+}
+
+func (p *paper) next() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.printed
+}
+
+func (p *paper) print() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.printed)
+	p.printed = make(chan struct{})
 }
 
 func TestWhatIsGoneStaysGone(t *testing.T) {
