@@ -84,6 +84,36 @@ func TestAnonymousUsersReturn(t *testing.T) {
 	})
 }
 
+// A clock that goes back makes nobody somebody else: the tokens that were given before are from the future then.
+func TestAnonymousUsersReturnThoughTheClockWentBack(t *testing.T) {
+	var one, later *auth.Identity
+	var first, token string
+	var err error
+	synctest.Test(t, func(t *testing.T) {
+		if one, first, err = auth.NewAnonymous(secret).New("Alice"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if later, token, err = auth.NewAnonymous(secret).New("Alice"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) { // an hour ago
+		a := auth.NewAnonymous(secret)
+		now, err := a.Authenticate(t.Context(), first)
+		if err != nil || now.User != one.User || !now.Issued.Equal(time.Now()) {
+			t.Errorf("a token of now: %+v, %v", now, err)
+		}
+		back, err := a.Authenticate(t.Context(), token)
+		if err != nil || back.User != later.User {
+			t.Fatalf("a token of the future: %+v, %v", back, err)
+		}
+		if !back.Issued.IsZero() {
+			t.Errorf("it was issued at %v: a revocation of what was issued until now would not find it", back.Issued)
+		}
+	})
+}
+
 func TestAnonymousTokensAndOthersAreApart(t *testing.T) {
 	a := auth.NewAnonymous(secret)
 	_, token, err := a.New("")
