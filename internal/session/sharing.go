@@ -28,6 +28,21 @@ type sharing struct {
 func (h *sharing) add(user string, account *limit.Entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.put(user, account)
+}
+
+// again has a user's account settled that could not be, unless there is something newer to settle of the user: an account
+// that was forgotten meanwhile does not take the place of the one that followed it.
+func (h *sharing) again(user string, account *limit.Entry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.due[user] == nil {
+		h.put(user, account)
+	}
+}
+
+// put is add. The sharing is locked.
+func (h *sharing) put(user string, account *limit.Entry) {
 	if len(h.due) >= maxDue || !account.Tab().Due() {
 		return
 	}
@@ -130,7 +145,7 @@ func (n *Node) settle(due map[string]*limit.Entry) error {
 	standings, err := n.Accounts.Settle(n.ctx, spent)
 	if err != nil {
 		for user, account := range due { // what the engine was told before may be less by now
-			n.sharing.add(user, account)
+			n.sharing.again(user, account)
 		}
 		return err
 	}

@@ -172,3 +172,31 @@ func TestConnectionsAreCountedOnAllNodes(t *testing.T) {
 		}
 	})
 }
+
+// forgetful is an engine that does not answer; meanwhile something else happens.
+type forgetful struct{ meanwhile func() }
+
+func (f forgetful) Settle(context.Context, []engine.Spending) ([]engine.Standing, error) {
+	f.meanwhile()
+	return nil, engine.ErrUnavailable
+}
+
+// An account that was forgotten while the engine was asked does not take the place of the user's next one, which would
+// not be settled ever after.
+func TestAFailedSettlementDoesNotReplaceTheNextAccount(t *testing.T) {
+	before, after, bob := new(limit.Entry), new(limit.Entry), new(limit.Entry)
+	n := newNode(t, Options{})
+	n.Accounts = forgetful{func() { n.sharing.add("alice", after) }}
+	n.sharing.add("alice", before)
+	n.sharing.add("bob", bob)
+	if err := n.settle(n.sharing.take()); !errors.Is(err, engine.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	due := n.sharing.take()
+	if due["alice"] != after {
+		t.Error("the account that was forgotten is to be settled, and not the one that is used")
+	}
+	if due["bob"] != bob {
+		t.Error("an account that could not be settled is not tried again")
+	}
+}
