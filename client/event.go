@@ -5,7 +5,7 @@ import "github.com/wireroom/wireroom/protocol"
 // Event is what happened in a room, one of
 //
 //	*protocol.Message    a message
-//	*protocol.UserEvent  the first connection of a user came, or the last one left
+//	*protocol.UserEvent  the first connection of a user came, or the last one left; or who is there has another name
 //	*protocol.Presence   who is there, in place of all that was told before
 //	*protocol.State      a member changed its own data
 //	*protocol.Gap        messages were missed for good: reload, then go on from its Position

@@ -31,6 +31,7 @@ type Presence interface {
 type Sighting struct {
 	protocol.Member
 	Stamp int64 // of Member.State: the one with the higher stamp holds
+	Named int64 // the same of Member.Name
 	Left  bool  // by the last connection to this node
 }
 

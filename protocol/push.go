@@ -81,7 +81,8 @@ type Member struct {
 	State json.RawMessage `json:"state,omitempty"` // the member's own data
 }
 
-// UserEvent tells that the first connection of a user joined a room, or the last one left it.
+// UserEvent tells that the first connection of a user joined a room, that a user who is there has another name from now
+// on, or that the last connection left it.
 type UserEvent struct {
 	Left bool   `json:"-"`
 	Room string `json:"room"`

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -91,6 +93,40 @@ func TestPeopleChat(t *testing.T) {
 	if status := eve.status(); status != exitDone {
 		t.Errorf("ended with %d: %s", status, eve.errors)
 	}
+}
+
+// Who takes another name has not joined once more.
+func TestChatSaysWhatSomebodyIsCalledNow(t *testing.T) {
+	_, url := serve(t)
+	ana := chatAs(t, url, "general", "Ana")
+	come := func(query string) (token string) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http"+strings.TrimPrefix(strings.TrimSuffix(url, "/ws"), "ws")+"/sse?room=general"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = response.Body.Close() })
+		lines := bufio.NewScanner(response.Body)
+		for lines.Scan() {
+			if _, rest, ok := strings.Cut(lines.Text(), `"token":"`); ok {
+				token, _, _ = strings.Cut(rest, `"`)
+				return token
+			}
+		}
+		t.Fatal("no welcome")
+		return ""
+	}
+	token := come("&name=Bob")
+	ana.sees("^- Bob joined$")
+	come("&name=Bobby&token=" + token)
+	if before := ana.sees("^- Bob is Bobby now$"); len(before) > 0 {
+		t.Errorf("says %q", before)
+	}
+	ana.types("/people")
+	ana.sees("Bobby")
 }
 
 func TestChatShowsWhatWasSaidBefore(t *testing.T) {

@@ -30,11 +30,13 @@ type sighting struct {
 	Name  string          `json:"name,omitempty"`
 	State json.RawMessage `json:"state,omitempty"`
 	Stamp int64           `json:"stamp,omitempty"`
+	Named int64           `json:"named,omitempty"`
 	Left  bool            `json:"left,omitempty"`
 }
 
 func (s sighting) opened() engine.Sighting {
-	return engine.Sighting{Member: protocol.Member{User: s.User, Name: s.Name, State: s.State}, Stamp: s.Stamp, Left: s.Left}
+	who := protocol.Member{User: s.User, Name: s.Name, State: s.State}
+	return engine.Sighting{Member: who, Stamp: s.Stamp, Named: s.Named, Left: s.Left}
 }
 
 // SetPresent implements engine.Presence.
@@ -56,7 +58,7 @@ func (e *Engine) setPresent(ctx context.Context, room string, users []engine.Sig
 	n := note{Node: e.lease.node, Users: make([]sighting, len(users))}
 	var words []string
 	for i, u := range users {
-		n.Users[i] = sighting{u.User, u.Name, u.State, u.Stamp, u.Left}
+		n.Users[i] = sighting{u.User, u.Name, u.State, u.Stamp, u.Named, u.Left}
 		text := ""
 		if !u.Left {
 			b, err := json.Marshal(n.Users[i])

@@ -110,6 +110,7 @@ type envelope struct {
 	Room    string
 	Pos     string
 	User    string
+	Name    string
 	Event   string
 	Count   int
 	Reason  string

@@ -16,6 +16,8 @@ import (
 type JoinRequest struct {
 	Room     string
 	Client   *Client
+	Name     string            // what the user is called from now on; empty: as before
+	Returns  bool              // the client was in the room before, and its name is known
 	Since    protocol.Position // zero: none; with Invalid it could not be read as a position of any log
 	Invalid  bool
 	Last     int // the newest messages; 0 = none. Not with Since

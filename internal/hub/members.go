@@ -48,6 +48,16 @@ func (h *Hub) SetState(m *Member, state json.RawMessage) bool {
 	return !m.gone.Load() && m.room.presence.setState(m.room, m.client.User, state)
 }
 
+// Rename says what m's user is called from now on; an empty name says nothing. The next Flush tells the members.
+func (h *Hub) Rename(m *Member, name string) {
+	m.room.mu.Lock()
+	defer m.room.mu.Unlock()
+	p := &m.room.presence
+	if u := p.users[m.client.User]; u != nil && !m.gone.Load() {
+		p.rename(m.room, u, name)
+	}
+}
+
 // IsMember reports whether a user is in a room by any connection; without presence, by any to this node. Where the
 // engine is not Inline it may have to be asked, which fails when it does not answer.
 func (h *Hub) IsMember(room, user string) (bool, error) {

@@ -129,7 +129,7 @@ func users(t *testing.T, h *Hub, room string) string {
 	}
 	var words []string
 	for _, m := range p.Members {
-		words = append(words, m.User+string(m.State))
+		words = append(words, m.User+m.Name+string(m.State))
 	}
 	return strings.Join(words, " ")
 }
@@ -145,7 +145,7 @@ func TestPresenceConverges(t *testing.T) {
 
 func converge(t *testing.T, seed uint64) {
 	c := &crowd{
-		random: rand.New(rand.NewPCG(seed, 2)), framing: new(lines), states: make(map[string]string),
+		random: rand.New(rand.NewPCG(seed, 2)), framing: new(lines), states: make(map[string]string), names: make(map[string]string),
 		board: &board{
 			random: rand.New(rand.NewPCG(seed, 1)), loss: 0.3, feeds: make(map[string]engine.Neighbours),
 			rooms: make(map[string]map[string]*engine.Roll),
@@ -175,6 +175,7 @@ type crowd struct {
 	hubs    []*Hub
 	stays   []stay
 	states  map[string]string // by user
+	names   map[string]string // by user, what it said last
 }
 
 // stay is one connection of a user.
@@ -202,11 +203,15 @@ func (c *crowd) step(t *testing.T, i int) {
 	default:
 		s := stay{node: c.random.IntN(len(c.hubs)), user: fmt.Sprint("user", c.random.IntN(8))}
 		socket := newSocket(c.hubs[s.node], c.framing, s.user)
-		q := JoinRequest{Room: "r", Client: &socket.client, Presence: true}
+		q := JoinRequest{Room: "r", Client: &socket.client, Presence: true, Name: fmt.Sprint("name", c.random.IntN(3))}
 		for s.member == nil { // opening the room may fail
 			_ = c.hubs[s.node].Join(t.Context(), q, socket, func(m *Member, _ *protocol.Joined) { s.member = m })
 		}
 		c.stays = append(c.stays, s)
+		if c.names[s.user] != q.Name {
+			c.names[s.user] = q.Name
+			time.Sleep(20 * time.Second)
+		}
 	}
 	c.hubs[0].Flush()
 }
@@ -233,6 +238,9 @@ func (c *crowd) agree(t *testing.T, hubs []*Hub) {
 		var names []string
 		for _, m := range p.Members {
 			names = append(names, m.User)
+			if m.Name != c.names[m.User] {
+				t.Errorf("node %d calls %s %q, want %q", i, m.User, m.Name, c.names[m.User])
+			}
 		}
 		if want := slices.Sorted(maps.Keys(there)); !slices.Equal(names, want) {
 			t.Errorf("node %d says %q, want %q", i, names, want)
@@ -273,6 +281,49 @@ func joinRoom(t *testing.T, h *Hub, user string) *Member {
 		t.Fatal(err)
 	}
 	return member
+}
+
+// A name that somebody takes on one node is heard on the others, also where the user is, too; who opens the room later
+// hears it from whichever node there is.
+func TestANewNameIsHeardOnAllNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard()
+		var hubs []*Hub
+		for i := range 3 {
+			e := &boarded{Engine: memory.New(memory.Options{}), board: b, node: fmt.Sprint("node", i)}
+			hubs = append(hubs, newHubOn(t, e, nil, rule.Rule{Pattern: "**"}))
+		}
+		watcher := newSocket(hubs[0], new(lines), "bob")
+		watcher.join(t, JoinRequest{Room: "r", Presence: true})
+		come := func(node int, name string) *socket {
+			s := newSocket(hubs[node], new(lines), "alice")
+			s.join(t, JoinRequest{Room: "r", Name: name})
+			time.Sleep(time.Second)
+			return s
+		}
+		told := func(want string) {
+			t.Helper()
+			hubs[0].Flush()
+			got := ""
+			for _, e := range watcher.take(t) {
+				got += fmt.Sprintf(" %s %s %d", e.Type, e.Name, e.Count)
+			}
+			expect(t, "what the watcher is told", got, want)
+		}
+		first := come(1, "Zoe")
+		told(" user_joined Zoe 2")
+		come(0, "Ann")
+		told(" user_joined Ann 2")
+		hubs[1].Rename(first.member, "Anna")
+		time.Sleep(time.Second)
+		told(" user_joined Anna 2")
+		b.dies("node1")
+		time.Sleep(time.Second)
+		for i, h := range []*Hub{hubs[0], hubs[2]} {
+			expect(t, fmt.Sprint("hub ", i), users(t, h, "r"), "aliceAnna bob")
+		}
+		told("")
+	})
 }
 
 // What is waiting to be said of a whole room is said though everybody has left it meanwhile and the room is gone.

@@ -21,6 +21,7 @@ type nodes struct {
 type away struct {
 	nodes []string // on which the user is, too
 	stamp int64    // of the user's own data
+	named int64    // of the user's name
 }
 
 // elsewhere reports whether the user is on another node.
@@ -34,11 +35,16 @@ func (u *present) beyond() *away {
 	return u.away
 }
 
-// stamp marks the user's own data as newer than any that was heard of.
-func (u *present) stamp() {
-	a := u.beyond()
-	a.stamp = max(a.stamp+1, time.Now().UnixMilli())
+// name marks the user's name, if it has one, as newer than any that was heard of.
+func (u *present) name(r *room) {
+	if u.Name != "" && r.shared() {
+		a := u.beyond()
+		a.named = newer(a.named)
+	}
 }
+
+// newer returns a stamp that is newer than one that was heard of.
+func newer(stamp int64) int64 { return max(stamp+1, time.Now().UnixMilli()) }
 
 // sighting is what this node says of a user.
 func (p *presence) sighting(user string) engine.Sighting {
@@ -48,7 +54,7 @@ func (p *presence) sighting(user string) engine.Sighting {
 	}
 	s := engine.Sighting{Member: u.Member}
 	if u.away != nil {
-		s.Stamp = u.away.stamp
+		s.Stamp, s.Named = u.away.stamp, u.away.named
 	}
 	return s
 }
@@ -75,7 +81,8 @@ func (p *presence) hear(r *room, node string, s engine.Sighting) {
 		return
 	case u == nil:
 		u = p.add(r, s.Member)
-		u.beyond().stamp = s.Stamp
+		a := u.beyond()
+		a.stamp, a.named = s.Stamp, s.Named
 	}
 	a := u.beyond()
 	if !slices.Contains(a.nodes, node) {
@@ -89,6 +96,21 @@ func (p *presence) hear(r *room, node string, s engine.Sighting) {
 		if u.here { // whoever asks this node is to hear of it, too
 			r.tell(u.User)
 		}
+	}
+	if s.Named > a.named || s.Named == a.named && s.Name > u.Name { // any order will do, if all nodes have the same one
+		p.renamed(r, u, s)
+	}
+}
+
+// renamed takes note that a user is called something else, as another node says.
+func (p *presence) renamed(r *room, u *present, s engine.Sighting) {
+	known := u.Name
+	u.away.named, u.Name = s.Named, s.Name
+	if u.here { // whoever asks this node is to hear of it, too
+		r.tell(u.User)
+	}
+	if u.Name != known && r.occupants() > 0 {
+		p.event(r, u, false)
 	}
 }
 

@@ -37,7 +37,10 @@ func (p *presence) join(r *room, q JoinRequest) {
 	}
 	u := p.users[q.Client.User]
 	if u == nil {
-		u = p.add(r, protocol.Member{User: q.Client.User, Name: q.Client.Name, State: q.State})
+		u = p.add(r, protocol.Member{User: q.Client.User, Name: q.Name, State: q.State})
+		u.name(r)
+	} else if !q.Returns {
+		p.rename(r, u, q.Name)
 	}
 	if !u.here {
 		u.here = true
@@ -55,6 +58,18 @@ func (p *presence) add(r *room, m protocol.Member) *present {
 	p.users[u.User] = u
 	p.event(r, u, false)
 	return u
+}
+
+// rename takes what a user's newest connection says that the user is called; it is an event where it is something else than
+// before.
+func (p *presence) rename(r *room, u *present, name string) {
+	if name == "" || name == u.Name {
+		return
+	}
+	u.Name = name
+	p.event(r, u, false)
+	u.name(r)
+	r.tell(u.User)
 }
 
 // leave notes the end of a connection of a user.
@@ -116,7 +131,7 @@ func (p *presence) unwatch(m *Member) {
 	}
 }
 
-// event tells that a user came or went.
+// event tells that a user came or went, or is called something else.
 func (p *presence) event(r *room, u *present, left bool) {
 	if len(p.users) > summaryFrom {
 		p.changed = true
@@ -144,7 +159,8 @@ func (p *presence) setState(r *room, user string, state json.RawMessage) bool {
 	u.State = state
 	p.say(r, &protocol.State{Room: r.name, User: user, State: state})
 	if r.shared() {
-		u.stamp()
+		a := u.beyond()
+		a.stamp = newer(a.stamp)
 		r.tell(user)
 	}
 	return true

@@ -3,6 +3,7 @@ package hub
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,6 +83,70 @@ func TestBrokenConnectionHasGrace(t *testing.T) {
 		expect(t, "within the grace", watcher.say(t), "")
 		time.Sleep(2 * time.Second)
 		expect(t, "who did not", watcher.say(t), "-a:1")
+	})
+}
+
+// Whoever came last says what the user is called; who comes back, and who has no name to tell, says nothing.
+func TestAUserIsCalledWhatItsNewestConnectionSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t)
+		watcher := newSocket(h, new(lines), "watcher")
+		watcher.join(t, JoinRequest{Room: "r", Presence: true})
+		told := func(what, want string) {
+			t.Helper()
+			h.Flush()
+			var got []string
+			for _, e := range watcher.take(t) {
+				got = append(got, fmt.Sprintf("%s %s %s %d", e.Type, e.User, e.Name, e.Count))
+			}
+			expect(t, what, strings.Join(got, ", "), want)
+			page, err := h.Members("r", "", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, name, renamed := strings.Cut(want, "user_joined a "); renamed {
+				expect(t, what+", in the list", page.Members[0].Name+" 2", name)
+			}
+		}
+		a1, a2 := newSocket(h, new(lines), "a"), newSocket(h, new(lines), "a")
+		a1.join(t, JoinRequest{Room: "r", Name: "Ann"})
+		told("the first", "user_joined a Ann 2")
+		a2.join(t, JoinRequest{Room: "r", Name: "Anna"})
+		told("the second", "user_joined a Anna 2")
+		newSocket(h, new(lines), "a").join(t, JoinRequest{Room: "r", Name: "Anna"})
+		newSocket(h, new(lines), "a").join(t, JoinRequest{Room: "r"})
+		newSocket(h, new(lines), "a").join(t, JoinRequest{Room: "r", Name: "Ann", Returns: true})
+		told("nothing new", "")
+		h.Rename(a1.member, "Annie")
+		told("a token", "user_joined a Annie 2")
+		h.Rename(a1.member, "")
+		h.Rename(a1.member, "Annie")
+		told("nothing new", "")
+		h.Leave(a1.member, Departure{Now: true})
+		h.Rename(a1.member, "Nobody")
+		told("who has left", "")
+	})
+}
+
+func TestWhoComesBackInTimeMayHaveAnotherName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t)
+		watcher, a := newSocket(h, new(lines), "watcher"), newSocket(h, new(lines), "a")
+		watcher.join(t, JoinRequest{Room: "r", Presence: true})
+		a.join(t, JoinRequest{Room: "r", Name: "Ann", State: json.RawMessage(`"here"`)})
+		h.Leave(a.member, Departure{})
+		time.Sleep(DefaultGrace - time.Second)
+		watcher.take(t)
+		a.join(t, JoinRequest{Room: "r", Name: "Anna"})
+		time.Sleep(time.Minute)
+		got := watcher.take(t)
+		if len(got) != 1 || got[0].Type != protocol.TypeUserJoined || got[0].Name != "Anna" || got[0].Count != 2 {
+			t.Fatalf("got %+v", got)
+		}
+		page, err := h.Members("r", "", 10)
+		if err != nil || page.Members[0].Name != "Anna" || string(page.Members[0].State) != `"here"` {
+			t.Fatalf("the list says %+v, %v", page, err)
+		}
 	})
 }
 

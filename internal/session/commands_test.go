@@ -143,6 +143,23 @@ func (f fakeTokens) Authenticate(_ context.Context, token string) (*auth.Identit
 	return nil, auth.ErrInvalid
 }
 
+// A fresh token may say that its user is called something else: the room hears of it, and messages have the new name.
+func TestAFreshTokenMayHaveAnotherName(t *testing.T) {
+	node := newNode(t, Options{Tokens: fakeTokens{"b": {User: "bob"}, "1": {User: "alice", Name: "Ann"}, "2": {User: "alice", Name: "Anna"}, "3": {User: "alice"}}})
+	alice, bob := connect(t, node, Credentials{Token: "1"}), connect(t, node, Credentials{Token: "b"})
+	alice.send(`{"type":"join","room":"r"}`)
+	bob.send(`{"type":"join","room":"r","presence":true}`)
+	alice.expect(`{"type":"auth","token":"2","id":1}`, `{"type":"ok","id":1,"of":"auth","user":"alice","name":"Anna"}`)
+	if got := bob.take(); len(got) != 1 || got[0] != `{"type":"user_joined","room":"r","user":"alice","name":"Anna","count":2}` {
+		t.Fatalf("bob is told %s", got)
+	}
+	alice.send(`{"type":"auth","token":"3"}`) // says nothing of a name
+	alice.send(`{"type":"publish","room":"r","data":1}`)
+	if got := bob.take(); len(got) != 1 || !strings.Contains(got[0], `"name":"Anna"`) || !strings.Contains(got[0], `"type":"message"`) {
+		t.Fatalf("bob gets %s", got)
+	}
+}
+
 func TestAnonymousMayTakeAnotherNameBeforeItJoins(t *testing.T) {
 	node := newNode(t, Options{})
 	p := connect(t, node, Credentials{})

@@ -100,12 +100,22 @@ func (s *Session) setName(name string) *protocol.Error {
 	return nil
 }
 
-// refresh takes a new token of the session's user: what it allows holds from now on, and so does its end.
+// refresh takes a new token of the session's user: what it allows holds from now on, and so does its end, and the user is
+// called what it says.
 func (s *Session) refresh(ctx context.Context, identity *auth.Identity) {
 	s.mu.Lock()
 	s.follow(identity)
+	renamed := identity.Name != "" && identity.Name != s.client.Name
+	if renamed {
+		s.client.Name = identity.Name
+	}
 	s.mu.Unlock()
 	s.recheck(ctx)
+	if renamed {
+		for _, m := range s.members() {
+			s.node.Hub.Rename(m, identity.Name)
+		}
+	}
 }
 
 // follow makes the session end with its identity's token. That it expires soon is told once, however often a client

@@ -135,6 +135,9 @@ func (s *Session) becomeMember(ctx context.Context, q *hub.JoinRequest, notes ui
 			return err
 		}
 	}
+	s.mu.Lock()
+	q.Name, q.Returns = s.client.Name, s.dropped
+	s.mu.Unlock()
 	var late *hub.Member
 	err := s.node.Hub.Join(ctx, *q, s, func(m *hub.Member, j *protocol.Joined) {
 		m.Notes().Or(notes)

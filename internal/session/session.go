@@ -52,7 +52,7 @@ type buckets struct{ messages, bytes, joins, refusals limit.Bucket }
 type Session struct {
 	node   *Node
 	outlet Outlet
-	client hub.Client // changes only before the first join
+	client hub.Client // changes only before the first join, but for the name, with a token that says another one
 	rights
 	account atomic.Pointer[limit.Entry] // the user's; nil before the session is open
 	buckets
@@ -69,6 +69,7 @@ type Session struct {
 	started  bool // Start was called
 	warned   bool // that the token expires soon
 	authed   bool // by a token of its own: no other user may follow
+	dropped  bool // it was taken out of rooms that it may be taken into again
 	attempts
 }
 

@@ -26,6 +26,7 @@ type caller struct {
 	session   session.Session
 	transport *Transport
 	user      string
+	calls     string // the user so, at first
 	name      string // that the client gave itself; empty if none
 	place     sweep.Place
 

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wireroom/wireroom/auth"
 	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/internal/transport/stateless"
@@ -104,7 +105,7 @@ func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (*stateless.As
 		stateless.RefuseRooms(w, protocol.CodeForbidden)
 		return nil, pass, nil
 	}
-	c, e := t.attach(ask, pass.Identity.User)
+	c, e := t.attach(ask, pass.Identity)
 	if c == nil {
 		tellEnd(w, &poll{cursor: stateless.Given(r)}, e)
 	}
@@ -182,11 +183,11 @@ func (t *Transport) Sessions(yield func(*session.Session, netip.Prefix) bool) bo
 }
 
 // attach returns the caller that a poll is of, with its turn locked. A client without a name of its own is whichever
-// of its user's nameless ones is free, best the one that stands where it says. One that shall end is ended here: the
+// of its user's nameless ones is free and calls the user the same, best the one that stands where it says. One that shall end is ended here: the
 // client is to be told why, or where that is nothing to it another one takes its place.
-func (t *Transport) attach(ask *stateless.Ask, user string) (*caller, *ending) {
+func (t *Transport) attach(ask *stateless.Ask, who *auth.Identity) (*caller, *ending) {
 	for {
-		c := t.find(ask, user)
+		c := t.find(ask, who)
 		c.turn.Lock()
 		there, e := c.isThere()
 		if there {
@@ -200,15 +201,16 @@ func (t *Transport) attach(ask *stateless.Ask, user string) (*caller, *ending) {
 	}
 }
 
-func (t *Transport) find(ask *stateless.Ask, user string) *caller {
+func (t *Transport) find(ask *stateless.Ask, who *auth.Identity) *caller {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var found *caller
-	for _, c := range t.callers[user] {
+	for _, c := range t.callers[who.User] {
 		switch {
 		case c.name != ask.Client:
 		case c.name != "":
 			return c
+		case c.calls != who.Name:
 		case found == nil && c.free(nil), c.free(&ask.Vector):
 			found = c
 		}
@@ -217,8 +219,8 @@ func (t *Transport) find(ask *stateless.Ask, user string) *caller {
 		found.reserve()
 		return found
 	}
-	c := &caller{transport: t, user: user, name: ask.Client, reserved: true}
-	t.callers[user] = append(t.callers[user], c)
+	c := &caller{transport: t, user: who.User, calls: who.Name, name: ask.Client, reserved: true}
+	t.callers[c.user] = append(t.callers[c.user], c)
 	t.table.Add(c)
 	return c
 }

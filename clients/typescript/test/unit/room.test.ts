@@ -398,6 +398,13 @@ describe("presence", () => {
     expect(told).toEqual([2, 2, 1]);
   });
 
+  test("has the new name of somebody who is there", async () => {
+    const { room } = joined("r", { presence: true }, { present: 2, members: [member("alice"), { user: "bob", name: "Bob" }] });
+    server.socket.push({ type: "user_joined", room: "r", user: "bob", name: "Robert", state: "busy", count: 2 });
+    expect(room.members).toEqual([{ user: "alice" }, { user: "bob", name: "Robert", state: "busy" }]);
+    expect(room.count).toBe(2);
+  });
+
   test("of more users than a reply holds is fetched page by page", async () => {
     const users = Array.from({ length: 150 }, (_, i) => `u${String(i).padStart(3, "0")}`);
     const { room } = joined("r", { presence: true }, { present: 150, members: users.slice(0, 100).map(member) });

@@ -253,12 +253,16 @@ func (c *Chat) message(r *room, m *protocol.Message) {
 }
 
 func (c *Chat) came(r *room, e *protocol.UserEvent) {
-	name := nameOf(e.User, e.Name)
-	verb := "joined"
-	if e.Left {
-		name, verb = nameOf(e.User, r.members[e.User]), "left"
+	name, verb := nameOf(e.User, e.Name), "joined"
+	known, there := r.members[e.User]
+	switch {
+	case e.Left:
+		name, verb = nameOf(e.User, known), "left"
 		delete(r.members, e.User)
-	} else {
+	case there && known != name:
+		name, verb = known, "is "+name+" now"
+		r.members[e.User] = nameOf(e.User, e.Name)
+	default:
 		r.members[e.User] = name
 	}
 	if r == c.active && e.User != c.me() {

@@ -1,0 +1,121 @@
+package wireroom_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/wireroom/wireroom"
+	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/engine/redis"
+	"github.com/wireroom/wireroom/test/redistest"
+)
+
+// TestANewNameReachesTheRoom has somebody come back by another name, over every transport and while older connections of the
+// user are there: whoever is in the room hears of it, on the same node and on another one.
+func TestANewNameReachesTheRoom(t *testing.T) {
+	secret := []byte("the secret of all nodes")
+	options := func() wireroom.Options {
+		return wireroom.Options{Access: "signed-in", Auth: auth.HMAC(secret), Secret: secret}
+	}
+	t.Run("one node", func(t *testing.T) {
+		server, url := start(t, options())
+		rename(t, secret, []*wireroom.Server{server}, url, url)
+	})
+	t.Run("two nodes", func(t *testing.T) {
+		store := redistest.Start(t)
+		var servers []*wireroom.Server
+		var urls []string
+		for range 2 {
+			o := options()
+			o.Engine = redis.New(redis.Options{URL: store.URL(), Logger: slog.New(slog.DiscardHandler)})
+			server, url := start(t, o)
+			servers, urls = append(servers, server), append(urls, url)
+		}
+		rename(t, secret, servers, urls[0], urls[1])
+	})
+}
+
+// rename has a watcher look from one address, and alice come by the other.
+func rename(t *testing.T, secret []byte, servers []*wireroom.Server, from, to string) {
+	token := func(user, name string) string {
+		text, err := auth.SigningKey{Algorithm: "HS256", Secret: secret}.Sign(auth.Identity{User: user, Name: name}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	watcher := dial(t, from+"/ws?token="+token("bob", "Bob"), nil)
+	watcher.expect("welcome")
+	watcher.send(`{"type":"join","room":"a","presence":true,"id":1}`)
+	watcher.expect("ok")
+	hears := func(name string) {
+		t.Helper()
+		if e := watcher.expect("user_joined"); e["user"] != "alice" || e["name"] != name || e["count"] != 2.0 {
+			t.Fatalf("heard %v, want %s", e, name)
+		}
+	}
+	native := func(name string) *peer {
+		p := dial(t, to+"/ws?token="+token("alice", name), nil)
+		p.expect("welcome")
+		p.send(`{"type":"join","room":"a","id":1}`)
+		p.expect("ok")
+		hears(name)
+		return p
+	}
+	first := native("first")
+	native("second")
+	first.send(`{"type":"auth","id":2,"token":"` + token("alice", "refreshed") + `"}`)
+	first.expect("ok")
+	hears("refreshed")
+	stream(t, web(to)+"/sse?room=a&token="+token("alice", "streaming"))
+	hears("streaming")
+	polling := func(name, client, cursor string) string {
+		return poll(t, web(to)+"/poll?room=a&wait=0&token="+token("alice", name)+client+"&cursor="+encode(cursor)).Cursor
+	}
+	cursor := polling("polling", clientName, "")
+	hears("polling")
+	polling("polling on", clientName, cursor)
+	hears("polling on")
+	polling("nameless", "", cursor)
+	hears("nameless")
+	for _, name := range []string{"polling on", "polling on"} { // a name that is known is no news
+		cursor = polling(name, clientName, cursor)
+	}
+	first.send(`{"type":"publish","room":"a","data":1,"id":3}`)
+	if e := watcher.expect("message"); e["from"].(map[string]any)["name"] != "refreshed" {
+		t.Fatalf("got %v", e)
+	}
+	for _, server := range servers {
+		for { // until it is known
+			members, err := server.Members("a", "", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(members.Members) == 2 && members.Members[0].Name == "nameless" {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// TestAnonymousComesBackByAnotherName has an anonymous user take another name as its stream begins anew, within the time in
+// which nobody misses it.
+func TestAnonymousComesBackByAnotherName(t *testing.T) {
+	_, url := start(t, wireroom.Options{})
+	watcher := dial(t, url+"/ws", nil)
+	watcher.expect("welcome")
+	watcher.send(`{"type":"join","room":"a","presence":true,"id":1}`)
+	watcher.expect("ok")
+	s := stream(t, web(url)+"/sse?room=a&name=Ann")
+	token := s.expect("welcome").envelope["token"].(string)
+	if e := watcher.expect("user_joined"); e["name"] != "Ann" {
+		t.Fatalf("heard %v", e)
+	}
+	s.close()
+	stream(t, web(url)+"/sse?room=a&name=Anna&token="+encode(token))
+	if e := watcher.expect("user_joined"); e["name"] != "Anna" || e["count"] != 2.0 {
+		t.Fatalf("heard %v", e)
+	}
+}
