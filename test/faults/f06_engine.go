@@ -49,7 +49,7 @@ func engineKeeps(ctx context.Context, t *rig.Trial) error {
 	if err := k.flows(ctx, 500); err != nil {
 		return err
 	}
-	if err := k.end(); err != nil {
+	if err := k.end(ctx); err != nil {
 		return err
 	}
 	t.Figure("restarts", kills)
@@ -68,7 +68,7 @@ func engineForgets(ctx context.Context, t *rig.Trial) error {
 		return err
 	}
 	defer crowd.Stop()
-	if err := f.publish(ctx, t, "before-", 200, 0, "a").wait(); err != nil {
+	if err := f.publish(ctx, t, "before-", 200, 0, "a").wait(ctx); err != nil {
 		return err
 	}
 	if err := crowd.Settle(ctx, t, f.servers[0].URL()); err != nil {
@@ -81,7 +81,7 @@ func engineForgets(ctx context.Context, t *rig.Trial) error {
 		return err
 	}
 	crowd.Rebase()
-	if err := f.publish(ctx, t, "after-", 400, 0, "a").wait(); err != nil {
+	if err := f.publish(ctx, t, "after-", 400, 0, "a").wait(ctx); err != nil {
 		return err
 	}
 	return f.finish(ctx, t, crowd)

@@ -94,7 +94,7 @@ func (p *pair) run(ctx context.Context, t *rig.Trial) error {
 		return err
 	}
 	defer crowd.Stop()
-	if err := f.publish(ctx, t, "both-", 100, 0, "a").wait(); err != nil {
+	if err := f.publish(ctx, t, "both-", 100, 0, "a").wait(ctx); err != nil {
 		return err
 	}
 	redistest.Await(stage{t}, p.replica, "master_link_status:up", "INFO", "replication")
@@ -105,7 +105,7 @@ func (p *pair) run(ctx context.Context, t *rig.Trial) error {
 	}
 	p.primary.Must("ACL", "SETUSER", "replica", "off") // from now on the replica gets nothing any more
 	p.primary.Must("CLIENT", "KILL", "TYPE", "replica")
-	if err := f.publish(ctx, t, "lost-", 50, 0, "a").wait(); err != nil {
+	if err := f.publish(ctx, t, "lost-", 50, 0, "a").wait(ctx); err != nil {
 		return err
 	}
 	if err := crowd.Settle(ctx, t, f.servers[0].URL()); err != nil {
@@ -117,7 +117,7 @@ func (p *pair) run(ctx context.Context, t *rig.Trial) error {
 	if err := toldAll(ctx, t, crowd); err != nil {
 		return err
 	}
-	if err := f.publish(ctx, t, "after-", 100, 0, "a").wait(); err != nil {
+	if err := f.publish(ctx, t, "after-", 100, 0, "a").wait(ctx); err != nil {
 		return err
 	}
 	if err := p.comesBack(ctx, t, f); err != nil {
@@ -136,14 +136,14 @@ func (p *pair) failsOver(ctx context.Context, t *rig.Trial, f *fleet) error {
 		return err
 	}
 	began := time.Now()
-	if err := f.unready(ctx, "no message has come back from the engine"); err != nil {
+	if err := f.unready(ctx, "from the engine"); err != nil {
 		return err
 	}
 	t.Figure("seconds_until_red", time.Since(began).Seconds())
 	t.Say("without a primary every node was red after %v", time.Since(began))
 	p.takesForDownAfter(soonDown)
 	began = time.Now()
-	if err := f.publish(ctx, t, "fewer-", 10, 0, "a").wait(); err != nil { // than were lost
+	if err := f.publish(ctx, t, "fewer-", 10, 0, "a").wait(ctx); err != nil { // than were lost
 		return err
 	}
 	t.Figure("seconds_until_published_again", time.Since(began).Seconds())
@@ -165,7 +165,7 @@ func (p *pair) comesBack(ctx context.Context, t *rig.Trial, f *fleet) error {
 	}
 	redistest.Await(stage{t}, p.primary, "role:slave", "INFO", "replication")
 	t.Say("the primary came back, and is none any more")
-	if err := f.publish(ctx, t, "again-", 50, 0, "a").wait(); err != nil {
+	if err := f.publish(ctx, t, "again-", 50, 0, "a").wait(ctx); err != nil {
 		return err
 	}
 	return f.ready(ctx)

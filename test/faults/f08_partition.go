@@ -116,10 +116,10 @@ func (w *watch) run(ctx context.Context, t *rig.Trial) error {
 	k := there.publish(ctx, t, name, 1<<30, 2*time.Millisecond, "a", "b")
 	if w.span > time.Second {
 		if w.refused, err = refusal(raw); err != nil {
-			return errors.Join(err, k.end())
+			return errors.Join(err, k.end(ctx))
 		}
 	}
-	err = errors.Join(rig.Sleep(ctx, w.span-time.Since(began)), k.end())
+	err = errors.Join(rig.Sleep(ctx, w.span-time.Since(began)), k.end(ctx))
 	if err != nil {
 		return err
 	}

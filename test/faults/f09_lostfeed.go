@@ -33,7 +33,7 @@ func lostFeed(ctx context.Context, t *rig.Trial) error {
 	defer crowd.Stop()
 	messages, atEnd := rig.Pick(t, 250, 5_000), false
 	for burst := 0; !atEnd && burst < 10; burst++ {
-		if err := f.publish(ctx, t, fmt.Sprint(burst, "-"), messages, 2*time.Millisecond, rooms...).wait(); err != nil {
+		if err := f.publish(ctx, t, fmt.Sprint(burst, "-"), messages, 2*time.Millisecond, rooms...).wait(ctx); err != nil {
 			return err
 		}
 		if atEnd, err = f.fetched(ctx); err != nil {

@@ -55,7 +55,7 @@ func rolling(ctx context.Context, t *rig.Trial) error {
 		go func() { k.ended <- p.Run(ctx, t, front, 1<<30, k.stop) }()
 	}
 	err = f.restartAll(ctx, t, k, herd)
-	if err := errors.Join(err, k.end()); err != nil {
+	if err := errors.Join(err, k.end(ctx)); err != nil {
 		return err
 	}
 	return f.judgeRolling(ctx, t, front, k, herd)
@@ -182,20 +182,24 @@ func (h *herd13) join(ctx context.Context, url string) error {
 	for i := range h.members {
 		m := &member13{name: h.room(i)}
 		h.members[i] = m
-		slots <- struct{}{}
 		go func() {
+			slots <- struct{}{}
 			defer func() { <-slots }()
-			errs <- h.joinOne(ctx, url, m)
+			var room *client.Room
+			err := rig.Within(ctx, "a client joins", stuck, func(ctx context.Context) (err error) {
+				room, err = h.joinOne(ctx, url, m)
+				return err
+			})
+			if err == nil {
+				go m.read(ctx, room)
+			}
+			errs <- err
 		}()
 	}
-	var err error
-	for range h.members {
-		err = errors.Join(err, <-errs)
-	}
-	return err
+	return rig.Stalls(ctx, "clients join", 2*stuck, len(h.members), errs, func() int64 { return 0 })
 }
 
-func (h *herd13) joinOne(ctx context.Context, url string, m *member13) (err error) {
+func (h *herd13) joinOne(ctx context.Context, url string, m *member13) (room *client.Room, err error) {
 	m.client, err = client.Dial(ctx, url, client.Options{NoInbox: true, KeepDialing: true, OnState: func(s client.Status) {
 		if s.State == client.Open {
 			m.connected.Add(1)
@@ -209,16 +213,14 @@ func (h *herd13) joinOne(ctx context.Context, url string, m *member13) (err erro
 		}
 	}})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	room, err := m.client.Join(ctx, m.name)
-	if err != nil {
-		return err
+	if room, err = m.client.Join(ctx, m.name); err != nil {
+		return nil, err
 	}
 	m.start = room.Position()
 	m.at.Store(&m.start)
-	go m.read(ctx, room)
-	return nil
+	return room, nil
 }
 
 // begin begins to note when connections end.

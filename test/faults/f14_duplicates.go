@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/wireroom/wireroom/protocol"
 	"github.com/wireroom/wireroom/test/faults/internal/history"
@@ -52,15 +55,15 @@ func (f *fleet) storm(ctx context.Context, t *rig.Trial, users, each int) error 
 	}
 	defer crowd.Stop()
 	errs := make(chan error, users)
+	var answered, again atomic.Int64
 	for user := range users {
-		go func() { errs <- storm(ctx, t, f.servers, user, each, o.names()) }()
+		u := stormer{trial: t, servers: f.servers, user: user, messages: each, rooms: o.names(), answered: &answered, again: &again}
+		go func() { errs <- u.run(ctx) }()
 	}
-	for range users {
-		err = errors.Join(err, <-errs)
-	}
-	if err != nil {
+	if err := rig.Stalls(ctx, "users have all their answers", stuck, users, errs, answered.Load); err != nil {
 		return err
 	}
+	t.Figure("sent_again", again.Load())
 	t.Figure("messages", users*each)
 	t.Figure("publishes", users*each*copies)
 	if err := f.finish(ctx, t, crowd); err != nil {
@@ -72,101 +75,160 @@ func (f *fleet) storm(ctx context.Context, t *rig.Trial, users, each int) error 
 	return nil
 }
 
-// storm is the publishes of one user, whose connections are to the servers in turn.
-func storm(ctx context.Context, t *rig.Trial, servers []*rig.Server, user, messages int, rooms []string) error {
-	w, err := t.Write(fmt.Sprint("publisher-", user))
-	if err != nil {
+// stormer is a user who publishes each message through some connections, which are to the servers in turn.
+type stormer struct {
+	trial    *rig.Trial
+	servers  []*rig.Server
+	user     int
+	messages int
+	rooms    []string
+	answered *atomic.Int64 // publishes of all users
+	again    *atomic.Int64 // publishes that were refused for now, and sent once more
+	w        *history.Writer
+}
+
+func (u *stormer) room(n int) string { return u.rooms[n%len(u.rooms)] }
+
+// pub is the publisher of a message, each its own: the connections know no order.
+func (u *stormer) pub(n int) string { return fmt.Sprint(u.user, ".", n) }
+
+func (u *stormer) run(ctx context.Context) (err error) {
+	if u.w, err = u.trial.Write(fmt.Sprint("publisher-", u.user)); err != nil {
 		return err
 	}
-	pub := func(n int) string { return fmt.Sprint(user, ".", n) } // each its own: the connections know no order
-	for n := range messages {
-		w.Add(history.Record{Do: history.Send, Room: rooms[n%len(rooms)], Pub: pub(n), N: 1})
+	for n := range u.messages {
+		u.w.Add(history.Record{Do: history.Send, Room: u.room(n), Pub: u.pub(n), N: 1})
 	}
 	token := ""
 	errs := make(chan error, copies)
 	for i := range copies {
-		path := "/ws"
-		if token != "" {
-			path += "?token=" + token
-		}
-		raw, err := rig.DialRaw(ctx, servers[i%len(servers)].Addr, rig.RawOptions{Path: path})
+		raw, welcome, err := u.enter(ctx, u.servers[i%len(u.servers)], token)
 		if err != nil {
 			return err
 		}
 		defer raw.Drop()
-		welcome, err := raw.Next(nil)
-		if err != nil {
-			return err
-		}
-		var who protocol.Welcome
-		if err := json.Unmarshal(welcome, &who); err != nil {
-			return err
-		}
-		if token == "" {
-			token = who.Token
-		}
-		order := t.Random(uint64(1000 + user*copies + i)).Perm(messages)
-		s := &stormer{raw: raw, w: w, order: order, rooms: rooms, pub: pub, slots: make(chan struct{}, 64)}
-		go func() { errs <- s.run() }()
+		token = welcome.Token
+		order := u.trial.Random(uint64(1000 + u.user*copies + i)).Perm(u.messages)
+		b := &branch{stormer: u, raw: raw, order: order, slots: make(chan struct{}, 64)}
+		go func() { errs <- b.run(ctx) }()
 	}
 	for range copies {
-		err = errors.Join(err, <-errs)
+		err = errors.Join(err, <-errs) // each ends: it waits for an answer only so long
 	}
 	return err
 }
 
-// stormer publishes all messages of a user through one connection.
-type stormer struct {
-	raw   *rig.Raw
-	w     *history.Writer
-	order []int
-	rooms []string
-	pub   func(n int) string
-	slots chan struct{} // one for each publish that is not answered
+// enter connects the user: as a new one where there is no token yet.
+func (u *stormer) enter(ctx context.Context, s *rig.Server, token string) (*rig.Raw, *protocol.Welcome, error) {
+	path := "/ws"
+	if token != "" {
+		path += "?token=" + token
+	}
+	raw, err := rig.DialRaw(ctx, s.Addr, rig.RawOptions{Path: path})
+	if err != nil {
+		return nil, nil, err
+	}
+	who := new(protocol.Welcome)
+	text, err := soon(raw, nil, "a welcome")
+	if err == nil {
+		err = json.Unmarshal(text, who)
+	}
+	if err != nil {
+		raw.Drop()
+		return nil, nil, err
+	}
+	return raw, who, nil
 }
 
-func (s *stormer) run() error {
+// branch publishes all messages of a user through one connection.
+type branch struct {
+	*stormer
+	raw   *rig.Raw
+	order []int
+	slots chan struct{} // one for each publish that is not answered for good
+}
+
+func (b *branch) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var sending sync.WaitGroup
 	var failed error
 	sending.Go(func() {
-		for _, n := range s.order {
-			s.slots <- struct{}{}
-			text := fmt.Appendf(nil, `{"type":"publish","id":%d,"room":%q,"key":"key-%d","data":%s}`,
-				n, s.rooms[n%len(s.rooms)], n, history.Payload(s.pub(n), 1, ""))
-			if failed = s.raw.Send(rig.OpText, text); failed != nil {
+		for _, n := range b.order {
+			select {
+			case b.slots <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			if failed = b.send(n); failed != nil {
 				return
 			}
 		}
 	})
-	err := s.answers()
+	err := b.answers(ctx, &sending)
 	if err != nil {
-		s.raw.Drop()
-		for range len(s.slots) {
-			<-s.slots
-		}
+		b.raw.Drop()
+		cancel()
 	}
 	sending.Wait()
 	return errors.Join(err, failed)
 }
 
-// answers reads an answer for each publish.
-func (s *stormer) answers() error {
+func (b *branch) send(n int) error {
+	return b.raw.Send(rig.OpText, fmt.Appendf(nil, `{"type":"publish","id":%d,"room":%q,"key":"key-%d","data":%s}`,
+		n, b.room(n), n, history.Payload(b.pub(n), 1, "")))
+}
+
+// answers reads until each publish has a position. One that is refused for now, or whose outcome nobody knows, is sent again
+// with its key when the server says so, as every client does.
+func (b *branch) answers(ctx context.Context, sending *sync.WaitGroup) error {
 	buf := make([]byte, 4<<10)
-	for range s.order {
-		text, err := s.raw.Next(buf)
+	for open := len(b.order); open > 0; {
+		text, err := soon(b.raw, buf, "an answer to a publish")
 		if err != nil {
 			return err
 		}
 		var answer struct {
-			Type string            `json:"type"`
-			ID   int               `json:"id"`
-			Pos  protocol.Position `json:"pos"`
+			Type       string            `json:"type"`
+			ID         int               `json:"id"`
+			Pos        protocol.Position `json:"pos"`
+			Retryable  bool              `json:"retryable"`
+			RetryAfter float64           `json:"retry_after"`
 		}
-		if err := json.Unmarshal(text, &answer); err != nil || answer.Type != "ok" {
+		err = json.Unmarshal(text, &answer)
+		n := answer.ID
+		switch {
+		case err != nil:
+			return fmt.Errorf("a publish was answered %s: %w", text, err)
+		case answer.Type == protocol.TypeOK:
+			b.w.Add(history.Record{Do: history.Ack, Room: b.room(n), Pub: b.pub(n), N: 1, At: answer.Pos})
+			open--
+			b.answered.Add(1)
+			<-b.slots
+		case answer.Type == protocol.TypeError && answer.Retryable:
+			b.again.Add(1)
+			wait := max(time.Duration(answer.RetryAfter*float64(time.Second)), leastWait)
+			sending.Go(func() {
+				if rig.Sleep(ctx, wait) == nil {
+					_ = b.send(n) // who reads hears of a connection that has ended
+				}
+			})
+		default:
 			return fmt.Errorf("a publish was answered %s", text)
 		}
-		s.w.Add(history.Record{Do: history.Ack, Room: s.rooms[answer.ID%len(s.rooms)], Pub: s.pub(answer.ID), N: 1, At: answer.Pos})
-		<-s.slots
 	}
 	return nil
+}
+
+// leastWait is how long a publish that was refused waits where the server does not say.
+const leastWait = 100 * time.Millisecond
+
+// soon returns the next text of a connection, which must come in time.
+func soon(raw *rig.Raw, buf []byte, what string) ([]byte, error) {
+	_ = raw.Conn.SetReadDeadline(time.Now().Add(stuck))
+	text, err := raw.Next(buf)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, fmt.Errorf("%s: not within %v", what, stuck)
+	}
+	return text, err
 }

@@ -44,8 +44,6 @@ func deadNode(ctx context.Context, t *rig.Trial) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
 	if err := watcher.sees(ctx, victim, false); err != nil {
 		return err
 	}
@@ -78,13 +76,15 @@ type guest struct {
 
 // enter has a user come in by a node: a new one, or the one with a token.
 func (h *house) enter(ctx context.Context, node int, token string) (*guest, error) {
-	c, err := client.Dial(ctx, h.fleet.servers[node].URL(), client.Options{Token: token})
-	if err != nil {
-		return nil, err
-	}
-	g := &guest{client: c}
-	h.guests = append(h.guests, g)
-	g.room, err = c.Join(ctx, peopled, client.JoinOptions{Presence: true})
+	g := new(guest)
+	err := rig.Within(ctx, "a guest comes in", stuck, func(ctx context.Context) (err error) {
+		if g.client, err = client.Dial(ctx, h.fleet.servers[node].URL(), client.Options{Token: token}); err != nil {
+			return err
+		}
+		h.guests = append(h.guests, g)
+		g.room, err = g.client.Join(ctx, peopled, client.JoinOptions{Presence: true})
+		return err
+	})
 	return g, err
 }
 
@@ -92,6 +92,11 @@ func (h *house) close() { h.dismiss(0) }
 
 // sees waits until a guest is told that another one has come or left; nobody else may leave before.
 func (g *guest) sees(ctx context.Context, other *guest, left bool) error {
+	what := fmt.Sprintf("a guest is told of another one (left: %v)", left)
+	return rig.Within(ctx, what, stuck, func(ctx context.Context) error { return g.reads(ctx, other, left) })
+}
+
+func (g *guest) reads(ctx context.Context, other *guest, left bool) error {
 	for {
 		e, err := g.room.Next(ctx)
 		if err != nil {
@@ -116,7 +121,11 @@ func (h *house) settled(ctx context.Context, there int) error {
 		if err != nil {
 			return false
 		}
-		e, err := g.room.Next(ctx)
+		var e client.Event
+		err = rig.Within(ctx, "a guest is told who is there", stuck, func(ctx context.Context) (err error) {
+			e, err = g.room.Next(ctx)
+			return err
+		})
 		p, ok := e.(*protocol.Presence)
 		return err == nil && ok && p.Count == there+1 && g.client.Welcome().Users == there+1
 	})

@@ -53,11 +53,11 @@ func pausedEngine(ctx context.Context, t *rig.Trial) error {
 	for _, span := range spans {
 		err := errors.Join(k.flows(ctx, 100), still(ctx, signal, span), k.flows(ctx, 100))
 		if err != nil {
-			return errors.Join(fmt.Errorf("the engine stood still for %v: %w", span, err), k.end())
+			return errors.Join(fmt.Errorf("the engine stood still for %v: %w", span, err), k.end(ctx))
 		}
 		t.Say("the engine stood still for %v", span)
 	}
-	if err := k.end(); err != nil {
+	if err := k.end(ctx); err != nil {
 		return err
 	}
 	slowest := time.Duration(0)
@@ -85,7 +85,7 @@ func (f *fleet) missing(ctx context.Context, t *rig.Trial, store *redistest.Serv
 		return 0, err
 	}
 	store.Must("CLIENT", "KILL", "TYPE", "pubsub")
-	err := errors.Join(rig.Sleep(ctx, span), there.publish(ctx, t, fmt.Sprint(span, "-"), 100, 0, "a", "b").wait())
+	err := errors.Join(rig.Sleep(ctx, span), there.publish(ctx, t, fmt.Sprint(span, "-"), 100, 0, "a", "b").wait(ctx))
 	if err := errors.Join(err, f.servers[last].Signal(syscall.SIGCONT)); err != nil {
 		return 0, err
 	}

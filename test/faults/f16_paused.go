@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -124,10 +125,28 @@ func startAttendant(t *rig.Trial, server *rig.Server, rooms []string) (*attendan
 	if err := a.process.Start(); err != nil {
 		return nil, err
 	}
-	if !a.output.Scan() || a.output.Text() != "joined" {
-		return nil, errors.Join(errors.New("the other process did not join"), a.end())
+	if err := a.says("joined"); err != nil {
+		return nil, errors.Join(err, a.end())
 	}
 	return a, nil
+}
+
+// says waits until the process has said that it is so far.
+func (a *attendant) says(what string) error {
+	said := make(chan string, 1)
+	go func() {
+		a.output.Scan()
+		said <- a.output.Text()
+	}()
+	select {
+	case text := <-said:
+		if !strings.HasPrefix(text, what) {
+			return fmt.Errorf("the other process says %q and not %q", text, what)
+		}
+		return nil
+	case <-time.After(stuck): // who reads ends with the process
+		return fmt.Errorf("the other process says %q: not within %v", what, stuck)
+	}
 }
 
 func (a *attendant) signal(s syscall.Signal) error { return a.process.Process.Signal(s) }
@@ -150,10 +169,7 @@ func (a *attendant) finish(_ context.Context, heads map[string]protocol.Position
 			return err
 		}
 	}
-	if !a.output.Scan() {
-		return errors.New("the other process ended early")
-	}
-	return nil
+	return a.says("ended")
 }
 
 // attend is what the attendant's process does: it is a member until its input ends or the context does.

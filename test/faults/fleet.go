@@ -127,6 +127,9 @@ type traffic struct {
 	count int
 }
 
+// stuck is for how long at most no message may be acknowledged and no publisher end: longer than clients try again.
+const stuck = 100 * time.Second
+
 // publish has publishers publish on all servers in turn, each so many messages at the most.
 func (f *fleet) publish(ctx context.Context, t *rig.Trial, name string, messages int, pause time.Duration, rooms ...string) *traffic {
 	k := &traffic{stop: make(chan struct{}), count: len(f.servers) * len(rooms)}
@@ -143,18 +146,14 @@ func (f *fleet) publish(ctx context.Context, t *rig.Trial, name string, messages
 }
 
 // wait returns when all is answered.
-func (k *traffic) wait() error {
-	var err error
-	for range k.count {
-		err = errors.Join(err, <-k.ended)
-	}
-	return err
+func (k *traffic) wait(ctx context.Context) error {
+	return rig.Stalls(ctx, "publishers end", stuck, k.count, k.ended, k.acked.Load)
 }
 
 // end ends the publishing, and returns when all is answered.
-func (k *traffic) end() error {
+func (k *traffic) end(ctx context.Context) error {
 	close(k.stop)
-	return k.wait()
+	return k.wait(ctx)
 }
 
 // flows waits until so many more messages are acknowledged.

@@ -165,7 +165,7 @@ type Crowd struct {
 func RunCrowd(ctx context.Context, members ...Member) (*Crowd, error) {
 	c := &Crowd{Members: members, base: make(map[string]protocol.Position)}
 	ctx, c.cancel = context.WithCancel(ctx)
-	in := make(chan struct{}, len(members))
+	in := make(chan error, len(members))
 	for _, m := range members {
 		c.running.Go(func() {
 			err := m.Run(ctx, func(at map[string]protocol.Position) {
@@ -176,24 +176,28 @@ func RunCrowd(ctx context.Context, members ...Member) (*Crowd, error) {
 					}
 				}
 				c.mu.Unlock()
-				in <- struct{}{}
+				in <- nil
 			})
 			if err != nil {
-				c.mu.Lock()
-				c.err = errors.Join(c.err, err)
-				c.mu.Unlock()
-				in <- struct{}{}
+				c.fail(err)
+				in <- nil
 			}
 		})
 	}
-	for range members {
-		select {
-		case <-in:
-		case <-ctx.Done():
-			return c, context.Cause(ctx)
-		}
-	}
-	return c, c.Err()
+	err := Stalls(ctx, "members are in their rooms", joinTimeout, len(members), in, func() int64 { return 0 })
+	return c, errors.Join(err, c.Err())
+}
+
+// How long it may take at worst until another member has joined, and until all have ended; and for a reader to be let in.
+const (
+	joinTimeout = 90 * time.Second
+	endTimeout  = 30 * time.Second
+)
+
+func (c *Crowd) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = errors.Join(c.err, err)
 }
 
 // Err returns what went wrong with members.
@@ -203,10 +207,19 @@ func (c *Crowd) Err() error {
 	return c.err
 }
 
-// Stop ends the members.
+// Stop ends the members. Err says so if they do not end.
 func (c *Crowd) Stop() {
 	c.cancel()
-	c.running.Wait()
+	ended := make(chan struct{})
+	go func() {
+		c.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(endTimeout):
+		c.fail(fmt.Errorf("members end: not within %v", endTimeout))
+	}
 }
 
 // Settle waits until every member stands at the heads of the logs, which are written down as those of before.
@@ -291,17 +304,25 @@ func (t *Trial) readLogs(ctx context.Context, actor, url string, base map[string
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.Dial(ctx, url, clientOptions(new(Link)))
+	var c *client.Client
+	err = Within(ctx, "a reader of the logs is let in", joinTimeout, func(ctx context.Context) (err error) {
+		c, err = client.Dial(ctx, url, clientOptions(new(Link)))
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read the logs: %w", err)
+		return nil, err
 	}
 	defer func() { _ = c.Close() }()
 	heads := make(map[string]protocol.Position)
 	for room, at := range base {
 		for more := true; more; {
-			page, err := c.History(ctx, room, client.HistoryOptions{Since: at, Limit: 500})
+			var page *protocol.History
+			err := Within(ctx, fmt.Sprintf("a page of the log of %q is read", room), answerTimeout, func(ctx context.Context) (err error) {
+				page, err = c.History(ctx, room, client.HistoryOptions{Since: at, Limit: 500})
+				return err
+			})
 			if err != nil {
-				return nil, fmt.Errorf("read the log of %q: %w", room, err)
+				return nil, err
 			}
 			if page.Refused != "" {
 				return nil, fmt.Errorf("read the log of %q: %v cannot be proven: %s", room, at, page.Refused)

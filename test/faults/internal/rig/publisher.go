@@ -79,9 +79,12 @@ func (p *Publisher) Run(ctx context.Context, t *Trial, url string, messages int,
 	if err != nil {
 		return err
 	}
-	c, err := client.Dial(ctx, url, clientOptions(&p.Link))
-	if err != nil {
-		return fmt.Errorf("publisher %s: %w", p.Name, err)
+	var c *client.Client
+	if err := Within(ctx, "publisher "+p.Name+" is let in", joinTimeout, func(ctx context.Context) (err error) {
+		c, err = client.Dial(ctx, url, clientOptions(&p.Link))
+		return err
+	}); err != nil {
+		return err
 	}
 	defer func() { _ = c.Close() }()
 	if p.Window == 0 {

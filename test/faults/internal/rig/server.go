@@ -17,8 +17,11 @@ import (
 	"time"
 )
 
-// startTimeout is how long a server may take to be ready.
-const startTimeout = 60 * time.Second
+// How long a server may take to be ready, and to answer what it knows.
+const (
+	startTimeout  = 60 * time.Second
+	answerTimeout = 60 * time.Second
+)
 
 // keepAll are the rules of a server that forgets nothing during a trial.
 const keepAll = `rules:
@@ -220,6 +223,14 @@ func (s *Server) Ready() (ready bool, why string) {
 
 // Counter returns a number of what the program Node counts; "reads" is how often a log was read.
 func (s *Server) Counter(ctx context.Context, name string) (n int64, err error) {
+	err = Within(ctx, "a node says its counter "+name, answerTimeout, func(ctx context.Context) error {
+		n, err = s.counter(ctx, name)
+		return err
+	})
+	return n, err
+}
+
+func (s *Server) counter(ctx context.Context, name string) (n int64, err error) {
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Addr+"/faults/"+name, nil)
 	if err != nil {
 		return 0, err

@@ -5,6 +5,7 @@ package rig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -166,6 +167,50 @@ func Wait(ctx context.Context, what string, atMost time.Duration, holds func() b
 		}
 	}
 	return nil
+}
+
+// Within runs f with a context of its own, which ends when f takes longer than it may: the error says what was waited for,
+// and what f made of it.
+func Within(ctx context.Context, what string, atMost time.Duration, f func(context.Context) error) error {
+	late := fmt.Errorf("%s: not within %v", what, atMost)
+	ctx, cancel := context.WithTimeoutCause(ctx, atMost, late)
+	defer cancel()
+	err := f(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, late):
+		return err
+	case errors.Is(context.Cause(ctx), late):
+		return fmt.Errorf("%w: %w", late, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// Stalls waits until as many have come as are expected, and fails when for too long nothing moves: nobody comes, and what
+// progress returns stays as it is. Each that comes brings an error or none; all are returned.
+func Stalls(ctx context.Context, what string, atMost time.Duration, expected int, come <-chan error, progress func() int64) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	var failed error
+	last, moved := progress(), time.Now()
+	for n := 0; n < expected; {
+		select {
+		case err := <-come:
+			failed, moved = errors.Join(failed, err), time.Now()
+			n++
+		case <-ticker.C:
+			if now := progress(); now != last {
+				last, moved = now, time.Now()
+			}
+			if time.Since(moved) > atMost {
+				return errors.Join(failed, fmt.Errorf("%s: nothing moved for %v, at %d of %d and %d", what, atMost, n, expected, last))
+			}
+		case <-ctx.Done():
+			return errors.Join(failed, fmt.Errorf("%s: %d of %d and %d: %w", what, n, expected, last, context.Cause(ctx)))
+		}
+	}
+	return failed
 }
 
 // Sleep waits, or returns why ctx has ended.
