@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/wireroom/wireroom/engine"
 	"github.com/wireroom/wireroom/protocol"
@@ -52,9 +53,10 @@ func (c *counting) Read(ctx context.Context, room string, q engine.Query) (engin
 	if !q.Since.IsZero() || !q.Before.IsZero() || q.Last > 0 || q.Latest {
 		c.reads.Add(1)
 	}
+	began := time.Now()
 	page, err := c.Engine.Read(ctx, room, q)
 	if err == nil {
-		c.holes.read(room, page)
+		c.holes.read(room, page, time.Since(began))
 	}
 	return page, err
 }
@@ -95,16 +97,17 @@ func (c *counting) routes(server http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", server)
 	for name, value := range map[string]func() int64{
-		"reads":      c.reads.Load,
-		"subscribed": c.subscribed.Load,
-		"lost":       c.lost.Load,
-		"holes":      c.holes.count,
-		"repair":     func() int64 { return c.holes.slowest(&c.holes.afterNext, 2) },
-		"repair-p95": func() int64 { return c.holes.slowest(&c.holes.afterNext, 20) },
-		"repair-max": func() int64 { return c.holes.slowest(&c.holes.afterNext, 1<<62) },
-		"repair-end": func() int64 { return c.holes.slowest(&c.holes.atEnd, 1<<62) },
-		"goroutines": func() int64 { return int64(runtime.NumGoroutine()) },
-		"heap":       heap,
+		"reads":         c.reads.Load,
+		"subscribed":    c.subscribed.Load,
+		"lost":          c.lost.Load,
+		"holes":         c.holes.count,
+		"repair":        func() int64 { return c.holes.slowest(&c.holes.afterNext, 2) },
+		"repair-p95":    func() int64 { return c.holes.slowest(&c.holes.afterNext, 20) },
+		"repair-max":    func() int64 { return c.holes.slowest(&c.holes.afterNext, 1<<62) },
+		"repair-end":    func() int64 { return c.holes.slowest(&c.holes.atEnd, 1<<62) },
+		"repair-engine": func() int64 { return c.holes.slowest(&c.holes.engine, 2) },
+		"goroutines":    func() int64 { return int64(runtime.NumGoroutine()) },
+		"heap":          heap,
 	} {
 		mux.HandleFunc("/faults/"+name, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, value()) })
 	}

@@ -16,6 +16,7 @@ type holes struct {
 	known     map[string]uint64  // the newest message that was read of the log, by room
 	afterNext []time.Duration    // since the next message came, which shows the hole
 	atEnd     []time.Duration    // since the loss, where nothing followed
+	engine    []time.Duration    // of which the engine took so much, each time that something was fetched
 }
 
 // hole is a message that was lost.
@@ -48,8 +49,8 @@ func (h *holes) came(m *protocol.Message) {
 	}
 }
 
-// read notes what was read of a log.
-func (h *holes) read(room string, page engine.Page) {
+// read notes what was read of a log, and how long the engine took for it.
+func (h *holes) read(room string, page engine.Page, took time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(page.Messages) == 0 {
@@ -63,6 +64,7 @@ func (h *holes) read(room string, page engine.Page) {
 	if h.open[room] == nil {
 		return
 	}
+	before := len(h.open[room])
 	h.open[room] = slices.DeleteFunc(h.open[room], func(one *hole) bool {
 		switch {
 		case one.offset > upTo:
@@ -74,6 +76,9 @@ func (h *holes) read(room string, page engine.Page) {
 		}
 		return true
 	})
+	if len(h.open[room]) < before {
+		h.engine = append(h.engine, took)
+	}
 }
 
 // count returns how many holes there are.
