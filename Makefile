@@ -59,6 +59,8 @@ test:
 	@go test -count=1 ./internal/archtest
 	$(say) 'go test -race'
 	@go test -race -timeout 20m ./...
+	$(say) 'the cases of WebSocket of which the race detector gets a sample'
+	@go test -run 'TestWebSocket$$' ./conformance
 	@go build -o $(binary) ./cmd/wireroom
 	@for folder in $(pages); do \
 		printf '\n== npm test in %s\n' "$$folder"; \

@@ -2,7 +2,7 @@
 // test suite examines, category by category, derived anew from RFC 6455 and RFC 7692. They run against the program in
 // conformance/echo, or with -url against any server that echoes:
 //
-//	go test ./conformance                             the everyday run
+//	go test ./conformance                             the everyday run; with -race a sample of the cases that send much
 //	go test ./conformance -full                       with as many messages as the suite sends, a matter of minutes
 //	go test ./conformance -v -run 'WebSocket/6.22'    a subcategory
 //	go test ./conformance -url ws://127.0.0.1:9001/   against a server that runs already
