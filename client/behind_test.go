@@ -214,6 +214,31 @@ func TestAGapMeanwhileIsLeftToTheHistory(t *testing.T) {
 	})
 }
 
+func TestAGapInWhatTheHistoryHasToldIsNone(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		_, r, _, p := startJoined(t, Options{RoomBuffer: 4})
+		for offset := 11; offset <= 20; offset++ {
+			p.message("general", offset)
+		}
+		synctest.Wait()
+		readMessages(t, r, 11, 12)
+		p.page(p.expect("history"), 15, 30, false) // what comes live is behind
+		readMessages(t, r, 13, 30)
+		p.send(fmt.Sprintf(`{"type":"gap","room":"general","reason":"lagged","pos":%q}`, at(25)))
+		for offset := 26; offset <= 31; offset++ {
+			p.message("general", offset)
+		}
+		readMessages(t, r, 31, 31)
+		p.send(fmt.Sprintf(`{"type":"gap","room":"general","reason":"diverged","pos":%q}`, at(25)))
+		if g := next[*protocol.Gap](t, r); g.Reason != protocol.ReasonDiverged {
+			t.Errorf("the gap is %+v", g)
+		}
+		p.message("general", 26)
+		readMessages(t, r, 26, 26)
+		nothing(t, r)
+	})
+}
+
 func TestWhatHasNoPositionIsDroppedOnASlowReader(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		_, r, _, p := startJoined(t, Options{RoomBuffer: 2}, JoinOptions{Presence: true})

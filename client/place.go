@@ -54,9 +54,13 @@ func (r *Room) message(m *protocol.Message) {
 }
 
 // gap takes a gap. For a room that is behind, or has to fall behind for it, the history decides whether anything is
-// missing.
+// missing. The history may have been ahead of what came live: in what it has told nothing is missing.
 func (r *Room) gap(g *protocol.Gap) {
 	p := &r.place
+	sameLog := g.Reason != protocol.ReasonEpoch && g.Reason != protocol.ReasonDiverged && g.Position.Epoch == p.position.Epoch
+	if sameLog && g.Position.Offset < p.position.Offset {
+		return
+	}
 	if p.behind || r.queue.full() {
 		p.behind, p.live = true, g.Position
 		return

@@ -64,7 +64,7 @@ export class Calls {
   }
 
   #take(call: Call): void {
-    const { status, link } = this.#connection;
+    const { status, link_: link } = this.#connection;
     if (status.state === "closed") {
       call.reject(status.error as WireroomError);
     } else if (link) {
@@ -78,7 +78,7 @@ export class Calls {
 
   #send(call: Call): void {
     call.onWay = true;
-    const sent = this.#connection.link?.ask(call.envelope, call.payload, (reply, error) => {
+    const sent = this.#connection.link_?.ask(call.envelope, call.payload, (reply, error) => {
       call.onWay = false;
       const { state, error: closing } = this.#connection.status;
       if (!error) {

@@ -109,7 +109,7 @@ export class Client extends Emitter<ClientEvents> {
 
   /** How many bytes the socket was given and has not sent. */
   get bufferedAmount(): number {
-    return this.#connection.link?.bufferedAmount ?? 0;
+    return this.#connection.link_?.bufferedAmount ?? 0;
   }
 
   /** How many publishes are not settled. */

@@ -23,7 +23,7 @@ const staleMs = 2_000;
 
 /** How a connection calls up. */
 export interface ConnectionEvents {
-  /** The server has let the client in; `link` is there. */
+  /** The server has let the client in; `link_` is there. */
   opened(welcome: Welcome): void;
   received(envelope: Envelope): void;
   /** The link that was opened is gone. */
@@ -37,7 +37,7 @@ interface Attempt {
   token?: string;
   /** The token goes in the first message and not in the handshake. */
   inBand?: boolean;
-  link?: Link;
+  link_?: Link;
   /** The handshake has succeeded; undefined before it is tried. */
   upgraded?: boolean;
   /** The token is on its way; a welcome before its answer is another user's. */
@@ -48,7 +48,7 @@ interface Attempt {
 export class Connection {
   status: Status = { state: "connecting", failures: 0 };
   /** The link, while it is open. */
-  link?: Link;
+  link_?: Link;
   readonly #address: string;
   readonly #options: ConnectOptions;
   readonly #events: ConnectionEvents;
@@ -85,8 +85,8 @@ export class Connection {
    * one that takes long.
    */
   wake(): void {
-    if (this.link) {
-      this.link.probe();
+    if (this.link_) {
+      this.link_.probe();
     } else if (!this.#waitIsTold && (!this.#current || this.#now() - this.#since > staleMs)) {
       this.#lose({ ...this.status, retryMs: undefined });
       // Whoever listens may have closed the client.
@@ -114,7 +114,7 @@ export class Connection {
     }
     try {
       const token = await this.#identity.fetch();
-      if (token && link === this.link) {
+      if (token && link === this.link_) {
         link.ask({ type: "auth", token }, undefined, () => {});
       }
     } catch {
@@ -172,7 +172,7 @@ export class Connection {
     const protocols = ["wireroom.v1", ...(token && !inBand ? [subprotocolOf(token)] : [])];
     attempt.upgraded = false;
     try {
-      attempt.link = new Link(new Socket(this.#address, protocols), {
+      attempt.link_ = new Link(new Socket(this.#address, protocols), {
         opened: () => {
           attempt.upgraded = true;
           if (inBand && token) {
@@ -197,7 +197,7 @@ export class Connection {
 
   #authenticate(attempt: Attempt): void {
     attempt.authenticating = true;
-    attempt.link?.ask({ type: "auth", token: attempt.token }, undefined, (reply, error) => {
+    attempt.link_?.ask({ type: "auth", token: attempt.token }, undefined, (reply, error) => {
       attempt.authenticating = false;
       if (reply && error) {
         const refused = error.code === "unauthorized" || error.code === "token_expired";
@@ -209,7 +209,7 @@ export class Connection {
   #received(attempt: Attempt, envelope: Envelope): void {
     switch (envelope.type) {
       case "welcome":
-        if (!attempt.authenticating && !this.link) {
+        if (!attempt.authenticating && !this.link_) {
           this.#welcomed(attempt, envelope as unknown as Welcome);
         }
         break;
@@ -224,10 +224,10 @@ export class Connection {
         this.#drainingMs = waitOf(envelope.reconnect_after);
         break;
       case "token_expiring":
-        void this.#renew(attempt.link as Link);
+        void this.#renew(attempt.link_ as Link);
         break;
       default:
-        if (this.link) {
+        if (this.link_) {
           this.#events.received(envelope);
         }
     }
@@ -243,10 +243,10 @@ export class Connection {
     this.#inBand = false;
     this.#since = this.#now();
     this.#misses = 1 - suspicion;
-    const link = attempt.link as Link;
+    const link = attempt.link_ as Link;
     link.pingMs = welcome.ping_interval * 1000 || link.pingMs;
     link.maxMessage = welcome.max_message || Infinity;
-    this.link = link;
+    this.link_ = link;
     this.status = { state: "open", failures: this.#backoff.failures, transport: link.transport };
     this.#events.opened(welcome);
     this.#events.changed(this.status);
@@ -255,7 +255,7 @@ export class Connection {
   /** Takes the end of the current attempt or link, and says what comes next. */
   #fail(code: number, reason: string, error?: WireroomError): void {
     const { token, upgraded, inBand } = this.#current as Attempt;
-    this.#misses += upgraded !== undefined && !this.link && code < 4000 ? 1 : 0;
+    this.#misses += upgraded !== undefined && !this.link_ && code < 4000 ? 1 : 0;
     const verdict = judge(code, reason);
     if (verdict.advice === "renew") {
       verdict.advice = this.#identity.rejected() ? "again" : "stop";
@@ -268,7 +268,7 @@ export class Connection {
     // A token that the handshake refuses looks like a server that is not there, where the status cannot be seen. So
     // after a handshake that failed the token goes in a message, whose answer can be seen.
     this.#inBand = !!token && !upgraded && !inBand;
-    this.#backoff.lasted(this.link ? this.#now() - this.#since : 0);
+    this.#backoff.lasted(this.link_ ? this.#now() - this.#since : 0);
     const waitMs = this.#backoff.next();
     const failures = this.#backoff.failures;
     if (verdict.advice === "stop" || failures >= (this.#options.maxAttempts ?? Infinity)) {
@@ -285,14 +285,14 @@ export class Connection {
   /** Leaves the current attempt or link for another state. */
   #lose(status: Status, goodbye?: number): void {
     const current = this.#current;
-    const wasOpen = !!this.link;
+    const wasOpen = !!this.link_;
     this.#impatience.clear();
-    this.#drainingMs = this.#current = this.link = undefined;
+    this.#drainingMs = this.#current = this.link_ = undefined;
     this.status = status;
     if (wasOpen) {
       this.#events.lost();
     }
-    current?.link?.end(1006, "", goodbye);
+    current?.link_?.end(1006, "", goodbye);
     if (status === this.status) {
       this.#events.changed(status);
     }

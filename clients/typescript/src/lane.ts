@@ -129,7 +129,7 @@ export class Lane {
     const behind = this.#behind(p);
     this.remove(p);
     this.rewind = true;
-    if (!p.producer || p.producer !== this.#producer) {
+    if (p.producer !== this.#producer) {
       return;
     }
     if (p.writes <= 1 && behind.length === 0 && p.seq === this.#seq) {
@@ -165,9 +165,9 @@ export class Lane {
     this.rewind = false;
   }
 
-  /** Returns the publications whose numbers follow p's. */
+  /** Returns the publications whose numbers follow that of p. */
   #behind(p: Publication): Publication[] {
-    return this.queue.filter((q) => p.producer && q.producer === p.producer && (q.seq as number) > (p.seq as number));
+    return this.queue.filter((q) => q.producer === p.producer && (q.seq as number) > (p.seq as number));
   }
 
   #renew(): void {

@@ -158,7 +158,7 @@ export class Link {
     if (left > 0) {
       this.#alarm.set(Math.min(lookMs, left));
     } else if (waits) {
-      this.end(1006, "the server is silent");
+      this.end(1006, "no answer");
     } else {
       this.probe();
     }

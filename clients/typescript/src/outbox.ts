@@ -122,7 +122,7 @@ export class Outbox {
   }
 
   #take(p: Publication): void {
-    const { status, link } = this.#connection;
+    const { status, link_: link } = this.#connection;
     const fits = this.#fits(p);
     if (status.state === "closed") {
       p.reject(status.error as WireroomError);
@@ -213,7 +213,7 @@ export class Outbox {
   /** Writes what may be written, lane by lane in turn, and returns when there may be more. */
   #write(now: number): number {
     let next = Infinity;
-    for (let idle = 0; this.#connection.link && idle < this.#active.length; ) {
+    for (let idle = 0; this.#connection.link_ && idle < this.#active.length; ) {
       if (this.#inFlight >= this.#window) {
         return next;
       }
@@ -237,7 +237,7 @@ export class Outbox {
 
   /** Whether the socket has too much that it has not sent. */
   #isFull(): boolean {
-    const left = this.#connection.link?.bufferedAmount ?? 0;
+    const left = this.#connection.link_?.bufferedAmount ?? 0;
     return (this.#full = left > (this.#full ? this.#lowWater : this.#highWater));
   }
 
@@ -245,7 +245,7 @@ export class Outbox {
     const { envelope, producer, payload } = p;
     const numbered = producer ? { ...envelope, producer, seq: p.seq } : envelope;
     this.#inFlight++;
-    const sent = this.#connection.link?.ask(numbered, payload, (reply, error) =>
+    const sent = this.#connection.link_?.ask(numbered, payload, (reply, error) =>
       this.#answered(p, lane, reply, error),
     );
     if (!sent) {

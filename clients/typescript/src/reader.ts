@@ -1,3 +1,4 @@
+import type { WireroomError } from "./errors.js";
 import { distance } from "./position.js";
 import type { Room } from "./room.js";
 import type { Gap, Message } from "./types.js";
@@ -5,6 +6,8 @@ import type { Gap, Message } from "./types.js";
 /** How much waits for a slow reader before it falls behind, and how much it reads at once then. */
 const most = 1024;
 const page = 500;
+/** After that the history is asked again that does not have yet what was seen live, or could not answer. */
+const againMs = 1_000;
 
 /**
  * Reads a room in order, each message once, as fast as it is asked. A reader for which 1,024 messages wait falls behind:
@@ -26,6 +29,11 @@ export function read<T>(room: Room<T>): AsyncIterableIterator<Message<T> | Gap> 
     wake();
   };
   const take = (item: Message<T> | Gap) => {
+    // The history may be ahead of what comes live: what it has told is not told again.
+    const steps = distance(item.pos, position);
+    if (item.type === "message" ? steps <= 0 : steps < 0 && !/epoch|diverged/.test(item.reason)) {
+      return;
+    }
     if (head || queue.length >= most) {
       // An ephemeral message, which is in no history, is lost to a reader that is behind.
       head = item.pos ?? head;
@@ -45,13 +53,14 @@ export function read<T>(room: Room<T>): AsyncIterableIterator<Message<T> | Gap> 
     room.on("message", take),
     room.on("gap", take),
     room.on("joined", ({ pos }) => {
-      position = head ? position : pos;
+      position ??= pos;
     }),
     room.on("left", end),
   ];
 
   /** Reads a page of what was dropped. */
   const catchUp = async () => {
+    let waitMs: number | undefined;
     try {
       const { messages, pos, more, refused } = await room.history({ since: position, limit: page });
       if (refused) {
@@ -59,17 +68,23 @@ export function read<T>(room: Room<T>): AsyncIterableIterator<Message<T> | Gap> 
       }
       messages.forEach(push);
       position = more ? position : pos;
-      if (!more && head && position && !(distance(head, position) > 0)) {
+      if (!more && !(distance(head, position) > 0)) {
         head = undefined;
-      } else if (messages.length === 0) {
-        // What was seen live is not in the history yet.
-        await new Promise((resolve) => setTimeout(resolve, 1000));
+      } else if (!messages[0]) {
+        waitMs = againMs;
       }
-    } catch {
-      // The history is not to be had: what was dropped is lost to this reader, and it is told so.
-      const pos = head as string;
-      head = undefined;
-      push({ type: "gap", room: room.name, reason: "lagged", pos });
+    } catch (cause) {
+      const { retryable, retryAfterMs = againMs } = cause as WireroomError;
+      if (retryable && !ended) {
+        waitMs = retryAfterMs;
+      } else {
+        // The history is not to be had: what was dropped is lost to this reader, and it is told so.
+        push({ type: "gap", room: room.name, reason: "lagged", pos: head as string });
+        head = undefined;
+      }
+    }
+    if (waitMs) {
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   };
 

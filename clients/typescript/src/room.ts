@@ -126,7 +126,7 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
       messages: (reply.messages ?? []).map(unpack),
       pos: reply.pos,
       more: !!reply.more,
-      refused: reply.recovered === false ? reply.reason : undefined,
+      refused: reply.reason,
     };
   }
 
@@ -156,7 +156,7 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
   /** Leaves the room, at once for the application; resolves when the server knows. */
   leave(): Promise<void> {
     return new Promise((resolve) => {
-      const { link } = this.#host.connection;
+      const { link_: link } = this.#host.connection;
       if (this.stage === "left" || !link?.ask({ type: "leave", room: this.name_ }, undefined, () => resolve())) {
         resolve();
       }
@@ -178,14 +178,14 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
     const since = this.position ?? this.#options.since;
     const { presence, state } = this.#options;
     const last = since ? undefined : this.#options.last;
-    const { link } = this.#host.connection;
+    const { link_: link } = this.#host.connection;
     const envelope = { type: "join", room: this.name_, since, last, presence, state };
     const sent = link?.ask(envelope, undefined, (reply, error) => {
-      if (!reply || this.stage !== "joining" || link !== this.#host.connection.link) {
+      if (!reply || this.stage !== "joining" || link !== this.#host.connection.link_) {
         return;
       }
       if (!error) {
-        this.#joined(reply, !!since);
+        this.#joined(reply);
       } else if (error.retryable) {
         this.#timer = setTimeout(() => this.join(), retryWait(error, this.#tries++));
       } else {
@@ -197,10 +197,10 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
     }
   }
 
-  #joined(reply: Envelope, withSince: boolean): void {
+  #joined(reply: Envelope): void {
     this.stage = "joined";
     this.#tries = 0;
-    const reason = withSince && reply.recovered === false ? reply.reason : this.#moved ? "epoch" : undefined;
+    const reason = reply.reason ?? (this.#moved ? "epoch" : undefined);
     this.#moved = false;
     this.position = reply.pos ?? this.position;
     const joined: Joined = { pos: reply.pos, head: reply.head, count: reply.count };
@@ -246,7 +246,7 @@ export class Room<T = any> extends Emitter<RoomEvents<T>> implements AsyncIterab
   #message(m: Message<T>): void {
     const { pos } = m;
     const { position } = this;
-    const steps = pos && position ? distance(pos, position) : 1;
+    const steps = distance(pos, position);
     if (steps <= 0) {
       return;
     }

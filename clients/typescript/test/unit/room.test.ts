@@ -364,6 +364,108 @@ describe("an iteration", () => {
     expect((await next).value).toMatchObject({ data: 1491 });
   });
 
+  /** Has a reader fall behind at 1,024 of 1,100 messages, and read them all from a history that is ahead, up to 1,110. */
+  async function overtaken() {
+    const { room, told } = joined();
+    const reading = room[Symbol.asyncIterator]();
+    const list = (from: number, to: number) => {
+      return Array.from({ length: to - from + 1 }, (_, i) => message("r", at(from + i), from + i));
+    };
+    server.answer = (e, socket) => {
+      if (e.type === "history") {
+        const since = Number(e.since.split(".")[1]);
+        const [to, more] = since + e.limit < 1110 ? [since + e.limit, true] : [1110, false];
+        socket.push({ type: "ok", id: e.id, of: "history", room: "r", messages: list(since + 1, to), pos: at(to), more });
+      }
+    };
+    for (const m of list(1, 1100)) {
+      server.socket.push(m);
+    }
+    for (let i = 1; i <= 1110; i++) {
+      expect((await reading.next()).value).toMatchObject({ data: i });
+    }
+    const live = (from: number, to: number) => list(from, to).forEach((m) => server.socket.push(m));
+    return { reading, live, told };
+  }
+
+  test("is not told again what the history told first", async () => {
+    const { reading, live, told } = await overtaken();
+    live(1101, 1112);
+    expect((await reading.next()).value).toMatchObject({ data: 1111 });
+    expect((await reading.next()).value).toMatchObject({ data: 1112 });
+    expect(told.slice(-2)).toEqual([1111, 1112]);
+    await reading.return?.();
+  });
+
+  test("goes on where the history has led it when the room is joined again behind that", async () => {
+    const { reading, live } = await overtaken();
+    await reconnect();
+    server.socket.push(joinReply(server.socket.of("join")[0], at(1100), { recovered: true }));
+    live(1101, 1111);
+    expect((await reading.next()).value).toMatchObject({ data: 1111 });
+    await reading.return?.();
+  });
+
+  test("is not told of a gap in what it has read", async () => {
+    const { reading, live, told } = await overtaken();
+    server.socket.push({ type: "gap", room: "r", reason: "lagged", pos: at(1105) });
+    live(1106, 1111);
+    expect((await reading.next()).value).toMatchObject({ data: 1111 });
+    expect(told).toContainEqual(["gap", "lagged"]);
+    await reading.return?.();
+  });
+
+  test.each(["epoch", "diverged"])("is told that the log is another one (%s), wherever that stands", async (reason) => {
+    const { reading } = await overtaken();
+    server.socket.push({ type: "gap", room: "r", reason, pos: at(1105) }).push(message("r", at(1106), "new"));
+    expect((await reading.next()).value).toMatchObject({ type: "gap", reason });
+    expect((await reading.next()).value).toMatchObject({ data: "new" });
+    await reading.return?.();
+  });
+
+  test("that begins where nothing can be recovered is told so", async () => {
+    const room = client.room("r", { since: at(3) });
+    const reading = room[Symbol.asyncIterator]();
+    server.socket.push(joinReply(server.socket.of("join")[0], at(9), { recovered: false, reason: "expired" }));
+    expect((await reading.next()).value).toMatchObject({ type: "gap", reason: "expired", pos: at(9) });
+    await reading.return?.();
+  });
+
+  test("that is slow asks again where the history is refused for a while", async () => {
+    const { room } = joined();
+    const { push } = log("r");
+    const answer = server.answer;
+    server.answer = (e, socket) => e.type === "history" && socket.refuse("history", "rate_limited", { retryable: true, retry_after: 2 });
+    const reading = room[Symbol.asyncIterator]();
+    push(1100);
+    for (let i = 1; i <= 1024; i++) {
+      expect((await reading.next()).value).toMatchObject({ data: i });
+    }
+    const next = reading.next();
+    expect(await outcome(next)).toBe("pending");
+    server.answer = answer;
+    await vi.advanceTimersByTimeAsync(1_900);
+    expect(server.socket.of("history")).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(200);
+    expect((await next).value).toMatchObject({ data: 1025 });
+    for (let i = 1026; i <= 1100; i++) {
+      expect((await reading.next()).value).toMatchObject({ data: i });
+    }
+  });
+
+  test("that is slow when the client is closed is told what it has lost", async () => {
+    const { room } = joined();
+    const { push } = log("r");
+    const reading = room[Symbol.asyncIterator]();
+    push(1100);
+    client.close();
+    for (let i = 1; i <= 1024; i++) {
+      expect((await reading.next()).value).toMatchObject({ data: i });
+    }
+    expect((await reading.next()).value).toMatchObject({ type: "gap", reason: "lagged", pos: at(1100) });
+    expect((await reading.next()).done).toBe(true);
+  });
+
   test("that is slow where the history is forbidden is told so", async () => {
     const { room } = joined();
     server.answer = (e, socket) => e.type === "history" && socket.refuse("history", "forbidden");
