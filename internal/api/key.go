@@ -1,12 +1,12 @@
 package api
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/wireroom/wireroom/internal/rule"
+	"github.com/wireroom/wireroom/internal/secret"
 )
 
 // Scope is something that a key allows.
@@ -77,8 +77,8 @@ func (k *Key) opens(room string) bool {
 	return k.Rooms == nil || slices.ContainsFunc(k.Rooms, func(pattern string) bool { return rule.Matches(pattern, room) })
 }
 
-// keyring is the keys by the hashes of their secrets: how long a look into it takes tells nothing of a secret.
-type keyring map[[sha256.Size]byte]*Key
+// keyring is the keys by their secrets.
+type keyring map[secret.Mark]*Key
 
 func newKeyring(keys []Key) (keyring, error) {
 	ring := make(keyring, len(keys))
@@ -87,12 +87,12 @@ func newKeyring(keys []Key) (keyring, error) {
 		if err := k.Check(); err != nil {
 			return nil, err
 		}
-		hash := sha256.Sum256([]byte(k.Secret))
-		if ring[hash] != nil || names[k.Name] {
+		mark := secret.Of(k.Secret)
+		if ring[mark] != nil || names[k.Name] {
 			return nil, fmt.Errorf("key %q is there twice", k.Name)
 		}
 		names[k.Name] = true
-		ring[hash] = &Key{
+		ring[mark] = &Key{
 			Name: strings.Clone(k.Name), Scopes: slices.Clone(k.Scopes), Rooms: slices.Clone(k.Rooms),
 		}
 	}
@@ -100,4 +100,4 @@ func newKeyring(keys []Key) (keyring, error) {
 }
 
 // find returns the key with a secret, or nil.
-func (ring keyring) find(secret string) *Key { return ring[sha256.Sum256([]byte(secret))] }
+func (ring keyring) find(shown string) *Key { return ring[secret.Of(shown)] }

@@ -65,8 +65,8 @@ func layers() []archtest.Layer {
 			Packages: []string{"."},
 			Imports: []string{
 				"internal/transport/...", "internal/dialect/...", "internal/gate", "internal/session", "internal/hub", "internal/rule",
-				"internal/conn", "internal/limit", "internal/metrics", "internal/api", "internal/recorder", "engine", "engine/memory", "auth",
-				"protocol",
+				"internal/conn", "internal/limit", "internal/metrics", "internal/api", "internal/recorder", "internal/wire/ws", "engine",
+				"engine/memory", "auth", "protocol",
 			},
 			Outside: library,
 		},
@@ -76,7 +76,7 @@ func layers() []archtest.Layer {
 			Packages: []string{"internal/api"},
 			Imports: []string{
 				"internal/transport/stateless", "internal/gate", "internal/recorder", "internal/session", "internal/hub", "internal/rule",
-				"internal/metrics", "engine", "protocol", "docs",
+				"internal/metrics", "internal/secret", "engine", "protocol", "docs",
 			},
 			Outside: library,
 		},
@@ -87,7 +87,7 @@ func layers() []archtest.Layer {
 			Imports:  []string{"internal/session", "internal/hub", "internal/limit", "internal/metrics", "engine", "auth", "protocol"},
 			Outside:  library,
 		},
-		{Packages: []string{"internal/webhook"}, Imports: []string{"internal/metrics", "protocol"}, Outside: library},
+		{Packages: []string{"internal/webhook"}, Imports: []string{"internal/metrics", "internal/secret", "protocol"}, Outside: library},
 		// What is spoken over a transport that carries messages and knows no sessions stands above it.
 		{
 			Packages: []string{"internal/dialect/..."},
@@ -111,13 +111,13 @@ func layers() []archtest.Layer {
 			Packages: []string{"internal/transport/..."},
 			Imports: []string{
 				"internal/transport/sweep", "internal/transport/stateless", "internal/gate", "internal/session", "internal/hub",
-				"internal/conn", "internal/wire/...", "internal/limit", "internal/metrics", "auth", "protocol",
+				"internal/conn", "internal/wire/...", "internal/limit", "internal/metrics", "internal/secret", "auth", "protocol",
 			},
 			Outside: library,
 		},
 		{
 			Packages: []string{"internal/gate"},
-			Imports:  []string{"internal/session", "internal/limit", "internal/metrics", "auth", "protocol"},
+			Imports:  []string{"internal/session", "internal/limit", "internal/metrics", "internal/secret", "auth", "protocol"},
 			Outside:  library,
 		},
 		{
@@ -151,7 +151,7 @@ func layers() []archtest.Layer {
 
 		// Below everything: they know nothing of rooms on a node, nor of each other.
 		{Packages: []string{"auth"}, Outside: []string{"github.com/golang-jwt/jwt/v5", "golang.org/x"}},
-		{Packages: []string{"protocol", "internal/conn", "internal/limit", "internal/metrics", "internal/wire/..."}, Outside: library},
+		{Packages: []string{"protocol", "internal/conn", "internal/limit", "internal/metrics", "internal/secret", "internal/wire/..."}, Outside: library},
 		{Packages: []string{"web"}},
 		{Packages: []string{"internal/archtest"}},
 	}

@@ -22,6 +22,10 @@ func TestNoStateAtPackageLevel(t *testing.T) {
 	report(t, archtest.Except(archtest.CheckState(load(t, module)), stateExceptions()))
 }
 
+func TestSecretsAreComparedByWhatStandsForThem(t *testing.T) {
+	report(t, archtest.Except(archtest.CheckSecrets(load(t, module)), secretExceptions()))
+}
+
 func TestNoWordsThatDoNotBelongInTheTree(t *testing.T) {
 	found, err := archtest.CheckWords(module, words(), unread())
 	if err != nil {

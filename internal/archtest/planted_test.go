@@ -40,6 +40,10 @@ func TestReportsStateAtPackageLevel(t *testing.T) {
 	compare(t, "testdata/state", archtest.CheckState(load(t, "testdata/state")))
 }
 
+func TestReportsSecretsThatAreCompared(t *testing.T) {
+	compare(t, "testdata/secrets", archtest.CheckSecrets(load(t, "testdata/secrets")))
+}
+
 func TestReportsWords(t *testing.T) {
 	root := t.TempDir()
 	write := func(name, content string) {

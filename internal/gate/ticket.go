@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/internal/secret"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -26,17 +27,17 @@ type Vault interface {
 	Take(ctx context.Context, name string) (string, error)
 }
 
-// vaultTicket is in front of the name of a ticket in a Vault.
+// vaultTicket is in front of what stands for a ticket in a Vault.
 const vaultTicket = "ticket/"
 
 // tickets are what stands for a token once, where a token must not stand: in a URL. They are of this node, and of this
 // process; with a Vault, which says whose they are, they are counted here.
 type tickets struct {
 	mu     sync.Mutex
-	all    map[string]ticket
+	all    map[secret.Mark]ticket
 	byUser map[string]int
 	from   map[addressKey]int
-	oldest []string // names, the oldest first; those that were used are passed over
+	oldest []secret.Mark // the oldest first; those that were used are passed over
 }
 
 // ticket is whom a ticket is for.
@@ -57,15 +58,16 @@ func (t *tickets) issue(identity *auth.Identity, from addressKey, now time.Time)
 	case t.byUser[identity.User] >= maxUserTickets, t.from[from] >= maxFromTickets:
 		return ""
 	case t.all == nil:
-		t.all, t.byUser, t.from = make(map[string]ticket), make(map[string]int), make(map[addressKey]int)
+		t.all, t.byUser, t.from = make(map[secret.Mark]ticket), make(map[string]int), make(map[addressKey]int)
 	}
 	name := rand.Text()
-	t.all[name] = ticket{identity, now.Add(ticketLifetime), from}
+	mark := secret.Of(name)
+	t.all[mark] = ticket{identity, now.Add(ticketLifetime), from}
 	t.byUser[identity.User]++
 	if from != 0 {
 		t.from[from]++
 	}
-	t.oldest = append(t.oldest, name)
+	t.oldest = append(t.oldest, mark)
 	return name
 }
 
@@ -74,31 +76,32 @@ func (t *tickets) take(name string, now time.Time) *auth.Identity {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.expire(now)
-	found, ok := t.all[name]
+	mark := secret.Of(name)
+	found, ok := t.all[mark]
 	if !ok {
 		return nil
 	}
-	t.remove(name, found)
+	t.remove(mark, found)
 	return found.identity
 }
 
 // expire forgets the tickets that are too old.
 func (t *tickets) expire(now time.Time) {
 	for len(t.oldest) > 0 {
-		name := t.oldest[0]
-		found, ok := t.all[name]
+		mark := t.oldest[0]
+		found, ok := t.all[mark]
 		if ok && now.Before(found.expires) {
 			return
 		}
 		if ok {
-			t.remove(name, found)
+			t.remove(mark, found)
 		}
 		t.oldest = t.oldest[1:]
 	}
 }
 
-func (t *tickets) remove(name string, found ticket) {
-	delete(t.all, name)
+func (t *tickets) remove(mark secret.Mark, found ticket) {
+	delete(t.all, mark)
 	if t.byUser[found.identity.User]--; t.byUser[found.identity.User] <= 0 {
 		delete(t.byUser, found.identity.User)
 	}
@@ -118,7 +121,7 @@ func (g *Gate) ticket(ctx context.Context, identity *auth.Identity, from address
 	}
 	text, err := json.Marshal(identity)
 	if err == nil {
-		err = g.vault.Keep(ctx, vaultTicket+name, string(text), ticketLifetime)
+		err = g.vault.Keep(ctx, vaultTicket+secret.Of(name).String(), string(text), ticketLifetime)
 	}
 	if err != nil {
 		g.logger.Warn("a ticket could not be kept", "error", err)
@@ -133,7 +136,7 @@ func (g *Gate) takeTicket(ctx context.Context, name string) (*auth.Identity, *pr
 	if g.vault == nil {
 		return identity, nil
 	}
-	text, err := g.vault.Take(ctx, vaultTicket+name)
+	text, err := g.vault.Take(ctx, vaultTicket+secret.Of(name).String())
 	if err == nil && text == "" {
 		return nil, nil
 	}

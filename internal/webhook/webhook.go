@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom/internal/metrics"
+	"github.com/wireroom/wireroom/internal/secret"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -131,7 +132,7 @@ func newHook(of Hook, before []*hook) *hook {
 	sum := sha256.Sum256([]byte(of.URL + "\n" + of.Secret))
 	id, same := hex.EncodeToString(sum[:8]), 0
 	for _, h := range before {
-		if h.URL == of.URL && h.Secret == of.Secret {
+		if h.URL == of.URL && secret.Of(h.Secret) == secret.Of(of.Secret) {
 			same++
 		}
 	}

@@ -101,11 +101,11 @@ func tooLong(lines []string) bool {
 	return total > maxList
 }
 
-// names reports whether a token is one of the elements of a header's lines, in whatever case.
-func names(lines []string, token string) bool {
+// names reports whether a name is one of the elements of a header's lines, in whatever case.
+func names(lines []string, name string) bool {
 	for _, line := range lines {
 		for element := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.Trim(element, " \t"), token) {
+			if strings.EqualFold(strings.Trim(element, " \t"), name) {
 				return true
 			}
 		}
