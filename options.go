@@ -119,6 +119,7 @@ const (
 	ticketsPath         = "/api/tickets"
 	DefaultPingInterval = 25 * time.Second
 	closeTimeout        = 10 * time.Second // for what Close waits for
+	maxHalf             = 256 << 20        // bytes of messages together that have come in part
 	minSecretLen        = 16
 )
 

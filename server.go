@@ -23,6 +23,7 @@ import (
 	"github.com/wireroom/wireroom/internal/rule"
 	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/internal/transport/websocket"
+	"github.com/wireroom/wireroom/internal/wire/ws"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -42,6 +43,7 @@ type Server struct {
 	api       *api.API
 	recorder  *recorder.Recorder // nil: nothing is kept of those who are gone
 	engines   engines
+	half      ws.Budget // of messages that have come in part, on whatever connections
 	draining  atomic.Bool
 	reloading sync.Mutex // held while settings are replaced
 	closing   sync.Once
@@ -62,7 +64,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wireroom: %w", err)
 	}
-	s := &Server{options: o, metrics: o.Metrics}
+	s := &Server{options: o, metrics: o.Metrics, half: ws.Budget{Most: maxHalf}}
 	s.hub, err = hub.New(ctx, s.hubOptions(rules))
 	if err != nil {
 		return nil, fmt.Errorf("wireroom: open the engine: %w", err)
@@ -87,6 +89,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.websocket = websocket.New(websocket.Options{
 		Node: s.node, Gate: s.gate, Poller: s.poller, Logger: o.Logger, Metrics: s.metrics, Dialect: o.Dialect,
 		PingInterval: o.PingInterval, MaxMessage: o.Limits.MaxMessage, MaxParts: o.Limits.MaxParts, Compress: o.Compress,
+		Half: &s.half,
 	})
 	s.others = s.newOthers()
 	s.engines = s.newEngines()

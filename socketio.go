@@ -125,7 +125,7 @@ func (s *Server) newEngines() engines {
 	})
 	common := engineio.Options{
 		Node: s.node, Gate: s.gate, Poller: s.poller, Logger: o.Logger, Metrics: s.metrics,
-		MaxMessage: o.Limits.MaxMessage, MaxParts: o.Limits.MaxParts, PendingBytes: o.Limits.PendingBytes,
+		MaxMessage: o.Limits.MaxMessage, MaxParts: o.Limits.MaxParts, PendingBytes: o.Limits.PendingBytes, Half: &s.half,
 	}
 	own := common
 	own.Speech, own.MaxPayload = e.speech, o.SocketIO.MaxPayload

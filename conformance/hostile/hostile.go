@@ -14,7 +14,7 @@ var inputs = []Input{
 	// Frames and messages.
 	{"a length of 64 bits whose top bit is set, and lengths near 2^63", []string{"TestRefusesWhatIsWrongAtOnce", "FuzzServerDecoder"}},
 	{"fragments that are too much together, without an end", []string{"TestRefusesWhatIsWrongAtOnce", "TestWebSocket"}},
-	{"lengths whose bodies never come, on many connections", []string{"TestAllocatesByWhatArrivedOnly", "TestEndsASilentConnection", "TestHalfMessagesAreBoundedTogether"}},
+	{"lengths whose bodies never come, on many connections", []string{"TestAllocatesByWhatArrivedOnly", "TestEndsASilentConnection", "TestHalfMessagesAreBoundedTogether", "TestHalfMessagesOfAllConnectionsHaveOneBound"}},
 	{"more fragments than anybody needs", []string{"TestLimitsFragments", "TestWebSocket"}},
 	{"bytes one at a time", []string{"TestReadsTheSameHoweverTheInputIsCut", "TestReadsBrokenInputTheSameHoweverItIsCut"}},
 	{"no limit by default", []string{"TestDefaultsHaveLimits", "TestTheDefaultsAreThoseOfTheServer"}},
@@ -59,7 +59,8 @@ var inputs = []Input{
 	{"pages of others that read answers with credentials", []string{"TestCORSNamesTheOriginAndNeverAStar", "TestAnswersPreflights"}},
 	{"addresses that the client made up", []string{"TestClientsAddress", "TestTheMachineItselfIsNotLimitedByAddress", "FuzzAddress"}},
 	{"tokens of no algorithm or another one", []string{"TestHMACTakesItsOwnTokensOnly", "FuzzToken"}},
-	{"tokens by trial", []string{"TestAttemptsToAuthenticateAreBounded", "TestBadTokensFromOneAddressAreBounded"}},
+	{"tokens by trial", []string{"TestAttemptsToAuthenticateAreBounded", "TestBadTokensFromOneAddressAreBounded", "TestSocketIOUnknownNamespacesAreNoAttempts"}},
+	{"secrets by the time of a comparison", []string{"TestSecretsAreComparedByWhatStandsForThem", "TestReportsSecretsThatAreCompared", "TestMarksTellNothingOfTheirSecrets"}},
 	{"tickets without end, as very many anonymous users", []string{"TestTicketsAreBounded", "TestTicketsOfAnAddressAreBounded"}},
 	{"tokens in URLs, and ids of Engine.IO, which others log", []string{"TestNoTokenIsEverShown", "TestATokenThatOthersCanReadIsRefused", "TestAnExposedSessionTakesNoToken"}},
 	{"claims that are believed before they are checked, keys that are not what they say", []string{"TestHostileTokens", "TestATokenCannotChooseItsAlgorithm", "TestAPublicKeyIsNoSecret", "TestAnUnknownKeyDoesNotFetch", "FuzzKeys"}},

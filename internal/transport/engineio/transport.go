@@ -16,6 +16,7 @@ import (
 	"github.com/wireroom/wireroom/internal/conn"
 	"github.com/wireroom/wireroom/internal/gate"
 	"github.com/wireroom/wireroom/internal/metrics"
+	"github.com/wireroom/wireroom/internal/secret"
 	"github.com/wireroom/wireroom/internal/session"
 	"github.com/wireroom/wireroom/internal/transport/stateless"
 	"github.com/wireroom/wireroom/internal/transport/sweep"
@@ -47,7 +48,7 @@ type Talk interface {
 	Closed(e session.Ended)
 }
 
-// Options are the settings of a Transport; all but Metrics are required.
+// Options are the settings of a Transport; all but Metrics and Half are required.
 type Options struct {
 	Node           *session.Node
 	Gate           *gate.Gate
@@ -61,11 +62,9 @@ type Options struct {
 	MaxPayload     int           // bytes of a request over HTTP
 	MaxMessage     int           // bytes of one message
 	MaxParts       int           // frames of a message; 0 is no limit
+	Half           *ws.Budget    // of messages over WebSocket that have come in part; nil is no bound
 	PendingBytes   int           // that a client leaves unread
 }
-
-// maxHalf bounds what messages over WebSocket take together that have come in part, in bytes.
-const maxHalf = 256 << 20
 
 // Deadlines of a connection.
 const (
@@ -82,7 +81,6 @@ const (
 type Transport struct {
 	Options
 	decode   atomic.Pointer[ws.Config]
-	half     ws.Budget
 	table    sweep.Table[*Conn]
 	buffers  stateless.Buffers
 	birth    time.Time
@@ -91,12 +89,12 @@ type Transport struct {
 	opening  atomic.Int32 // requests that become connections
 
 	mu   sync.Mutex
-	byID map[string]*Conn // those that are asked for by their id: over HTTP
+	byID map[secret.Mark]*Conn // those that are asked for by their id, which is as good as a password: over HTTP
 }
 
 // New returns a transport. Close ends it.
 func New(o Options) *Transport {
-	t := &Transport{Options: o, birth: time.Now(), byID: make(map[string]*Conn), half: ws.Budget{Most: maxHalf}}
+	t := &Transport{Options: o, birth: time.Now(), byID: make(map[secret.Mark]*Conn)}
 	t.SetLimits(o.MaxMessage, o.MaxParts)
 	t.table.Period = min(max(min(o.PingInterval, o.PingTimeout)/20, shortestSweep), time.Second)
 	t.table.News = o.Node.Bans
@@ -110,7 +108,7 @@ func (t *Transport) SetLimits(maxMessage, maxParts int) {
 	if maxParts <= 0 {
 		maxParts = -1
 	}
-	t.decode.Store(&ws.Config{MaxMessage: maxMessage + 1, MaxFragments: maxParts, Budget: &t.half}) // the type of its packet
+	t.decode.Store(&ws.Config{MaxMessage: maxMessage + 1, MaxFragments: maxParts, Budget: t.Half}) // the type of its packet
 }
 
 // now returns nanoseconds that do not follow the wall clock when that is set.
@@ -129,21 +127,21 @@ func (t *Transport) add(c *Conn) {
 func (t *Transport) find(id string) *Conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.byID[id]
+	return t.byID[secret.Of(id)]
 }
 
 // name makes a connection one that is found by its id.
 func (t *Transport) name(c *Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.byID[c.id] = c
+	t.byID[secret.Of(c.id)] = c
 }
 
 // unname undoes that.
 func (t *Transport) unname(c *Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.byID, c.id)
+	delete(t.byID, secret.Of(c.id))
 }
 
 // Drain refuses new connections and asks those that are open to come back, each after a time of its own. It returns

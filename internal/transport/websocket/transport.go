@@ -36,12 +36,10 @@ type Options struct {
 	PingInterval time.Duration // required
 	MaxMessage   int           // bytes; required
 	MaxParts     int           // frames of a message; 0 is no limit
+	Half         *ws.Budget    // of messages that have come in part; nil is no bound
 	Metrics      *metrics.Set  // nil counts nothing
 	Compress     bool          // offer permessage-deflate
 }
-
-// maxHalf bounds what messages take together that have come in part, in bytes.
-const maxHalf = 256 << 20
 
 // Deadlines of a connection.
 const (
@@ -67,7 +65,6 @@ type Transport struct {
 	deflated [maxWindowBits + 1]*framing  // by the window that the client asked for
 	deflate  *ws.DeflatePolicy            // nil declines permessage-deflate
 	decode   atomic.Pointer[[2]ws.Config] // without and with it
-	half     ws.Budget
 	table    sweep.Table[*connection]
 	draining atomic.Bool
 	opening  atomic.Int32 // upgrades under way
@@ -79,7 +76,7 @@ func New(o Options) *Transport {
 	if o.Dialect != nil {
 		o.Dialect = &guarded{o.Dialect, o.Logger}
 	}
-	t := &Transport{Options: o, half: ws.Budget{Most: maxHalf}}
+	t := &Transport{Options: o}
 	t.plain = &framing{dialect: o.Dialect}
 	for bits := minWindowBits; bits <= maxWindowBits; bits++ {
 		t.deflated[bits] = &framing{dialect: o.Dialect, deflater: &ws.Deflater{WindowBits: bits}}
@@ -99,7 +96,7 @@ func (t *Transport) SetLimits(maxMessage, maxParts int) {
 	if maxParts <= 0 {
 		maxParts = -1
 	}
-	plain := ws.Config{MaxMessage: maxMessage, MaxFragments: maxParts, Budget: &t.half}
+	plain := ws.Config{MaxMessage: maxMessage, MaxFragments: maxParts, Budget: t.Half}
 	deflated := plain
 	deflated.Deflate = true
 	t.decode.Store(&[2]ws.Config{plain, deflated})

@@ -9,6 +9,9 @@ type Budget struct {
 	held atomic.Int64
 }
 
+// Held returns how many bytes are held now.
+func (b *Budget) Held() int64 { return b.held.Load() }
+
 // settle takes note of what a Decoder holds now. The error is of one that holds more than before where there is no room.
 func (b *Budget) settle(d *Decoder) *CloseError {
 	if b == nil || b.Most <= 0 {
