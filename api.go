@@ -61,12 +61,16 @@ func (s *Server) newAPI() (*api.API, error) {
 	})
 }
 
-// whyNotReady returns all that is known of why clients should be sent elsewhere, or "".
-func (s *Server) whyNotReady() string {
-	if why := s.notReady(); why != nil {
+// whyNotReady returns why clients should be sent elsewhere, or "": all that is known of it, or what anybody may know.
+func (s *Server) whyNotReady(all bool) string {
+	switch why := s.notReady(); {
+	case why == nil:
+		return ""
+	case all:
 		return why.String()
+	default:
+		return why.said
 	}
-	return ""
 }
 
 // connections calls yield with each connection, over whatever transport.

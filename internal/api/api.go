@@ -43,9 +43,9 @@ type Options struct {
 	Node        *session.Node
 	Gate        *gate.Gate
 	Logger      *slog.Logger
-	Connections iter.Seq[Connection] // all that there are
-	NotReady    func() string        // why clients should be sent elsewhere, or ""
-	MaxMessage  int                  // bytes of a message, to begin with
+	Connections iter.Seq[Connection]  // all that there are
+	NotReady    func(all bool) string // why clients should be sent elsewhere, or ""; in the words for everybody, or all that is known
+	MaxMessage  int                   // bytes of a message, to begin with
 	Keys        []Key
 	Metrics     *metrics.Set       // nil counts nothing
 	Recorder    *recorder.Recorder // nil keeps nothing of those who are gone
@@ -114,7 +114,7 @@ func (a *API) Handler(admin bool) http.Handler {
 	mux := http.NewServeMux()
 	for _, route := range a.Routes() {
 		if !route.Scope.Admin() || admin {
-			mux.HandleFunc(route.Path, func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, &route) })
+			mux.HandleFunc(route.Path, func(w http.ResponseWriter, r *http.Request) { a.serve(w, r, &route, admin) })
 			continue
 		}
 		mux.HandleFunc(route.Path, func(w http.ResponseWriter, _ *http.Request) {
@@ -133,8 +133,8 @@ func (a *API) Handler(admin bool) http.Handler {
 	return mux
 }
 
-// serve answers a request of a route.
-func (a *API) serve(w http.ResponseWriter, r *http.Request, route *Route) {
+// serve answers a request of a route, on the admin listener or elsewhere.
+func (a *API) serve(w http.ResponseWriter, r *http.Request, route *Route, admin bool) {
 	// What is left of the body of a request that is refused is read by net/http, for as long.
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(readTimeout)) // there is none without a connection
@@ -161,7 +161,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, route *Route) {
 	ctx, cancel := context.WithTimeoutCause(r.Context(), replyTimeout, errLate)
 	defer cancel()
 	began := time.Now()
-	answer, failure := route.handle(&call{w: w, r: r, ctx: ctx, key: key})
+	answer, failure := route.handle(&call{w: w, r: r, ctx: ctx, key: key, admin: admin})
 	a.Metrics.Observe(metrics.APITime, int64(time.Since(began)))
 	a.Metrics.Add(outcomeOf(failure), 1)
 	switch {

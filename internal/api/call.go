@@ -28,7 +28,12 @@ type call struct {
 	r   *http.Request
 	ctx context.Context //nolint:containedctx // it is the request's, and ends with it
 	key *Key
+
+	admin bool // it came to the admin listener
 }
+
+// looks reports whether who asks may look at all that there is to see of a node.
+func (c *call) looks() bool { return c.admin && c.key.allows(Connections) }
 
 // read decodes the body into target, which must have all of its members; most bounds it, in bytes.
 func (c *call) read(target any, most int64) *protocol.Error {

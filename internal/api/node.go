@@ -22,9 +22,11 @@ type nodeState struct {
 	Time       int64  `json:"ts"`
 }
 
-func (a *API) state() nodeState {
+// state returns the state of this node: with all that is known of why it is not ready, which may name hosts and files, or
+// without.
+func (a *API) state(all bool) nodeState {
 	sessions, users := a.Node.Counts()
-	notReady := a.NotReady()
+	notReady := a.NotReady(all)
 	return nodeState{
 		a.Node.Name, sessions, users, a.Node.Hub.Count(), a.Node.Durability(), notReady == "", notReady,
 		int64(time.Since(a.birth).Seconds()), time.Now().UnixMilli(),
@@ -40,7 +42,7 @@ func (a *API) node(c *call) ([]byte, *protocol.Error) {
 		nodeState
 		Key    string  `json:"key"` // whose key asked
 		Scopes []Scope `json:"scopes"`
-	}{a.state(), c.key.Name, c.key.Scopes})
+	}{a.state(c.looks()), c.key.Name, c.key.Scopes})
 }
 
 // aboutNodes is what a node asks the others, to be told of them.
@@ -70,5 +72,5 @@ func (a *API) nodes(c *call) ([]byte, *protocol.Error) {
 	slices.SortFunc(others, func(x, y nodeState) int { return strings.Compare(x.Node, y.Node) })
 	return encode(struct {
 		Nodes []nodeState `json:"nodes"`
-	}{slices.Insert(others, 0, a.state())})
+	}{slices.Insert(others, 0, a.state(true))})
 }

@@ -158,7 +158,7 @@ func (a *API) askOthers(ctx context.Context, q recorder.Question) []nodeAnswer {
 // Answer answers what another node asks.
 func (a *API) Answer(question []byte) []byte {
 	if isAboutNodes(question) {
-		return written(a.state())
+		return written(a.state(true))
 	}
 	var q recorder.Question
 	if json.Unmarshal(question, &q) != nil {
