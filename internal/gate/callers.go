@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/wireroom/wireroom/internal/limit"
 	"github.com/wireroom/wireroom/internal/metrics"
 )
 
@@ -65,10 +66,11 @@ func (g *Gate) refuses(c net.Conn) (bool, metrics.ID) {
 
 // mayCall reports whether an address may begin another connection.
 func (g *Gate) mayCall(key addressKey, p *Policy) bool {
-	now := g.clock()
-	account, _ := g.addresses.Hold(key)
-	defer g.addresses.Release(key, account, now)
-	return account.Messages.Take(now, 1, p.limits.Address.Requests) == 0
+	now, may := g.clock(), false
+	g.addresses.Charge(key, now, func(a *limit.Account) { // it has no place: that is counted otherwise
+		may = a.Messages.Take(now, 1, p.limits.Address.Requests) == 0
+	})
+	return may
 }
 
 // add adds a connection, and returns how many there are of its address, and of all.

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,6 +104,34 @@ func TestConnectionsOfAnAddressAreBoundedBeforeAnythingIsDoneForThem(t *testing.
 			t.Error("after a second it is not two more")
 		}
 	})
+}
+
+// A connection that is let in, or refused, takes no place among the connections of its address while that is found out.
+func TestACallIsNoConnectionMeanwhile(t *testing.T) {
+	g := newGate(t, Settings{Limits: Limits{Address: AddressLimits{Connections: 1, Requests: limit.Rate{PerSecond: 1e6, Burst: 1e6}}}})
+	done, calling := make(chan struct{}), sync.WaitGroup{}
+	calling.Go(func() {
+		c := &caller{from: "192.0.2.1"}
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				g.ConnState(c, http.StateNew)
+				g.ConnState(c, http.StateClosed)
+			}
+		}
+	})
+	for i := range 2_000 {
+		pass, refused := g.Admit(request("http://chat.example/ws", "192.0.2.1:1"), Connection)
+		if refused != nil {
+			t.Errorf("request %d, the only one: %s", i, refused.Err.Message)
+			break
+		}
+		pass.Seat.Release(0)
+	}
+	close(done)
+	calling.Wait()
 }
 
 // However many there are from however many addresses, there are so many files to open.

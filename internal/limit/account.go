@@ -68,17 +68,35 @@ type idle[K comparable] struct {
 func (t *Table[K]) Hold(key K) (e *Entry, uses int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if e = t.entries[key]; e == nil {
+	e = t.entry(key)
+	if e.uses++; e.uses == 1 {
+		t.held++
+	}
+	return e, int(e.uses)
+}
+
+// entry returns the account of a party, which is made if there is none. The table is locked.
+func (t *Table[K]) entry(key K) *Entry {
+	e := t.entries[key]
+	if e == nil {
 		if t.entries == nil {
 			t.entries = make(map[K]*Entry)
 		}
 		e = new(Entry)
 		t.entries[key] = e
 	}
-	if e.uses++; e.uses == 1 {
-		t.held++
+	return e
+}
+
+// Charge calls spend with the account of a party, which is not held for that. spend must not call the table.
+func (t *Table[K]) Charge(key K, now int64, spend func(a *Account)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entry(key)
+	spend(&e.Account)
+	if e.uses == 0 {
+		t.rest(key, e, now)
 	}
-	return e, int(e.uses)
 }
 
 // Release gives up what Hold returned for key.
@@ -89,6 +107,11 @@ func (t *Table[K]) Release(key K, e *Entry, now int64) {
 		return
 	}
 	t.held--
+	t.rest(key, e, now)
+}
+
+// rest keeps an account that nobody holds as long as it says anything. The table is locked.
+func (t *Table[K]) rest(key K, e *Entry, now int64) {
 	switch {
 	case e.queued:
 	case e.clear(now):
