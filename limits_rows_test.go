@@ -74,7 +74,12 @@ func boundsOfAConnection() []beyond {
 			wireroom.Options{Limits: wireroom.Limits{Rooms: 1}},
 			func(g *guest) []string {
 				p, _ := g.enters("", nil)
-				return g.sends(p, fmt.Sprintf(aJoin, "a"), fmt.Sprintf(aJoin, "b"))
+				told := g.sends(p, fmt.Sprintf(aJoin, "a"), fmt.Sprintf(aJoin, "b"))
+				for _, path := range []string{"/sse", "/poll"} { // which have a bound of their own
+					a := ask(g.t, web(g.url)+path+"?room=r"+strings.Join(strings.Split("0123456789abcdefg", ""), "&room=r"))
+					told = append(told, a.header.Get("Wireroom-Error"))
+				}
+				return told
 			},
 		},
 		{

@@ -153,3 +153,37 @@ func (e *emitter) readsNothing() string {
 	}
 	return fmt.Sprint(e.closed())
 }
+
+// Namespaces that are not there are no tokens: they have a bound of their own, and each counts for itself.
+func TestSocketIOUnknownNamespacesAreNoAttempts(t *testing.T) {
+	numbers := new(metrics.Set)
+	_, url := start(t, wireroom.Options{
+		Metrics: numbers, SocketIO: wireroom.SocketIO{Namespaces: []string{"b"}}, Limits: wireroom.Limits{AuthAttempts: 3},
+		Auth: auth.HMAC([]byte("a secret of sixteen bytes")), Anonymous: true, Access: "anyone",
+	})
+	e := emit(t, url+socketIO, "")
+	e.envelope("welcome")
+	asks := func(packet, answer string) {
+		t.Helper()
+		e.send(packet)
+		if got := e.packet(); !strings.HasPrefix(got, answer) {
+			t.Fatalf("%s is answered with %s", packet, got)
+		}
+	}
+	for i := range 7 { // the eighth in a row ends the connection
+		asks(fmt.Sprintf("40/nowhere%d,", i), fmt.Sprintf("44/nowhere%d,", i))
+	}
+	for range 2 {
+		asks(`40/b,{"token":"guess"}`, "44/b,")
+	}
+	if n, _ := value(numbers, fmt.Sprintf(closedAs, "auth_attempts")); n != 0 {
+		t.Errorf("%d are counted after two attempts of three", n)
+	}
+	e.send(`40/b,{"token":"guess"}`)
+	if code := e.closed(); code != 4401 {
+		t.Errorf("closed with %d after three", code)
+	}
+	if n, _ := value(numbers, fmt.Sprintf(closedAs, "auth_attempts")); n != 1 {
+		t.Errorf("%d are counted after three", n)
+	}
+}

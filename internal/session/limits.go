@@ -276,6 +276,13 @@ func (s *Session) attempted(err *protocol.Error) {
 	}
 }
 
+// Refused counts what a transport refuses before there is a session, if it goes beyond what would be a limit of that.
+func (n *Node) Refused(err *protocol.Error) {
+	if err.Code == protocol.CodeRoomLimit {
+		n.Metrics.Add(metrics.RefusedRooms, 1)
+	}
+}
+
 // MayTry reports whether a client may present another token on a connection after so many in a row that were not taken.
 // One that may not is counted, and to be closed: protocol.CloseUnauthorized.
 func (n *Node) MayTry(failed int) bool {

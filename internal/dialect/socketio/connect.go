@@ -156,7 +156,7 @@ func (t *talk) place(p *peer) bool {
 	}
 	t.peers = slices.DeleteFunc(t.peers, func(old *peer) bool { return old.space == p.space }) // one that was left
 	t.peers = append(t.peers, p)
-	t.idle, t.refused = 0, 0
+	t.idle, t.refused, t.guesses = 0, 0, 0
 	return true
 }
 
@@ -209,9 +209,14 @@ func (t *talk) refuse(namespace string, failure *protocol.Error) {
 		t.sendAway(failure)
 		return
 	}
+	guess := failure.Code == protocol.CodeUnauthorized || failure.Code == protocol.CodeTokenExpired
 	t.mu.Lock()
-	t.refused = min(t.refused, 254) + 1
-	refused := int(t.refused)
+	row := &t.refused
+	if guess {
+		row = &t.guesses
+	}
+	*row = min(*row, 254) + 1
+	refused := int(*row)
 	t.mu.Unlock()
 	head := eio.Head{Kind: eio.ConnectError, Namespace: namespace}
 	text := append(head.Append(nil), `{"message":`...)
@@ -227,9 +232,9 @@ func (t *talk) refuse(namespace string, failure *protocol.Error) {
 	switch {
 	case !sent:
 		t.conn.Overflow()
-	case failure.Code == protocol.CodeUnauthorized:
+	case guess:
 		if !t.speech.Node.MayTry(refused) {
-			t.conn.Close(protocol.CloseUnauthorized, string(failure.Code), 0)
+			t.conn.Close(protocol.CloseUnauthorized, string(protocol.CodeUnauthorized), 0)
 		}
 	case refused >= maxRefusals:
 		t.conn.Close(protocol.ClosePolicy, "too many namespaces", 0)

@@ -27,7 +27,8 @@ type talk struct {
 	mu         sync.Mutex // taken before the connection's lock
 	peers      []*peer
 	idle       int64 // since when the client is connected to no namespace, in Unix nanoseconds; 0 while it is
-	refused    uint8 // namespaces that it was not connected to
+	refused    uint8 // namespaces in a row that it was not connected to, for other reasons than who it is
+	guesses    uint8 // those that it was not connected to because of who it says it is
 	connecting bool  // nothing is read meanwhile
 	gone       bool
 }

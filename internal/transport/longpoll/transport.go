@@ -99,6 +99,7 @@ func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (*stateless.As
 	ask, failure := stateless.Parse(r, pass.Identity.User)
 	switch {
 	case failure != nil:
+		t.Node.Refused(failure)
 		stateless.Refuse(w, http.StatusBadRequest, failure)
 		return nil, pass, nil
 	case ask.Stopped:

@@ -92,6 +92,7 @@ func (t *Transport) serve(w http.ResponseWriter, r *http.Request) *response {
 	switch {
 	case failure != nil:
 		pass.Seat.Release(0)
+		t.Node.Refused(failure)
 		t.refuse(w, http.StatusBadRequest, failure)
 		return nil
 	case ask.Stopped:
