@@ -190,10 +190,36 @@ func beIdleByTLS(t *testing.T, first, count int, port string) {
 				answer = append(answer, b)
 			}
 		}
-		go func() { _, _ = io.Copy(io.Discard, c) }()
+		go answerPings(c, in)
 	}
 	fmt.Println("there")
 	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+// answerPings passes over what a connection is sent until it ends, but for pings: however many clients are still on their
+// way, those that are there stay.
+func answerPings(c io.Writer, in *bufio.Reader) {
+	for {
+		head := make([]byte, 2)
+		if _, err := io.ReadFull(in, head); err != nil {
+			return
+		}
+		length := int(head[1])
+		if length == 126 { // a server's frames are no longer here
+			more := make([]byte, 2)
+			if _, err := io.ReadFull(in, more); err != nil {
+				return
+			}
+			length = int(more[0])<<8 | int(more[1])
+		}
+		payload := make([]byte, length)
+		if _, err := io.ReadFull(in, payload); err != nil {
+			return
+		}
+		if head[0] == 0x89 {
+			_, _ = c.Write(append([]byte{0x8a, 0x80 | byte(length), 0, 0, 0, 0}, payload...)) // reading tells of its end
+		}
+	}
 }
 
 // beIdle has n clients connect and join until standard input ends.

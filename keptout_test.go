@@ -209,7 +209,7 @@ func TestTokensOfThisSecondAreRevoked(t *testing.T) {
 
 // Who is kept out between being let in and being seen with the others is not missed: it ends before any time has passed.
 func TestNobodySlipsInWhileSomebodyIsKeptOut(t *testing.T) {
-	for _, way := range []string{"stream", "poll", "socketio"} {
+	for way, want := range map[string]string{"stream": "200 forbidden", "poll": "403", "socketio": "41"} {
 		t.Run(way, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var s *wireroomtest.Server
@@ -224,8 +224,8 @@ func TestNobodySlipsInWhileSomebodyIsKeptOut(t *testing.T) {
 				through(t, &http.Transport{DialContext: s.DialContext})
 				began := time.Now()
 				got := ways[way](t, s, tokenNow(t, ""))()
-				if took := time.Since(began); took > 0 {
-					t.Errorf("ended with %q after %v", got, took)
+				if took := time.Since(began); took > 0 || got != want {
+					t.Errorf("ended with %q after %v, want %q at once", got, took, want)
 				}
 			})
 		})

@@ -208,12 +208,15 @@ func TestTimesHoldWithLeeway(t *testing.T) {
 	}{
 		{"exp", time.Second, nil},
 		{"exp", -29 * time.Second, nil},
+		{"exp", -30 * time.Second, auth.ErrExpired},
 		{"exp", -31 * time.Second, auth.ErrExpired},
 		{"nbf", -time.Second, nil},
 		{"nbf", 29 * time.Second, nil},
+		{"nbf", 30 * time.Second, nil},
 		{"nbf", 31 * time.Second, auth.ErrInvalid},
 		{"iat", -time.Second, nil},
 		{"iat", 29 * time.Second, nil},
+		{"iat", 30 * time.Second, nil},
 		{"iat", 31 * time.Second, auth.ErrInvalid},
 	} {
 		synctest.Test(t, func(t *testing.T) {
