@@ -107,13 +107,16 @@ func (w *watch) run(ctx context.Context, t *rig.Trial) error {
 		return err
 	}
 	defer raw.Drop()
+	name := fmt.Sprintf("%v-%p-", w.span, w)
+	k := there.publish(ctx, t, name, 1<<30, 2*time.Millisecond, "a", "b")
+	if err := k.flows(ctx, 50); err != nil { // no room is quiet, or its head would be compared soon anyway
+		return errors.Join(err, k.end(ctx))
+	}
 	began := time.Now()
 	w.fleet.proxies[last].Set(w.faults)
 	if w.faults.Refuse {
 		w.fleet.proxies[last].Reset()
 	}
-	name := fmt.Sprintf("%v-%p-", w.span, w)
-	k := there.publish(ctx, t, name, 1<<30, 2*time.Millisecond, "a", "b")
 	if w.span > time.Second {
 		if w.refused, err = refusal(raw); err != nil {
 			return errors.Join(err, k.end(ctx))

@@ -125,14 +125,14 @@ func judgeStorm(ctx context.Context, t *rig.Trial, server *rig.Server, members [
 	switch {
 	case gaps+silent > 0:
 		err = fmt.Errorf("%d gaps, %d messages missed silently", gaps, silent)
-	case s.took > resumedWithin:
-		err = fmt.Errorf("all had resumed after %v, at most %v are allowed", s.took, resumedWithin)
-	case memory > peakMemory:
-		err = fmt.Errorf("the server used %.2f times the memory", memory)
 	case reads-s.reads > 1:
 		err = fmt.Errorf("the log of one room was read %d times", reads-s.reads)
 	case float64(early) < spread*float64(len(members)):
 		err = fmt.Errorf("the clients came back together: %d of %d in the first half of the first wait", early, len(members))
+	case s.took > resumedWithin:
+		err = fmt.Errorf("all had resumed after %v, at most %v are allowed", s.took, resumedWithin)
+	case memory > peakMemory:
+		err = fmt.Errorf("the server used %.2f times the memory", memory)
 	}
 	return errors.Join(err, server.Panicked())
 }

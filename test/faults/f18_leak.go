@@ -18,6 +18,9 @@ const (
 	countMay = 2         // of goroutines and descriptors, likewise
 )
 
+// settledWithin is how long it may take until nothing is there: rooms linger for 10 s, graces take 5 s.
+const settledWithin = 40 * time.Second
+
 // leak is F18: clients come and go, in rooms and with users that are new each time, and nothing stays of them.
 func leak(ctx context.Context, t *rig.Trial) error {
 	server, err := t.Serve(ctx, rig.ServerOptions{Program: rig.Node})
@@ -52,28 +55,22 @@ type stays struct{ heap, goroutines, descriptors, subscribed int64 }
 
 // settled waits until nobody is there any more and returns what stays.
 func settled(ctx context.Context, server *rig.Server) (s stays, err error) {
-	read := func() stays {
-		var now stays
-		for name, value := range map[string]*int64{"heap": &now.heap, "goroutines": &now.goroutines, "subscribed": &now.subscribed} {
-			var failed error
-			if *value, failed = server.Counter(ctx, name); failed != nil {
-				err = failed
-			}
-		}
-		usage, failed := server.Usage()
-		err = errors.Join(err, failed)
-		now.descriptors = int64(usage.Descriptors)
-		return now
-	}
-	// Rooms linger for 10 s, graces take 5 s.
-	late := rig.Wait(ctx, "all rooms are closed", 40*time.Second, func() bool {
-		s = read()
+	late := rig.Wait(ctx, "all rooms are closed", settledWithin, func() bool {
+		s.subscribed, err = server.Counter(ctx, "subscribed")
 		return err != nil || s.subscribed == 0
 	})
 	if late != nil {
 		return s, fmt.Errorf("%w: %d rooms are still subscribed", late, s.subscribed)
 	}
-	return s, err
+	// From here on: before, the rooms were there.
+	for name, value := range map[string]*int64{"heap": &s.heap, "goroutines": &s.goroutines} {
+		var failed error
+		*value, failed = server.Counter(ctx, name)
+		err = errors.Join(err, failed)
+	}
+	usage, failed := server.Usage()
+	s.descriptors = int64(usage.Descriptors)
+	return s, errors.Join(err, failed)
 }
 
 // compare returns an error if something has grown.

@@ -134,7 +134,7 @@ func runTests(ctx context.Context, t *rig.Trial, root string, found map[string][
 
 // runMissing runs the tests that are missing, and takes away those that pass.
 func runMissing(ctx context.Context, root string, found map[string][]string, missing map[string]bool, flags []string) error {
-	args := append([]string{"test", "-json", "-tags", rig.Tags(), "-run", "^(" + strings.Join(slices.Sorted(maps.Keys(missing)), "|") + ")$"}, flags...)
+	args := append([]string{"test", "-json", "-run", "^(" + strings.Join(slices.Sorted(maps.Keys(missing)), "|") + ")$"}, flags...)
 	folders := 0
 	for folder, names := range found {
 		if slices.ContainsFunc(names, func(name string) bool { return missing[name] }) {

@@ -70,6 +70,7 @@ type runOptions struct {
 	count      int
 	record     string
 	bin        string // has the programs that are built
+	tags       string // that they are built with
 }
 
 // runCommand runs the faults that are named, or all.
@@ -82,6 +83,7 @@ func runCommand(ctx context.Context, args []string) error {
 	flags.IntVar(&o.count, "count", 1, "how often each fault is run, with another seed each time")
 	flags.StringVar(&o.record, "record", "", "file that gets what was measured")
 	flags.StringVar(&o.bin, "bin", "", "directory for the servers that are built, of which those that are there are used as they are; empty: one for this run")
+	flags.StringVar(&o.tags, "tags", "", "build tags of the servers")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -132,7 +134,7 @@ func run(ctx context.Context, f fault, o runOptions, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	t.Bin = o.bin
+	t.Bin, t.Tags = o.bin, o.tags
 	began := time.Now()
 	if err := bounded(ctx, f, t, o.keep); err != nil {
 		return err

@@ -61,11 +61,12 @@ type bug struct {
 	tag   string
 }
 
-// chooseBugs returns the bugs that are named, or all, and of them a part.
+// chooseBugs returns the bugs that are named, as mut_noverify or, for one of its faults, as F8/mut_noverify; or all; and of
+// them a part.
 func chooseBugs(part string, tags []string) (bugs []bug, err error) {
 	for _, f := range faults() {
 		for _, tag := range f.Mutants {
-			if len(tags) == 0 || slices.Contains(tags, tag) {
+			if len(tags) == 0 || slices.Contains(tags, tag) || slices.Contains(tags, f.Name+"/"+tag) {
 				bugs = append(bugs, bug{f, tag})
 			}
 		}
@@ -151,21 +152,44 @@ const (
 // bin returns where the programs of a build with a tag are.
 func (h *hunt) bin(tag string) string { return filepath.Join(h.dir, cmp.Or(tag, "without")) }
 
-// suite returns the suite in a build with a tag. Without one it is this program. The servers it builds itself.
+// suite returns the suite in a build with a tag. It is this program where the tag changes nothing of it: the servers it
+// builds itself.
 func (h *hunt) suite(ctx context.Context, tag string) (string, error) {
 	if err := os.MkdirAll(h.bin(tag), 0o700); err != nil {
 		return "", err
 	}
-	if tag == "" {
-		return os.Executable()
+	if changed, err := h.changed(ctx, tag); err != nil || !changed {
+		self, failed := os.Executable()
+		return self, errors.Join(err, failed)
 	}
 	suite := filepath.Join(h.bin(tag), "faults")
-	build := exec.CommandContext(ctx, "go", "build", "-tags", tag, rig.NoSymbols, "-o", suite, "./test/faults")
-	build.Dir = h.root
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("it does not build: %w\n%s", err, out)
+	if _, err := h.goes(ctx, "build", "-tags", tag, rig.NoSymbols, "-o", suite, suitePackage); err != nil {
+		return "", fmt.Errorf("it does not build: %w", err)
 	}
 	return suite, nil
+}
+
+// suitePackage is that of this program.
+const suitePackage = "./test/faults"
+
+// changed reports whether the suite itself is another one with a tag.
+func (h *hunt) changed(ctx context.Context, tag string) (bool, error) {
+	if tag == "" {
+		return false, nil
+	}
+	out, err := h.goes(ctx, "list", "-deps", "-tags", tag, "-f", `{{range .GoFiles}}{{.}}{{"\n"}}{{end}}`, suitePackage)
+	return bytes.Contains(out, []byte("\n"+tag+".go\n")), err
+}
+
+// goes runs a command of Go at the root of the module, and returns what it says.
+func (h *hunt) goes(ctx context.Context, args ...string) ([]byte, error) {
+	c := exec.CommandContext(ctx, "go", args...)
+	c.Dir = h.root
+	out, err := c.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("go %s: %w\n%s", args[0], err, out)
+	}
+	return out, err
 }
 
 // run runs a fault in a build with a tag. It returns which promise was broken, if one was.
@@ -174,7 +198,7 @@ func (h *hunt) run(ctx context.Context, f fault, tag string) (said string, err e
 	if err != nil {
 		return "", err
 	}
-	args := []string{"run", "-bin", h.bin(tag)}
+	args := []string{"run", "-bin", h.bin(tag), "-tags", tag}
 	if tag == "" && h.runs != "" {
 		args = append(args, "-record", h.runs)
 	}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 )
 
@@ -21,24 +20,12 @@ const (
 // NoSymbols is the flag that has programs built without what debuggers need: they are linked in half the time.
 const NoSymbols = "-ldflags=-s -w"
 
-// Tags returns the build tags of this program: the servers that it builds have the same.
-func Tags() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "-tags" {
-				return s.Value
-			}
-		}
-	}
-	return ""
-}
-
 // ErrNotRun tells that a trial could not be made: nothing was broken, and nothing can be said of a promise.
 var ErrNotRun = errors.New("the trial could not be made")
 
-// Build builds a program with this program's tags, unless it was built before, and returns where it is.
+// Build builds a program with the trial's tags, unless it was built before, and returns where it is.
 func (t *Trial) Build(ctx context.Context, program string) (string, error) {
-	return t.build(ctx, program, filepath.Base(program), "-tags", Tags())
+	return t.build(ctx, program, filepath.Base(program), "-tags", t.Tags)
 }
 
 // build is Build with flags of its own, and a name.

@@ -38,7 +38,7 @@ func (t *Trial) buildMovable(ctx context.Context, program string) (string, error
 	if err != nil {
 		return "", fmt.Errorf("%w: a clock that can be moved: %w", ErrNotRun, err)
 	}
-	tags := strings.TrimPrefix(Tags()+","+movableTag, ",")
+	tags := strings.TrimPrefix(t.Tags+","+movableTag, ",")
 	return t.build(ctx, program, filepath.Base(program)+"-"+movableTag, "-overlay", overlay, "-tags", tags)
 }
 

@@ -23,6 +23,7 @@ type Trial struct {
 	Long bool
 	Dir  string    // for everything that it needs; it goes with the trial
 	Bin  string    // has the programs that were built for it or for other trials of the same process; empty: Dir
+	Tags string    // build tags of those programs
 	Out  io.Writer // what it says on the way
 
 	part    string // of the trial; empty for all of it
@@ -50,7 +51,7 @@ func (t *Trial) HistoryDir() string { return filepath.Join(t.Dir, "history"+t.pa
 
 // Part returns a part of the trial with histories of its own. It ends with the trial.
 func (t *Trial) Part(name string) (*Trial, error) {
-	p := &Trial{Seed: t.Seed, Long: t.Long, Dir: t.Dir, Bin: t.Bin, Out: t.Out, part: "-" + name, parent: t, begin: t.begin, figures: make(map[string]any)}
+	p := &Trial{Seed: t.Seed, Long: t.Long, Dir: t.Dir, Bin: t.Bin, Tags: t.Tags, Out: t.Out, part: "-" + name, parent: t, begin: t.begin, figures: make(map[string]any)}
 	return p, os.Mkdir(p.HistoryDir(), 0o700)
 }
 
