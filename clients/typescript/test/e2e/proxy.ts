@@ -36,8 +36,8 @@ export async function startProxy(target: number): Promise<Proxy> {
     pairs.add(pair);
     down.on("data", (bytes) => up.write(bytes));
     up.on("data", (bytes) => {
-      // A cut in the middle of a frame is a cut as well.
-      down.write(bytes.subarray(0, Math.min(left, bytes.length)));
+      // A cut in the middle of a frame is a cut as well. What comes before it is done does not pass either.
+      down.write(bytes.subarray(0, Math.max(0, Math.min(left, bytes.length))));
       left -= bytes.length;
       if (left <= 0) {
         setImmediate(cut);
