@@ -49,7 +49,7 @@ func rows() []row {
 		{name: "fan-out to 10,000, 1 outstanding", args: fanOut("10000", "1"), contestants: one, against: nameBare, aim: 1.2},
 		{
 			name: "WebSocket echo, 1,000 connections", args: []string{"echo", "-n", "1000"},
-			contestants: []string{nameConn, nameBareEcho, nameWSEcho, nameWireroom}, against: nameBareEcho, bar: 1.10, aim: 1.00,
+			contestants: []string{nameConn, nameBareEcho, nameConnOne, nameWSEcho, nameWireroom}, against: nameBareEcho, bar: 1.10, aim: 1.00,
 		},
 		{
 			name:        "1 KiB to 2,000, compressed",

@@ -36,6 +36,7 @@ const (
 	nameWS       = "ws"
 	nameSocketIO = "Socket.IO"
 	nameConn     = "conn"
+	nameConnOne  = "conn, one loop"
 	nameBareEcho = "bare loop, echo"
 	nameWSEcho   = "ws, echo"
 	nameDeflated = "wireroom, compressed"
@@ -54,6 +55,7 @@ func (o *options) contestants(names ...string) []contestant {
 		{name: nameBareEcho, speak: "echo", echo: true, args: []string{filepath.Join(o.bin, "bare")}},
 		{name: nameWSEcho, speak: "echo", echo: true, args: []string{"node", filepath.Join(o.peers, "ws.mjs")}},
 		{name: nameConn, speak: "echo", echo: true, args: []string{filepath.Join(o.bin, "echo")}},
+		{name: nameConnOne, speak: "echo", echo: true, args: []string{filepath.Join(o.bin, "echo"), "-loops", "1"}},
 		{name: nameWS, speak: "native", args: []string{"node", filepath.Join(o.peers, "ws.mjs")}},
 		{name: nameSocketIO, speak: "socketio", args: []string{"node", filepath.Join(o.peers, "socketio.mjs")}},
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -21,7 +22,9 @@ func main() {
 }
 
 func run() error {
-	poller, err := conn.New(conn.Options{})
+	loops := flag.Int("loops", 0, "event loops; 0: one a processor")
+	flag.Parse()
+	poller, err := conn.New(conn.Options{Loops: *loops})
 	if err != nil {
 		return err
 	}
