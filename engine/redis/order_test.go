@@ -58,13 +58,7 @@ func TestAPublishIsOneScript(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	stats := server.Must("INFO", "commandstats")
-	calls := func(command string) (n int) {
-		if m := regexp.MustCompile(`cmdstat_` + command + `:calls=(\d+)`).FindStringSubmatch(stats); m != nil {
-			n, _ = strconv.Atoi(m[1])
-		}
-		return n
-	}
+	calls := calls(server)
 	leases := 10 + int(time.Since(began)/time.Second) // and other scripts that a node runs now and then
 	if scripts := calls("evalsha"); scripts < publishes || scripts > publishes+leases {
 		t.Errorf("%d publishes are %d scripts", publishes, scripts)
@@ -72,6 +66,68 @@ func TestAPublishIsOneScript(t *testing.T) {
 	if calls("xadd") != publishes || calls("publish") != publishes {
 		t.Errorf("%d publishes are stored %d times, and published %d times", publishes, calls("xadd"), calls("publish"))
 	}
+}
+
+// calls returns what says how often a server has carried a command out.
+func calls(server *redistest.Server) func(command string) int {
+	stats := server.Must("INFO", "commandstats")
+	return func(command string) (n int) {
+		if m := regexp.MustCompile(`cmdstat_` + command + `:calls=(\d+)`).FindStringSubmatch(stats); m != nil {
+			n, _ = strconv.Atoi(m[1])
+		}
+		return n
+	}
+}
+
+// In a cluster a message is published on the server that has its room, to those alone who are connected to it for that: the
+// other servers hear nothing of it.
+func TestAClusterPublishesWhereTheRoomIs(t *testing.T) {
+	t.Parallel()
+	const publishes = 100
+	cluster := redistest.Cluster(t, 3)
+	n := newNode(t, redis.Options{URL: cluster[0].URL()})
+	n.subscribe("room")
+	n.hears(n.stores("room").Position)
+	var before []string
+	for _, s := range cluster {
+		s.Must("CONFIG", "RESETSTAT")
+		before = append(before, s.Must("CLUSTER", "INFO"))
+	}
+	var last engine.Receipt
+	for range publishes {
+		last = n.stores("room")
+	}
+	n.hears(last.Position)
+	servers := 0
+	for i, s := range cluster {
+		calls := calls(s)
+		switch calls("xadd") {
+		case 0:
+		case publishes:
+			servers++
+		default:
+			t.Errorf("%s stores %d messages", s.Address, calls("xadd"))
+		}
+		if calls("spublish") != calls("xadd") || calls("publish") != 0 {
+			t.Errorf("%s stores %d messages, publishes %d in the room's shard and %d everywhere", s.Address, calls("xadd"), calls("spublish"), calls("publish"))
+		}
+		for _, what := range []string{"publish", "publishshard"} {
+			if got, was := received(s.Must("CLUSTER", "INFO"), what), received(before[i], what); got != was {
+				t.Errorf("%s was told of %d messages by others (%s)", s.Address, got-was, what)
+			}
+		}
+	}
+	if servers != 1 {
+		t.Errorf("the room is on %d servers", servers)
+	}
+}
+
+// received returns how many messages of a kind a server has had from others of its cluster.
+func received(info, kind string) (n int) {
+	if m := regexp.MustCompile(`cluster_stats_messages_` + kind + `_received:(\d+)`).FindStringSubmatch(info); m != nil {
+		n, _ = strconv.Atoi(m[1])
+	}
+	return n
 }
 
 // standing is a feed that stands still with the first message.
