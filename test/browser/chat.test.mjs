@@ -44,6 +44,27 @@ test("a name can be changed, and the others see it", async () => {
   assert.equal(await ana.user(), user, "the user stays the same");
 });
 
+test("a new name reaches the others from where WebSockets are blocked, and streams", async () => {
+  for (const way of ["sse", "poll"]) {
+    const room = newRoom();
+    const ben = await set.arrive("Ben", { room });
+    const ana = await set.arrive("", { room });
+    if (way === "poll") await ana.page.route("**/sse?*", (route) => route.abort());
+    await ana.page.evaluate(() => delete globalThis.WebSocket);
+    await ana.page.fill("#name", "Ana");
+    await ana.page.press("#name", "Enter");
+    await ana.live();
+    await ben.hasPeople("Ben", "Ana");
+    const user = await ana.user();
+    await ana.page.click("#me");
+    await ana.page.fill("#name", "Ana María");
+    await ana.page.click("#name-save");
+    await ben.hasPeople("Ben", "Ana María");
+    assert.equal(await ana.user(), user, `over ${way} the user stays the same`);
+    assert.deepEqual(await ben.page.locator("#log .notice").filter({ hasText: "María" }).count(), 0, "somebody came, it says");
+  }
+});
+
 test("the people column follows who comes and goes", async () => {
   const room = newRoom();
   const ana = await set.arrive("Ana", { room });

@@ -13,7 +13,7 @@ const PATIENCE = 20_000;
 let built = "";
 
 /** The path of the binary: WIREROOM_BIN where it is set, else built from this checkout. */
-function binary() {
+export function binary() {
   if (process.env.WIREROOM_BIN) return process.env.WIREROOM_BIN;
   if (built) return built;
   const folder = mkdtempSync(join(tmpdir(), "wireroom-browser-"));

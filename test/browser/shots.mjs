@@ -1,11 +1,14 @@
 // Screenshots of every page in every state, to be looked at: `make screenshots` fills .cache/screenshots, one sheet a state
 // with four pictures: 1,400 and 360 pixels wide, light and dark. ONLY=admin takes some of them, LOOKS=0,3 some of the four.
 
+import { execFileSync } from "node:child_process";
+import { createHmac } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { launch } from "./page.mjs";
-import { Server, freePort } from "./server.mjs";
+import { Server, binary, freePort } from "./server.mjs";
 
 const KEY = "a key of these pictures, and of nothing else";
 const SECRET = "a secret of these pictures, and of nothing else";
@@ -23,12 +26,13 @@ const adminPort = await freePort();
 const admin = `http://127.0.0.1:${adminPort}`;
 const open = new Server(await freePort(), ["--admin-listen", `127.0.0.1:${adminPort}`, "--node", "berlin-1", "--config", join(folder, "closed.yaml"), "--access", "anyone"]);
 const free = new Server(await freePort(), ["--admin-listen", "off", "--node", "berlin-1"]);
-const locked = new Server(await freePort(), ["--admin-listen", "off", "--access", "signed-in", "--secret-file", join(folder, "secret")]);
+const lockedPort = await freePort();
+const locked = new Server(await freePort(), ["--admin-listen", `127.0.0.1:${lockedPort}`, "--access", "signed-in", "--secret-file", join(folder, "secret")]);
 const browser = await launch();
 const pictures = new Map(); // of each state, one a look
 
-async function api(path, body) {
-  const answer = await fetch(`${admin}/api/${path}`, { method: "POST", headers: { Authorization: `Bearer ${KEY}`, "Content-Type": "application/json" }, body: JSON.stringify(body) });
+async function api(path, body, at = admin) {
+  const answer = await fetch(`${at}/api/${path}`, { method: "POST", headers: { Authorization: `Bearer ${KEY}`, "Content-Type": "application/json" }, body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
   return answer.status === 204 ? {} : answer.json();
 }
@@ -43,11 +47,18 @@ async function tab([width, height, colorScheme], url) {
   return page;
 }
 
-async function shoot(name, page) {
+/** A token of the server that asks for one. */
+function token(claims) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const body = `${part({ alg: "HS256", typ: "JWT" })}.${part({ exp: Math.floor(Date.now() / 1000) + 3600, ...claims })}`;
+  return `${body}.${createHmac("sha256", SECRET).update(body).digest("base64url")}`;
+}
+
+async function shoot(name, page, options = {}) {
   await settled(page);
   if (!pictures.has(name)) pictures.set(name, []);
   const taken = pictures.get(name);
-  taken.push(await page.screenshot({ path: join(OUT, `${name}-${taken.length + 1}.png`) }));
+  taken.push(await page.screenshot({ path: join(OUT, `${name}-${taken.length + 1}.png`), ...options }));
 }
 
 const phase = (page, wanted) => page.waitForFunction((is) => document.getElementById("app").dataset.phase === is, wanted);
@@ -118,6 +129,19 @@ async function chat(looks) {
     await asked.click("#banner-action");
     await asked.waitForSelector("#token", { state: "visible" });
     await shoot("chat-token", asked);
+    await asked.fill("#token", "no token of this server");
+    await asked.press("#token", "Enter");
+    await phase(asked, "stopped");
+    await shoot("chat-bad-token", asked);
+    await asked.click("#banner-action");
+    const me = `grace-${look.join("-")}`;
+    await asked.fill("#token", token({ sub: me, name: "Grace" }));
+    await asked.press("#token", "Enter");
+    await phase(asked, "live");
+    await say(asked, "Signed in.");
+    await api("revoke", { user: me }, `http://127.0.0.1:${lockedPort}`);
+    await phase(asked, "stopped");
+    await shoot("chat-signed-out", asked);
     rest.push(["chat-offline", page]);
   }
   return rest;
@@ -275,6 +299,23 @@ async function transports(looks) {
   return rest;
 }
 
+/** The page that the load tester writes, and the charts that the documents show. */
+async function reports(looks) {
+  const report = join(folder, "report.html");
+  execFileSync(binary(), ["bench", "fan-out", "--server", `${free.url.replace("http", "ws")}ws`, "-n", "50", "--rate", "100", "--warmup", "1s", "-d", "8s", "--replies", "--html", report], { stdio: "ignore" });
+  const images = new URL("../../docs/images/", import.meta.url);
+  const charts = ["connections", "members-of-a-room", "bytes-of-a-message"].map((name) => `<p>growth-${name}</p><img alt="${name}" style="max-width:100%" src="${new URL(`growth-${name}.svg`, images).href}">`);
+  const sheet = join(folder, "charts.html");
+  writeFileSync(sheet, `<!doctype html><meta name="viewport" content="width=device-width"><style>:root{color-scheme:light dark}body{font:14px sans-serif}</style>${charts.join("")}`);
+  for (const look of looks) {
+    const page = await tab(look, pathToFileURL(report).href);
+    await shoot("bench-report", page, { fullPage: true });
+    await page.goto(pathToFileURL(sheet).href);
+    await shoot("docs-charts", page, { fullPage: true });
+    await page.context().close();
+  }
+}
+
 /** One picture of the four of a state. */
 async function sheet(name, shots) {
   const context = await browser.newContext({ viewport: { width: 2180, height: 900 } });
@@ -293,6 +334,7 @@ try {
   if (wanted("chat")) rest.push(...await chat(LOOKS));
   if (wanted("dashboard")) rest.push(...await dashboard(LOOKS));
   if (wanted("admin")) rest.push(...await administrationBusy(LOOKS));
+  if (wanted("bench") || wanted("docs")) await reports(LOOKS);
   if (wanted("transports")) rest.push(...await transports(LOOKS));
   await Promise.all([open.stop("SIGKILL"), free.stop("SIGKILL")]);
   for (const [name, page] of rest) {

@@ -2,7 +2,7 @@
 // a room comes back after a lost connection, with all that it missed, is the client's.
 
 import { received } from "./message.js";
-import { inboxOf, sentence } from "./protocol.js";
+import { inboxOf, problemText } from "./protocol.js";
 
 const FIRST = 50; // messages shown on a first join, and fetched at a time afterwards
 const INBOX = 200; // private messages looked through on a first join
@@ -198,7 +198,7 @@ async function history(room, query) {
 // Why one is out of a room, for people.
 function problemOf({ code, message, retryAfterMs }) {
   if (code === "forbidden") return "This room is not open to you.";
-  if (code !== "kicked") return sentence({ code, message });
+  if (code !== "kicked") return problemText({ code, message });
   const why = message.replace(/^kicked for [\d.]+ s:? ?/, "");
   const until = retryAfterMs ? ` You can come back in ${Math.ceil(retryAfterMs / 1000)} seconds.` : "";
   return `You were taken out of this room${why ? `: ${why}` : ""}.${until}`;

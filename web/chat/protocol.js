@@ -63,6 +63,6 @@ const SENTENCES = {
 };
 
 /** An error of the protocol as a sentence for people. */
-export function sentence({ code, message }) {
+export function problemText({ code, message }) {
   return SENTENCES[code] ?? (message || "Something went wrong.");
 }

@@ -1,15 +1,8 @@
 // What is around the conversation: its title, the state of the connection, the drawers of a narrow window.
 
 import { byID, setText } from "../parts/dom.js";
+import { drawStatus, reasonOf, whyStopped } from "../parts/status.js";
 import { badge, hueOf, initials, plural } from "./format.js";
-
-const REASONS = {
-  4401: "This server asks for an access token.",
-  4403: "This server does not let you in.",
-  4503: "The server is restarting.",
-  4504: "The server is catching its breath.",
-  4529: "Too many connections. The server asked us to wait.",
-};
 
 /** actions: reconnect(), token(), leave(conversation), join(conversation). */
 export class FrameView {
@@ -30,7 +23,7 @@ export class FrameView {
     byID("leave").addEventListener("click", () => actions.leave(store.current));
     byID("out-join").addEventListener("click", () => actions.join(store.current));
     byID("banner-action").addEventListener("click", () => this.#retry());
-    setInterval(() => this.#renderCountdown(), 250);
+    setInterval(() => drawStatus(store.connection), 250);
   }
 
   render() {
@@ -82,23 +75,10 @@ export class FrameView {
     byID("app").dataset.phase = phase;
     const again = this.#store.connection.failures > 0;
     byID("banner").hidden = phase === "live" || (phase === "connecting" && !again);
-    setText(byID("banner-text"), phase === "stopped" ? this.#stopText() : REASONS[code] ?? "The connection was lost. What you write waits here until it is back.");
+    setText(byID("banner-text"), phase === "stopped" ? whyStopped(code) : reasonOf(code) ?? "The connection was lost. What you write waits here until it is back.");
     setText(byID("banner-action"), phase === "stopped" ? (code === 4401 ? "Enter a token" : "Connect") : "Try now");
     byID("banner-action").hidden = phase === "connecting";
-    this.#renderCountdown();
-  }
-
-  #stopText() {
-    const { code } = this.#store.connection;
-    return REASONS[code] ?? `The server ended the connection (${code}).`;
-  }
-
-  // When the time is over the client tries, and says nothing until it knows.
-  #renderCountdown() {
-    const { phase, retryAt } = this.#store.connection;
-    const seconds = phase === "offline" ? Math.max(0, Math.ceil((retryAt - Date.now()) / 1000)) : 0;
-    setText(byID("countdown"), seconds ? `${seconds} s` : "");
-    setText(byID("status-text"), { connecting: "Connecting", live: "Live", offline: seconds ? "Offline" : "Connecting", stopped: "Stopped" }[phase]);
+    drawStatus(this.#store.connection);
   }
 
   #retry() {

@@ -2,7 +2,7 @@
 
 import { el, icon, seen, setText } from "../parts/dom.js";
 import { clockTime, fullTime, hueOf, initials, isJumbo, linked } from "./format.js";
-import { sentence } from "./protocol.js";
+import { problemText } from "./protocol.js";
 
 const LONG = 1200; // characters; more is folded
 
@@ -80,7 +80,7 @@ export class MessageView {
     if (line.state !== "failed") return [el("time", { "aria-hidden": "true" }, clockTime(line.ts)), status];
     return [
       status,
-      el("span", { class: "why" }, sentence(line.error)),
+      el("span", { class: "why" }, problemText(line.error)),
       el("button", { type: "button", class: "link", onclick: () => this.#actions.retry(line) }, "Try again"),
       el("button", { type: "button", class: "link", onclick: () => this.#actions.discard(line) }, "Discard"),
     ];

@@ -2,18 +2,13 @@
 
 import { byID, setText } from "../parts/dom.js";
 import { browserStorage } from "../parts/saved.js";
+import { drawStatus, whyStopped } from "../parts/status.js";
 import { Card } from "./card.js";
 import { Feed } from "./feed.js";
 import { KINDS } from "./reading.js";
 
 const { lasting } = browserStorage();
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-
-const STOPPED = {
-  unauthorized: "This server asks for an access token.",
-  auth_timeout: "This server asks for an access token.",
-  forbidden: "This server does not let you in.",
-};
 
 let minutes = 5;
 let pausedAt = 0;
@@ -67,21 +62,14 @@ function drawConnection() {
   const wantsToken = phase === "stopped" && /^(unauthorized|auth_timeout)$/.test(code);
   byID("token-form").hidden = !wantsToken;
   byID("banner-action").hidden = wantsToken;
-  setText(byID("banner-text"), phase === "stopped" ? STOPPED[code] ?? `The server ended the connection (${code}).` : lost());
+  setText(byID("banner-text"), phase === "stopped" ? whyStopped(code) : lost());
   setText(byID("banner-action"), phase === "stopped" ? "Connect" : "Try now");
-  drawCountdown();
+  drawStatus(feed);
 }
 
 function lost() {
   const { newest } = feed;
   return newest ? `The connection was lost. What you see is from ${clock.format(newest)}.` : "There is no connection to the server.";
-}
-
-// When the time is over the client tries, and says nothing until it knows.
-function drawCountdown() {
-  const seconds = feed.phase === "offline" ? Math.max(0, Math.ceil((feed.retryAt - Date.now()) / 1000)) : 0;
-  setText(byID("countdown"), seconds ? `${seconds} s` : "");
-  setText(byID("status-text"), { connecting: "Connecting", live: "Live", offline: seconds ? "Offline" : "Connecting", stopped: "Stopped" }[feed.phase]);
 }
 
 function pause() {
@@ -108,6 +96,6 @@ byID("token-form").addEventListener("submit", (event) => {
   byID("token").value = "";
   feed.start();
 });
-setInterval(drawCountdown, 250);
+setInterval(() => drawStatus(feed), 250);
 feed.start();
 draw();

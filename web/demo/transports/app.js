@@ -40,21 +40,33 @@ function changed() {
 function draw() {
   since = 0;
   const found = compare(panels.map(({ reader }) => reader));
+  const away = panels.filter(({ live }) => !live);
+  // Who is away reads nothing: that all have read the same is of before.
+  if (found.verdict === "equal" && away.length > 0) found.verdict = "away";
   byID("verdict").dataset.verdict = found.verdict;
-  setText(byID("verdict"), say(found));
+  setText(byID("verdict"), say(found, away));
 }
 
-function say({ verdict, count, behind, reader, fault }) {
+function say({ verdict, count, behind, reader, fault }, away) {
+  const same = count === 1 ? "All four have read the same message" : `All four have read the same ${count} messages, in one order`;
   switch (verdict) {
     case "equal":
-      return count === 1 ? "All four have read the same message." : `All four have read the same ${count} messages, in one order.`;
+      return `${same}.`;
+    case "away":
+      return `${same}; ${are(away)} not connected now.`;
     case "behind":
       return `${list(behind.flatMap((n, i) => (n > 0 ? [`${panels[i].title} is ${n} behind`] : [])))}; nobody has missed or doubled anything.`;
     case "broken":
       return `${panels[reader].title}: ${fault}.`;
   }
-  return panels.every(({ live }) => live) ? "Nothing has been said yet." : "Waiting for all four.";
+  const refused = panels.filter((panel) => panel.refused);
+  if (refused.length === panels.length) return "The server lets none of the four into this room.";
+  if (refused.length > 0) return `${are(refused)} not let into this room.`;
+  return away.length > 0 ? "Waiting for all four." : "Nothing has been said yet.";
 }
+
+/** The panels as the subject of a sentence. */
+const are = (some) => `${some.length === panels.length ? "they" : list(some.map(({ title }) => title))} ${some.length > 1 ? "are" : "is"}`;
 
 const list = (texts) => new Intl.ListFormat("en", { type: "conjunction" }).format(texts);
 

@@ -1,7 +1,8 @@
 // Four ways to be in a room. Each has nothing but what its transport has, and the position from which it goes on.
 //
-// A carrier calls on.phase("connecting" | "live"), on.back() when it has come back to where it stood, on.message(envelope)
-// and on.problem(text); say(data) publishes, cut() loses the connection, and open() connects, also again.
+// A carrier calls on.phase("connecting" | "live" | "refused"), on.back() when it has come back to where it stood,
+// on.message(envelope) and on.problem(text); say(data) publishes, cut() loses the connection, and open() connects, also
+// again. One that was refused does not come back by itself.
 
 import { io } from "./socket.io/socket.io.esm.min.js";
 
@@ -36,12 +37,28 @@ class Carrier {
     setTimeout(() => turn === this.opened && this.open(), RETRY_MS);
   }
 
+  /** Stays away: the server does not let it into the room, or not any more, and would say the same again. */
+  refuse(why) {
+    this.cut();
+    this.on.problem(why);
+    this.on.phase("refused");
+  }
+
   /** What the server says of the room, whatever the transport. */
   take(it) {
     if (it.room !== undefined && it.room !== this.room) return;
     if (it.type === "message") this.on.message(it);
     if (it.type === "gap") this.on.problem(`messages are gone (${it.reason})`);
-    if (it.type === "error") this.on.problem(it.message ?? it.code);
+    if (it.type === "kicked") this.refuse(`taken out of the room${it.reason ? `: ${it.reason}` : ""}`);
+    if (it.type === "error") this.failed(it);
+  }
+
+  /** An error: of a join that is worth another attempt, one that is not, or of something else. */
+  failed({ of, code, message = code, retryable }) {
+    if (of !== "join") return this.on.problem(message);
+    if (!retryable) return this.refuse(message);
+    this.on.problem(message);
+    this.again();
   }
 
   joined(it) {
@@ -84,20 +101,27 @@ export class SocketIO extends Carrier {
     const socket = (this.socket ??= io(location.origin, { autoConnect: false, reconnection: false, forceNew: true }));
     socket.off();
     socket.on("connect", mine(() => {
-      if (socket.recovered) return this.joined({ recovered: true });
+      if (socket.recovered && this.was) return this.joined({ recovered: true });
       if (this.was) this.on.problem("messages are gone");
       socket.emit("join", { room: this.room, last: LAST }, mine((answer) => {
+        if (!answer.ok) return this.failed({ ...answer, of: "join" });
         this.was = true;
-        answer.ok ? this.joined({}) : this.on.problem(answer.message);
+        this.joined({});
       }));
     }));
-    for (const type of ["message", "gap", "error"]) socket.on(type, mine((it) => this.take(it)));
+    for (const type of ["message", "gap", "kicked", "error"]) socket.on(type, mine((it) => this.take(it)));
     socket.on("connect_error", mine((error) => {
+      if (error.data && !error.data.retryable) return this.refuse(error.message);
       if (error.data) this.on.problem(error.message);
       this.again();
     }));
     socket.on("disconnect", mine(() => this.again()));
     socket.connect();
+  }
+
+  refuse(why) {
+    this.was = false; // its connection may be recovered, and is in no room
+    super.refuse(why);
   }
 
   say(data) {
@@ -130,9 +154,9 @@ export class Stream extends Carrier {
     }));
     hear("ok", (it) => this.joined(it));
     hear("message", (it) => this.take(it));
-    hear("gap", (it) => this.take(it));
-    hear("failure", (it) => this.take(it));
-    events.onerror = mine(() => this.again());
+    for (const type of ["gap", "kicked", "failure"]) hear(type, (it) => this.take(it));
+    // An EventSource that would not come back by itself was answered with something else than a stream.
+    events.onerror = mine(() => (events.readyState === EventSource.CLOSED ? this.refuse("the server gives it no stream") : this.again()));
   }
 
   say(data) {
@@ -153,7 +177,8 @@ export class Poll extends Carrier {
         const where = this.cursor ? { cursor: this.cursor } : { last: LAST };
         const wait = this.polled ? 25 : 0; // the first one says at once that it is there
         const response = await fetch(`/poll?${new URLSearchParams({ room: this.room, wait, ...where })}`, { cache: "no-store", signal: abort.signal });
-        if (!response.ok || response.status === 204) throw new Error(`status ${response.status}`);
+        if ([204, 401, 403].includes(response.status)) return mine(() => this.refuse(response.headers.get("Wireroom-Error") ?? "refused"))();
+        if (!response.ok) throw new Error(`status ${response.status}`);
         const { messages, cursor } = await response.json();
         mine(() => this.heard(messages, cursor))();
       }
@@ -163,6 +188,7 @@ export class Poll extends Carrier {
   }
 
   heard(messages, cursor) {
+    const { opened } = this;
     const first = !this.polled;
     if (first && this.cursor) this.on.back();
     this.polled = true;
@@ -171,7 +197,7 @@ export class Poll extends Carrier {
       if (it.type === "ok") this.joined(it);
       else this.take(it);
     }
-    if (first) this.on.phase("live");
+    if (first && opened === this.opened) this.on.phase("live");
   }
 
   say(data) {

@@ -4,7 +4,7 @@ import { el, icon, setText } from "../../parts/dom.js";
 import { Reader } from "./order.js";
 
 const SHOWN = 60;
-const PHASES = { connecting: "Connecting", live: "Live", cut: "Cut off" };
+const PHASES = { connecting: "Connecting", live: "Live", cut: "Cut off", refused: "Not let in" };
 
 export class Panel {
   phase = "connecting";
@@ -22,6 +22,10 @@ export class Panel {
     });
     this.#build(note);
     this.carrier.open();
+  }
+
+  get refused() {
+    return this.phase === "refused";
   }
 
   get live() {
@@ -55,7 +59,7 @@ export class Panel {
   }
 
   #cut() {
-    if (this.phase === "cut") {
+    if (this.phase === "cut" || this.refused) {
       this.carrier.open();
       return;
     }
@@ -73,7 +77,7 @@ export class Panel {
   #show() {
     this.node.dataset.phase = this.phase;
     setText(this.status, PHASES[this.phase]);
-    setText(this.toggle, this.phase === "cut" ? "Come back" : "Cut off");
+    setText(this.toggle, { cut: "Come back", refused: "Try again" }[this.phase] ?? "Cut off");
     this.toggle.disabled = this.phase === "connecting";
     this.input.disabled = this.submit.disabled = !this.live;
     setText(this.figure, String(this.reader.count));
