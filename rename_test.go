@@ -77,10 +77,13 @@ func rename(t *testing.T, secret []byte, servers []*wireroom.Server, from, to st
 	hears("polling")
 	polling("polling on", clientName, cursor)
 	hears("polling on")
+	late := web(to) + "/poll?wait=0&room=b&client=c-that-comes-late&token=" + token("alice", "late")
+	poll(t, late+"&room=a&presence=true&cursor="+encode(poll(t, late).Cursor)) // the other room is joined anew, this one is not
+	hears("late")
 	polling("nameless", "", cursor)
 	hears("nameless")
-	for _, name := range []string{"polling on", "polling on"} { // a name that is known is no news
-		cursor = polling(name, clientName, cursor)
+	for _, presence := range []string{"", "&presence=true", ""} { // a name that was told is no news, though rooms are joined anew
+		cursor = polling("polling on", clientName+presence, cursor)
 	}
 	first.send(`{"type":"publish","room":"a","data":1,"id":3}`)
 	if e := watcher.expect("message"); e["from"].(map[string]any)["name"] != "refreshed" {

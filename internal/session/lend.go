@@ -51,9 +51,6 @@ func (s *Session) Drop(room string) bool {
 		return false
 	}
 	s.drop(m)
-	s.mu.Lock()
-	s.dropped = true
-	s.mu.Unlock()
 	if s.node.Hub.Leave(m, hub.Departure{}) {
 		s.informLeave(m.Room())
 	}

@@ -41,3 +41,7 @@ type Outlet interface {
 	// Resume reads requests again after Receive reported that there is no room for more.
 	Resume()
 }
+
+// Returning is a trait of an Outlet that has its session leave rooms and join them again, on behalf of a client that has
+// not left: Returns reports whether the join of a room is such a one, which is no word of what its user is called.
+type Returning interface{ Returns(room string) bool }

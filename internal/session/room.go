@@ -135,9 +135,10 @@ func (s *Session) becomeMember(ctx context.Context, q *hub.JoinRequest, notes ui
 			return err
 		}
 	}
-	s.mu.Lock()
-	q.Name, q.Returns = s.client.Name, s.dropped
-	s.mu.Unlock()
+	q.Name = s.Client().Name
+	if o, ok := s.outlet.(Returning); ok {
+		q.Returns = o.Returns(q.Room)
+	}
 	var late *hub.Member
 	err := s.node.Hub.Join(ctx, *q, s, func(m *hub.Member, j *protocol.Joined) {
 		m.Notes().Or(notes)

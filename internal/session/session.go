@@ -69,7 +69,6 @@ type Session struct {
 	started  bool // Start was called
 	warned   bool // that the token expires soon
 	authed   bool // by a token of its own: no other user may follow
-	dropped  bool // it was taken out of rooms that it may be taken into again
 	attempts
 }
 

@@ -2,6 +2,7 @@ package longpoll
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,8 +53,9 @@ type caller struct {
 // given is what a client has got, as far as that is known.
 type given struct {
 	vector   stateless.Vector
-	doubtful bool  // an answer was lost: the client may not have what it was given
-	told     int64 // the number of the newest poll whose answer had something in it
+	doubtful bool     // an answer was lost: the client may not have what it was given
+	told     int64    // the number of the newest poll whose answer had something in it
+	again    []string // rooms that the client has not left, and is taken into again
 }
 
 // ending is how a session is ended from this side.
@@ -169,6 +171,13 @@ func (c *caller) Ready() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.gone && c.takes()
+}
+
+// Returns implements session.Returning.
+func (c *caller) Returns(room string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Contains(c.again, room)
 }
 
 // Resume implements session.Outlet: nothing is read but the requests of a poll, which are few.

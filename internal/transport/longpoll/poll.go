@@ -167,7 +167,8 @@ func (c *caller) leaveOthers(ask *stateless.Ask) []stateless.Join {
 	stands := c.vector
 	c.mu.Unlock()
 	c.presence = ask.Presence
-	return slices.DeleteFunc(ask.Joins(), func(j stateless.Join) bool {
+	var again []string
+	joins := slices.DeleteFunc(ask.Joins(), func(j stateless.Join) bool {
 		if !c.session.In(j.Room()) {
 			return false
 		}
@@ -175,8 +176,13 @@ func (c *caller) leaveOthers(ask *stateless.Ask) []stateless.Join {
 			return true
 		}
 		c.session.Drop(j.Room())
+		again = append(again, j.Room())
 		return false
 	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.again = again
+	return joins
 }
 
 // waitForJoins returns when every join has its reply; it reports false when the request has ended before.
