@@ -87,9 +87,14 @@ test("somebody else is another client, and nobody listens to the one before", ()
 });
 
 test("the kept token is offered; one that is refused is forgotten, and not offered again", () => {
-  const { seen } = connect("kept");
+  const { connection, seen } = connect("kept");
   assert.equal(last().token, "kept");
   assert.deepEqual([last().options.token(), seen.forgotten], [undefined, 1]);
+  last().is({ state: "closed", error: { closeCode: 4401 } });
+  assert.equal(connection.state.refused, true);
+  connection.start();
+  last().is({ state: "closed", error: { closeCode: 4401 } });
+  assert.equal(connection.state.refused, false, "a server that asks for a token has refused none");
 });
 
 test("the token of an anonymous user is forgotten as well, once a server no longer knows it", () => {

@@ -14,6 +14,7 @@ const KEY = "a key of these pictures, and of nothing else";
 const SECRET = "a secret of these pictures, and of nothing else";
 const OUT = process.env.SHOTS ?? new URL("../../.cache/screenshots", import.meta.url).pathname;
 const ONLY = process.env.ONLY ?? "";
+const PATIENCE = 120_000;
 const ALL = [[1400, 900, "light"], [1400, 900, "dark"], [360, 780, "light"], [360, 780, "dark"]];
 const LOOKS = process.env.LOOKS ? process.env.LOOKS.split(",").map((n) => ALL[n]) : ALL;
 
@@ -41,7 +42,7 @@ const settled = (page) => page.waitForTimeout(1300); // the banner of a lost con
 
 async function tab([width, height, colorScheme], url) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme, locale: "en-GB", reducedMotion: "reduce" });
-  context.setDefaultTimeout(60_000);
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   await page.goto(url);
   return page;
@@ -58,7 +59,7 @@ async function shoot(name, page, options = {}) {
   await settled(page);
   if (!pictures.has(name)) pictures.set(name, []);
   const taken = pictures.get(name);
-  taken.push(await page.screenshot({ path: join(OUT, `${name}-${taken.length + 1}.png`), ...options }));
+  taken.push(await page.screenshot({ path: join(OUT, `${name}-${taken.length + 1}.png`), timeout: PATIENCE, ...options }));
 }
 
 const phase = (page, wanted) => page.waitForFunction((is) => document.getElementById("app").dataset.phase === is, wanted);
@@ -322,7 +323,7 @@ async function sheet(name, shots) {
   const page = await context.newPage();
   const images = shots.map((shot, n) => `<img style="height:780px" alt="${n}" src="data:image/png;base64,${shot.toString("base64")}">`);
   await page.setContent(`<body style="margin:10px;background:#888;display:flex;flex-wrap:wrap;gap:10px;width:2140px">${images.join("")}`);
-  await page.screenshot({ path: join(OUT, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(OUT, `${name}.png`), fullPage: true, timeout: PATIENCE });
   await context.close();
 }
 
@@ -343,7 +344,7 @@ try {
     await shoot(name, page);
   }
 } finally {
-  for (const [name, shots] of pictures) await sheet(name, shots);
+  for (const [name, shots] of pictures) await sheet(name, shots).catch((error) => console.error(`no sheet of ${name}: ${error.message}`));
   console.log(`${pictures.size} sheets in ${OUT}: ${[...pictures.keys()].join(" ")}`);
   await browser.close();
   await Promise.all([open, free, locked].map((server) => server.stop("SIGKILL")));

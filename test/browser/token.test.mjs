@@ -89,7 +89,7 @@ test("a token that is not accepted is forgotten, and asked for again", async () 
   await enter(eve, token({ sub: "ana" }, "another secret, of the same length as that one"));
   await without;
   await eve.phase("stopped");
-  await eve.shows("#banner-text", "This server asks for an access token.");
+  await eve.shows("#banner-text", "The server did not accept the token.");
   assert.equal(await eve.page.evaluate(() => localStorage.getItem("wireroom.token")), null);
 });
 

@@ -5,7 +5,8 @@ import { connect } from "../parts/client/wireroom.js";
 const RENEWAL = 12 * 3600_000; // an anonymous user's token lives a day; a new client is given a new one
 
 /**
- * States: connecting; live; offline, with `retryAt` (Unix milliseconds); stopped; the latter two with the close `code`.
+ * States: connecting; live; offline, with `retryAt` (Unix milliseconds); stopped, with `refused` where the token that was kept
+ * was not accepted; the latter two with the close `code`.
  * `failures` counts those in a row. Options: identity() is asked before each client, for {name, token, inbox};
  * saved() returns the token that is kept, forget() is told that it was not accepted; onState(state); onClient(client) gets
  * each client before it is connected; onWelcome(welcome).
@@ -16,6 +17,7 @@ export class Connection {
   #options;
   #connect;
   #given = "";
+  #refused = false;
   #renewal = 0;
 
   constructor(options, connectWith = connect) {
@@ -30,6 +32,7 @@ export class Connection {
     this.client = null;
     before?.close();
     let asked = false;
+    this.#refused = false;
     const client = this.#connect("ws", {
       name: name || undefined, inbox, retryForMs: 240_000,
       token: () => {
@@ -49,13 +52,14 @@ export class Connection {
     const saved = this.#options.saved();
     const refused = asked && this.state.phase !== "live" && saved === this.#given;
     if (refused) this.#options.forget();
+    this.#refused ||= refused && saved !== "";
     this.#given = refused ? "" : saved;
     return this.#given || undefined;
   }
 
   #changed({ state, failures, retryMs, error }) {
     const code = error?.closeCode;
-    if (state === "closed") return this.#set({ phase: "stopped", code, failures });
+    if (state === "closed") return this.#set({ phase: "stopped", code, failures, refused: this.#refused });
     if (state === "open") return this.#welcomed(this.client.welcome);
     if (retryMs === undefined) return this.#set({ phase: "connecting", failures });
     this.#set({ phase: "offline", retryAt: Date.now() + retryMs, code, failures });

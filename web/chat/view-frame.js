@@ -71,11 +71,11 @@ export class FrameView {
   }
 
   #renderConnection() {
-    const { phase, code } = this.#store.connection;
+    const { phase, code, refused } = this.#store.connection;
     byID("app").dataset.phase = phase;
     const again = this.#store.connection.failures > 0;
     byID("banner").hidden = phase === "live" || (phase === "connecting" && !again);
-    setText(byID("banner-text"), phase === "stopped" ? whyStopped(code) : reasonOf(code) ?? "The connection was lost. What you write waits here until it is back.");
+    setText(byID("banner-text"), phase === "stopped" ? (refused ? "The server did not accept the token." : whyStopped(code)) : reasonOf(code) ?? "The connection was lost. What you write waits here until it is back.");
     setText(byID("banner-action"), phase === "stopped" ? (code === 4401 ? "Enter a token" : "Connect") : "Try now");
     byID("banner-action").hidden = phase === "connecting";
     drawStatus(this.#store.connection);

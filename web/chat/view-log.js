@@ -145,6 +145,7 @@ export class LogView {
     const out = status === "out";
     byID("out").hidden = !out;
     setText(byID("out-problem"), problem);
+    byID("out-join").hidden = this.#store.connection.phase === "stopped"; // there is nobody to ask
     const empty = !out && !items.some(({ kind }) => kind !== "notice") && !pending.length && (direct || (status === "joined" && !behind));
     byID("empty").hidden = !empty;
     byID("empty-room").hidden = direct;
