@@ -489,6 +489,8 @@ describe("presence", () => {
     const before = room.members;
     const told: number[] = [];
     room.on("presence", (p) => told.push(p.count));
+    const states: unknown[] = [];
+    room.on("state", (change) => states.push(change));
     server.socket
       .push({ type: "user_joined", room: "r", user: "bob", name: "Bob", count: 2 })
       .push({ type: "state", room: "r", user: "bob", state: "busy" })
@@ -498,6 +500,10 @@ describe("presence", () => {
     server.socket.push({ type: "user_left", room: "r", user: "alice", count: 1 });
     expect(room.members.map((m) => m.user)).toEqual(["bob"]);
     expect(told).toEqual([2, 2, 1]);
+    expect(states).toEqual([
+      { room: "r", user: "bob", state: "busy" },
+      { room: "r", user: "nobody", state: "busy" },
+    ]);
   });
 
   test("has the new name of somebody who is there", async () => {
