@@ -100,8 +100,9 @@ func (s *settings) options(e engine.Engine) wireroom.Options {
 				History: engine.Retention{Messages: 5_000_000, Bytes: 8 << 30, Age: 24 * time.Hour},
 			},
 		},
-		Limits: wireroom.Limits{PublishWait: s.wait},
-		Secret: []byte("for tests of faults only"), Logger: slog.Default(),
+		Limits:   wireroom.Limits{PublishWait: s.wait},
+		Recorded: 4096, // soon full, so that what grows later is none of it
+		Secret:   []byte("for tests of faults only"), Logger: slog.Default(),
 	}
 	if s.free {
 		o.Limits = wireroom.Limits{
