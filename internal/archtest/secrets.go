@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,7 +44,7 @@ func CheckSecrets(t *Tree) []Violation {
 				name = function.Name.Name
 			}
 			ast.Inspect(d, func(n ast.Node) bool {
-				if what := comparesSecret(n); what != "" && !constants[what[strings.LastIndexByte(what, '.')+1:]] {
+				if what := comparesSecret(n); what != "" && !constants[what] && !constants[path.Base(f.Folder)+"."+what] {
 					found = append(found, Violation{
 						Path: f.Path, Line: t.line(n.Pos()), Rule: SecretRule, Subject: f.qualified(name),
 						Text: fmt.Sprintf("%s is compared as it is: compare what secret.Of makes of it", what),
@@ -56,10 +57,13 @@ func CheckSecrets(t *Tree) []Violation {
 	return sorted(found)
 }
 
-// constantsOf returns the names of the module's constants.
+// constantsOf returns the names of the module's constants, each with its package in front.
 func constantsOf(t *Tree) map[string]bool {
 	names := make(map[string]bool)
 	for _, f := range t.Files {
+		if f.Test {
+			continue
+		}
 		for _, d := range f.Syntax.Decls {
 			list, ok := d.(*ast.GenDecl)
 			if !ok || list.Tok != token.CONST {
@@ -67,7 +71,7 @@ func constantsOf(t *Tree) map[string]bool {
 			}
 			for _, spec := range list.Specs {
 				for _, name := range spec.(*ast.ValueSpec).Names {
-					names[name.Name] = true
+					names[path.Base(f.Folder)+"."+name.Name] = true
 				}
 			}
 		}
