@@ -1,15 +1,53 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/wireroom/wireroom/test/faults/internal/result"
 )
 
 // root is that of the module.
 const root = "../.."
+
+// A bug that no fault must catch proves nothing, nor does one that none was seen to catch.
+func TestEverySeededBugWasCaught(t *testing.T) {
+	named := make(map[string]bool)
+	bugs, err := result.ReadBugs("../results/mutants.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range faults() {
+		for _, tag := range f.Mutants {
+			named[tag] = true
+			caught := func(b result.Bug) bool { return b.Fault == f.Name && b.Tag == tag && b.Caught }
+			if !slices.ContainsFunc(bugs, caught) {
+				t.Errorf("%s was not seen to catch %s: make mutants", f.Name, tag)
+			}
+		}
+	}
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		tag := strings.TrimSuffix(entry.Name(), ".go")
+		switch {
+		case entry.IsDir() && slices.Contains([]string{"node_modules", ".git", ".cache", "testdata"}, entry.Name()):
+			return filepath.SkipDir
+		case tag != entry.Name() && strings.HasPrefix(tag, "mut_") && !strings.HasSuffix(tag, "_off") && !named[tag]:
+			t.Errorf("no fault must catch %s", path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
 
 // What docs/guarantees.md says of a promise's tests is there: the faults, and the tests.
 func TestTheDocumentNamesTestsThatThereAre(t *testing.T) {
