@@ -224,7 +224,9 @@ func TestAGapInWhatTheHistoryHasToldIsNone(t *testing.T) {
 		readMessages(t, r, 11, 12)
 		p.page(p.expect("history"), 15, 30, false) // what comes live is behind
 		readMessages(t, r, 13, 30)
-		p.send(fmt.Sprintf(`{"type":"gap","room":"general","reason":"lagged","pos":%q}`, at(25)))
+		for _, offset := range []int{25, 30} {
+			p.send(fmt.Sprintf(`{"type":"gap","room":"general","reason":"lagged","pos":%q}`, at(offset)))
+		}
 		for offset := 26; offset <= 31; offset++ {
 			p.message("general", offset)
 		}
@@ -237,6 +239,34 @@ func TestAGapInWhatTheHistoryHasToldIsNone(t *testing.T) {
 		readMessages(t, r, 26, 26)
 		nothing(t, r)
 	})
+}
+
+func TestALogThatBecameAnotherOneWhileAPageWasOnItsWayIsTold(t *testing.T) {
+	for _, head := range []int{16, 21} {
+		inTime(t, func(t *testing.T) {
+			_, r, _, p := startJoined(t, Options{RoomBuffer: 4})
+			for offset := 11; offset <= 20; offset++ {
+				p.message("general", offset)
+			}
+			synctest.Wait()
+			readMessages(t, r, 11, 12)
+			e := p.expect("history")
+			p.send(fmt.Sprintf(`{"type":"gap","room":"general","reason":"diverged","pos":%q}`, at(head-1)))
+			p.message("general", head)
+			p.page(e, 15, 20, false) // read before that
+			reading := later(func() (int, error) { readMessages(t, r, 13, 20); return 0, nil })
+			if !reading.returned() {
+				t.Fatal("the page is not read")
+			}
+			p.ok(p.expect("history"), fmt.Sprintf(`"messages":[],"recovered":false,"reason":"diverged","pos":%q`, at(head)))
+			if g := next[*protocol.Gap](t, r); g.Reason != protocol.ReasonDiverged || g.Position.String() != at(head) {
+				t.Errorf("the gap is %+v", g)
+			}
+			p.message("general", head+1)
+			readMessages(t, r, head+1, head+1)
+			nothing(t, r)
+		})
+	}
 }
 
 func TestWhatHasNoPositionIsDroppedOnASlowReader(t *testing.T) {

@@ -14,6 +14,9 @@ type place struct {
 	// live at least, before messages are put in the queue again as they come.
 	behind bool
 	live   protocol.Position
+	// anew says that the log has become another one since history was asked: the page that is on its way may be of the
+	// one before, and does not end being behind.
+	anew bool
 	// stale says that events of presence were dropped, and that the list is to be fetched.
 	stale    bool
 	fetching bool // a page of history or a list of presence is on its way
@@ -58,11 +61,11 @@ func (r *Room) message(m *protocol.Message) {
 func (r *Room) gap(g *protocol.Gap) {
 	p := &r.place
 	sameLog := g.Reason != protocol.ReasonEpoch && g.Reason != protocol.ReasonDiverged && g.Position.Epoch == p.position.Epoch
-	if sameLog && g.Position.Offset < p.position.Offset {
+	if sameLog && g.Position.Offset <= p.position.Offset {
 		return
 	}
 	if p.behind || r.queue.full() {
-		p.behind, p.live = true, g.Position
+		p.behind, p.live, p.anew = true, g.Position, p.anew || !sameLog
 		return
 	}
 	r.pushGap(g.Reason, g.Position)
@@ -119,6 +122,8 @@ func (r *Room) page(h *protocol.History) {
 		p.position = h.Position
 	}
 	switch {
+	case p.anew:
+		// The history is asked again, which refuses what is not of the log that there is now.
 	case !h.More && p.reached():
 		p.behind = false
 	case p.position == before:

@@ -118,7 +118,7 @@ func (r *Room) write(s *session, out *frames) {
 		q.Limit = max(1, min(r.queue.most-len(r.queue.events), protocol.MaxHistory))
 		q.Has = protocol.HasRoom | protocol.HasSince | protocol.HasLimit
 		ask = pageAsk{r}
-		p.fetching = true
+		p.fetching, p.anew = true, false
 	default:
 		q.Type, q.Limit = []byte(protocol.TypePresence), protocol.MaxMembers
 		q.Has = protocol.HasRoom | protocol.HasLimit
