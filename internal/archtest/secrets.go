@@ -30,7 +30,8 @@ var comparing = []string{
 // there is none, by == "" and == nil, may be asked. Tests are left out.
 //
 // A secret is told by the last word of its name: of a variable, a field, a function that returns it, and of what a header
-// or a query is asked for. What is named otherwise is not seen, and the module's constants are no secrets.
+// or a query is asked for. What is named otherwise is not seen. The constants of the package and of those of the module that
+// it imports are no secrets; a field that is called so is one.
 func CheckSecrets(t *Tree) []Violation {
 	var found []Violation
 	constants := constantsOf(t)
@@ -38,13 +39,14 @@ func CheckSecrets(t *Tree) []Violation {
 		if f.Test || f.Generated {
 			continue
 		}
+		r := &secretReader{constants: constants, folder: f.Folder, imported: foldersOf(t, f)}
 		for _, d := range f.Syntax.Decls {
 			name := "declarations"
 			if function, ok := d.(*ast.FuncDecl); ok {
 				name = function.Name.Name
 			}
 			ast.Inspect(d, func(n ast.Node) bool {
-				if what := comparesSecret(n); what != "" && !constants[what] && !constants[path.Base(f.Folder)+"."+what] {
+				if what := r.compares(n); what != "" {
 					found = append(found, Violation{
 						Path: f.Path, Line: t.line(n.Pos()), Rule: SecretRule, Subject: f.qualified(name),
 						Text: fmt.Sprintf("%s is compared as it is: compare what secret.Of makes of it", what),
@@ -57,12 +59,17 @@ func CheckSecrets(t *Tree) []Violation {
 	return sorted(found)
 }
 
-// constantsOf returns the names of the module's constants, each with its package in front.
-func constantsOf(t *Tree) map[string]bool {
-	names := make(map[string]bool)
+// constantsOf returns the names of the constants of each folder, tests left out.
+func constantsOf(t *Tree) map[string]map[string]bool {
+	all := make(map[string]map[string]bool)
 	for _, f := range t.Files {
 		if f.Test {
 			continue
+		}
+		names := all[f.Folder]
+		if names == nil {
+			names = make(map[string]bool)
+			all[f.Folder] = names
 		}
 		for _, d := range f.Syntax.Decls {
 			list, ok := d.(*ast.GenDecl)
@@ -71,59 +78,96 @@ func constantsOf(t *Tree) map[string]bool {
 			}
 			for _, spec := range list.Specs {
 				for _, name := range spec.(*ast.ValueSpec).Names {
-					names[path.Base(f.Folder)+"."+name.Name] = true
+					names[name.Name] = true
 				}
 			}
 		}
 	}
-	return names
+	return all
 }
 
-// comparesSecret returns the name of the secret that a node compares, or looks up by; "" for none.
-func comparesSecret(n ast.Node) string {
+// foldersOf returns the folders of the module's packages that a file imports, by the names that they have there.
+func foldersOf(t *Tree, f *File) map[string]string {
+	folders := make(map[string]string)
+	for _, spec := range f.Syntax.Imports {
+		imported, _ := strconv.Unquote(spec.Path.Value) // it was parsed
+		folder, ok := strings.CutPrefix(imported+"/", t.Module+"/")
+		if !ok {
+			continue
+		}
+		name := path.Base(imported)
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		folders[name] = path.Clean(folder) // "." is the root
+	}
+	return folders
+}
+
+// secretReader looks for secrets in one file.
+type secretReader struct {
+	constants map[string]map[string]bool // of each folder
+	folder    string                     // of the file
+	imported  map[string]string          // folders, by the names of their packages in the file
+}
+
+// constant reports whether an identifier, or what is selected of a package, is called as a constant of that package is.
+func (r *secretReader) constant(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return r.constants[r.folder][e.Name]
+	case *ast.SelectorExpr:
+		base, ok := e.X.(*ast.Ident)
+		return ok && r.constants[r.imported[base.Name]][e.Sel.Name] // no folder is called ""
+	}
+	return false
+}
+
+// compares returns the name of the secret that a node compares, or looks up by; "" for none.
+func (r *secretReader) compares(n ast.Node) string {
 	switch n := n.(type) {
 	case *ast.BinaryExpr:
 		if n.Op == token.EQL || n.Op == token.NEQ {
-			return ofTwo(n.X, n.Y)
+			return r.ofTwo(n.X, n.Y)
 		}
 	case *ast.IndexExpr:
-		return secretName(n.Index)
+		return r.secretName(n.Index)
 	case *ast.CallExpr:
 		if function := nameOf(n.Fun); function == "delete" && len(n.Args) == 2 {
-			return secretName(n.Args[1])
+			return r.secretName(n.Args[1])
 		} else if !slices.Contains(comparing, function) {
 			return ""
 		}
 		for _, a := range n.Args {
-			if name := secretName(a); name != "" {
+			if name := r.secretName(a); name != "" {
 				return name
 			}
 		}
 	case *ast.SwitchStmt:
-		return ofSwitch(n)
+		return r.ofSwitch(n)
 	}
 	return ""
 }
 
 // ofTwo returns the name of the secret among two that are compared, unless it is only asked whether there is one.
-func ofTwo(x, y ast.Expr) string {
+func (r *secretReader) ofTwo(x, y ast.Expr) string {
 	if nothing(x) || nothing(y) {
 		return ""
 	}
-	if name := secretName(x); name != "" {
+	if name := r.secretName(x); name != "" {
 		return name
 	}
-	return secretName(y)
+	return r.secretName(y)
 }
 
 // ofSwitch returns the name of the secret that a switch compares with its cases.
-func ofSwitch(s *ast.SwitchStmt) string {
+func (r *secretReader) ofSwitch(s *ast.SwitchStmt) string {
 	if s.Tag == nil {
 		return ""
 	}
 	for _, clause := range s.Body.List {
 		for _, e := range clause.(*ast.CaseClause).List {
-			if name := ofTwo(s.Tag, e); name != "" {
+			if name := r.ofTwo(s.Tag, e); name != "" {
 				return name
 			}
 		}
@@ -144,33 +188,36 @@ func nothing(e ast.Expr) bool {
 }
 
 // secretName returns the name of an expression if that is a secret's, or "".
-func secretName(e ast.Expr) string {
+func (r *secretReader) secretName(e ast.Expr) string {
 	switch e := ast.Unparen(e).(type) {
 	case *ast.Ident, *ast.SelectorExpr:
+		if r.constant(e) {
+			return ""
+		}
 		return secretOnly(nameOf(e))
 	case *ast.StarExpr:
-		return secretName(e.X)
+		return r.secretName(e.X)
 	case *ast.UnaryExpr:
-		return secretName(e.X)
+		return r.secretName(e.X)
 	case *ast.SliceExpr:
-		return secretName(e.X)
+		return r.secretName(e.X)
 	case *ast.IndexExpr:
 		return secretText(e.Index)
 	case *ast.CallExpr:
-		return secretOfCall(e)
+		return r.secretOfCall(e)
 	}
 	return ""
 }
 
 // secretOfCall returns the name of the secret that a call returns: what it converts or trims, what it is called, what it
 // is asked for by its name.
-func secretOfCall(c *ast.CallExpr) string {
+func (r *secretReader) secretOfCall(c *ast.CallExpr) string {
 	function := nameOf(c.Fun)
 	if _, slice := c.Fun.(*ast.ArrayType); slice || function == "string" || strings.HasPrefix(function, "strings.") || strings.HasPrefix(function, "bytes.") {
 		if len(c.Args) == 0 {
 			return ""
 		}
-		return secretName(c.Args[0])
+		return r.secretName(c.Args[0])
 	}
 	for _, a := range c.Args {
 		if name := secretText(a); name != "" {

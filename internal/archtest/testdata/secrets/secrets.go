@@ -7,11 +7,14 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"example.com/tree/other"
 )
 
 type client struct {
 	Token, tokenID, name string
 	secret               []byte
+	familyToken, Secret  string // constants are called so, too
 }
 
 func (c *client) bearer() string { return c.Token }
@@ -43,6 +46,12 @@ func compares(s *server, c *client, given, theSID string, signature []byte) bool
 	case bytes.Equal([]byte(given), signature[:sha256.Size]): // want "signature is compared"
 	case strings.EqualFold(given, c.Token): // want "c.Token is compared"
 	case slices.Contains(s.tickets, c.Token): // want "c.Token is compared"
+	case c.familyToken == given: // want "c.familyToken is compared"
+	case c.Secret == given: // want "c.Secret is compared"
+	case c.Token == other.Secret: // want "c.Token is compared"
+	case other.Secret == c.Token: // want "c.Token is compared"
+	case other.Ticket == given: // want "other.Ticket is compared"
+	case other.Secret == given:
 	case hmac.Equal(c.secret, signature):
 	case c.Token == "", nil == c.secret, len(c.secret) == maxTickets, len(given) == familyToken, c.tokenID == given, c.name == given:
 	case strings.EqualFold("bearer", given), sha256.Sum256([]byte(c.Token)) == sha256.Sum256([]byte(given)):
@@ -66,4 +75,9 @@ func looksUp(s *server, ticket string, i int) *client {
 	_ = s.tickets[i]
 	_ = s.all["name"]
 	return s.byTicket[ticket] // want "ticket is compared"
+}
+
+func plain(secret, password, given string) bool {
+	return secret == given || // want "secret is compared"
+		password == given // want "password is compared"
 }
