@@ -2,10 +2,12 @@ package wireroom_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -185,5 +187,51 @@ func TestSocketIOUnknownNamespacesAreNoAttempts(t *testing.T) {
 	}
 	if n, _ := value(numbers, fmt.Sprintf(closedAs, "auth_attempts")); n != 1 {
 		t.Errorf("%d are counted after three", n)
+	}
+}
+
+// Only a token that is taken ends a row of tokens that were not: nobody, and no one who is new, tries them for ever on one
+// connection by connecting in between.
+func TestSocketIOAttemptsAreInARowWhoeverConnectsBetween(t *testing.T) {
+	secret := []byte("a secret of sixteen bytes")
+	_, url := start(t, wireroom.Options{
+		SocketIO: wireroom.SocketIO{Namespaces: []string{"b", "c"}}, Limits: wireroom.Limits{AuthAttempts: 3},
+		Auth: auth.HMAC(secret), Anonymous: true, Access: "anyone",
+	})
+	e := emit(t, url+socketIO, "")
+	own, _ := e.envelope("welcome")["token"].(string)
+	if own == "" {
+		t.Fatal("an anonymous user has no token")
+	}
+	asks := func(packet, answer string) {
+		t.Helper()
+		e.send(packet)
+		for got := e.packet(); !strings.HasPrefix(got, answer); got = e.packet() {
+			if !strings.HasPrefix(got, "42") { // the welcome of the one before
+				t.Fatalf("%s is answered with %s", packet, got)
+			}
+		}
+	}
+	const guess = `40/b,{"token":"guess"}`
+	asks(guess, "44/b,")
+	asks(guess, "44/b,")
+	asks(`40/c,{"token":"`+sign(t, secret, "ann")+`"}`, "40/c,") // the row is over
+	asks(guess, "44/b,")
+	e.send("41")
+	asks("40", "40{")
+	asks(guess, "44/b,")
+	e.send("41")
+	asks(`40{"token":"`+own+`"}`, "40{")
+	e.send(`40/b,{"token":"` + signUntil(t, secret, "ann", time.Now().Add(-time.Hour)) + `"}`)
+	for {
+		packet, err := e.read()
+		if err == nil && !strings.HasPrefix(packet, "40/b,") {
+			continue
+		}
+		var end websocket.CloseError
+		if !errors.As(err, &end) || end.Code != 4501 || end.Reason != "token_expired" {
+			t.Fatalf("after three tokens in a row, the last one of which has expired: %s, %v", packet, err)
+		}
+		return
 	}
 }

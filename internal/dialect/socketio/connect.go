@@ -136,7 +136,7 @@ func (t *talk) enter(space *namespace, with *presented) {
 		t.refuse(space.name, failure)
 		return
 	}
-	if !t.place(p) {
+	if !t.place(p, with.token != "" && !t.unread() && !identity.Anonymous) {
 		p.end(session.Ended{Code: closeAbnormal, Reason: "connection lost"})
 		return
 	}
@@ -147,8 +147,9 @@ func (t *talk) enter(space *namespace, with *presented) {
 	}
 }
 
-// place puts a peer among those of the connection, unless that has ended.
-func (t *talk) place(p *peer) bool {
+// place puts a peer among those of the connection, unless that has ended. proven says that a token was taken that not
+// everybody can have: that alone ends a row of those that were not.
+func (t *talk) place(p *peer, proven bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.gone {
@@ -156,18 +157,23 @@ func (t *talk) place(p *peer) bool {
 	}
 	t.peers = slices.DeleteFunc(t.peers, func(old *peer) bool { return old.space == p.space }) // one that was left
 	t.peers = append(t.peers, p)
-	t.idle, t.refused, t.guesses = 0, 0, 0
+	t.idle, t.refused = 0, 0
+	if proven {
+		t.guesses = 0
+	}
 	return true
 }
 
 // closeAbnormal is the code of a connection that ended without a goodbye.
 const closeAbnormal protocol.CloseCode = 1006
 
+// unread reports whether what clients present is the application's alone.
+func (t *talk) unread() bool { return t.speech.EventsOnly && t.speech.Node.Tokens == nil }
+
 // identify says who connects: by the token that the client presents now, or else as its first request was let in.
 func (t *talk) identify(with *presented) (*auth.Identity, string, *protocol.Error) {
 	node := t.speech.Node
-	own := t.speech.EventsOnly && node.Tokens == nil // what is presented is the application's alone
-	if with.token != "" && !own {
+	if with.token != "" && !t.unread() {
 		if t.exposed {
 			return nil, "", session.ErrExposed
 		}
@@ -177,7 +183,7 @@ func (t *talk) identify(with *presented) (*auth.Identity, string, *protocol.Erro
 	if identity == nil {
 		return nil, "", &protocol.Error{Code: protocol.CodeUnauthorized, Message: "a token is needed"}
 	}
-	if identity.Anonymous && with.name != "" && !own {
+	if identity.Anonymous && with.name != "" && !t.unread() {
 		if _, _, failure := node.Identify(t.speech.ctx, session.Credentials{Name: with.name}); failure != nil {
 			return nil, "", failure // it is no name that may be shown
 		}
@@ -234,7 +240,11 @@ func (t *talk) refuse(namespace string, failure *protocol.Error) {
 		t.conn.Overflow()
 	case guess:
 		if !t.speech.Node.MayTry(refused) {
-			t.conn.Close(protocol.CloseUnauthorized, string(protocol.CodeUnauthorized), 0)
+			code := protocol.CloseUnauthorized
+			if failure.Code == protocol.CodeTokenExpired {
+				code = protocol.CloseTokenExpired
+			}
+			t.conn.Close(code, string(failure.Code), 0)
 		}
 	case refused >= maxRefusals:
 		t.conn.Close(protocol.ClosePolicy, "too many namespaces", 0)

@@ -28,7 +28,7 @@ type talk struct {
 	peers      []*peer
 	idle       int64 // since when the client is connected to no namespace, in Unix nanoseconds; 0 while it is
 	refused    uint8 // namespaces in a row that it was not connected to, for other reasons than who it is
-	guesses    uint8 // those that it was not connected to because of who it says it is
+	guesses    uint8 // those that it was not connected to because of who it says it is, since a token was taken
 	connecting bool  // nothing is read meanwhile
 	gone       bool
 }
