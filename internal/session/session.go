@@ -162,10 +162,9 @@ func (s *Session) welcome(token string, users int) {
 	})
 }
 
-// Tick does what is due, and is called once a second: it closes a session whose user or token is kept out and one that
-// has not authenticated in time, asks for a fresh token before the one it has expires, and closes the session when that
-// has happened. now is in Unix seconds: a token
-// follows the wall clock, and the time to authenticate does not.
+// Tick does what is due, and is called at least once a second: it closes a session whose user or token is kept out and one
+// that has not authenticated in time, asks for a fresh token before the one it has expires, and closes the session when
+// that has happened. now is in Unix seconds: a token follows the wall clock, and the time to authenticate does not.
 func (s *Session) Tick(now int64) {
 	if s.banned() {
 		return

@@ -40,7 +40,7 @@ type Talk interface {
 	Then(f func())
 	// Writable tells that the connection takes what rooms hold again.
 	Writable()
-	// Tick is called about once a second.
+	// Tick is called at least about once a second.
 	Tick(now time.Time)
 	// Drain asks the client to come back after some time; the connection ends then.
 	Drain(retry time.Duration)

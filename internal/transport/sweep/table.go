@@ -13,6 +13,7 @@ const (
 	slices   = 10  // parts of a table, each of which is swept once a period
 	chunkLen = 512 // entries that are looked after in one go
 	newsRest = 3   // times as long as it took to look after all entries because of news, there is a rest before the next time
+	restMost = time.Second
 )
 
 // How a drain ends connections.
@@ -28,7 +29,7 @@ type Entry interface {
 	comparable
 	// Place is where the table notes where the entry stands.
 	Place() *Place
-	// LookAfter does what is due; it is called once a period and must not block. clock is the table's.
+	// LookAfter does what is due; it is called at least once a period and must not block. clock is the table's.
 	LookAfter(clock uint32, now time.Time)
 	// Drain asks the client to come back, elsewhere, within most.
 	Drain(most time.Duration)
@@ -44,8 +45,8 @@ const gone = -1
 type Table[E Entry] struct {
 	Period time.Duration // in which every entry is looked after once; 0 is a second. Set before Start
 	// News returns what is closed as soon as every entry is to be looked after, another one each time: all are then, at once,
-	// or after a rest, so that however much news there is this takes a quarter of the time at most. Nil: there is none. Set
-	// before Start.
+	// or after a rest, so that however much news there is this takes a quarter of one core at most. A rest is a second at the
+	// most, which is less than that asks for where it takes long to look after all. Nil: there is none. Set before Start.
 	News func() <-chan struct{}
 
 	clock atomic.Uint32 // seconds since start, as of the last tick
@@ -140,7 +141,7 @@ func (t *Table[E]) run(after func(), news <-chan struct{}) {
 			began := time.Now()
 			news, later = nil, t.News() // before: what comes meanwhile is news again
 			t.sweepAll(began)
-			rested = time.After(newsRest * time.Since(began))
+			rested = time.After(min(newsRest*time.Since(began), restMost))
 		case <-rested:
 			news, rested = later, nil
 		case now := <-ticker.C:

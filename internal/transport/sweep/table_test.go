@@ -108,6 +108,29 @@ func TestNewsTakesAPartOfTheTime(t *testing.T) {
 	})
 }
 
+// A rest is no longer than a second, however long it took.
+func TestNewsDoesNotWaitForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		news := paper{printed: make(chan struct{})}
+		table := Table[*thing]{News: news.next, Period: time.Hour}
+		table.Start(func() {})
+		defer table.Stop()
+		x := &thing{table: &table, takes: 2 * time.Second}
+		table.Add(x)
+		news.print()
+		time.Sleep(time.Second)
+		news.print() // while all are looked after
+		time.Sleep(1900 * time.Millisecond)
+		if n := x.looks.Load(); n != 1 {
+			t.Errorf("looked after %d times before the rest was over", n)
+		}
+		time.Sleep(200 * time.Millisecond)
+		if n := x.looks.Load(); n != 2 {
+			t.Errorf("looked after %d times a second after it was looked after", n)
+		}
+	})
+}
+
 // paper has the news.
 type paper struct {
 	mu      sync.Mutex
