@@ -201,6 +201,24 @@ func (m *membership) ends() {
 	}
 }
 
+// kicked waits until the client is kicked out of the room, for a reason: no other end is good.
+func (m *membership) kicked(reason string) {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), patience)
+	defer cancel()
+	for {
+		_, err := m.Next(ctx)
+		if err == nil {
+			continue
+		}
+		var kicked *client.KickedError
+		if !errors.As(err, &kicked) || kicked.Reason != reason {
+			m.t.Fatalf("the room ends with %v, want a kick for %q", err, reason)
+		}
+		return
+	}
+}
+
 // await waits until something holds.
 func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
