@@ -364,6 +364,143 @@ describe("an iteration", () => {
     expect((await next).value).toMatchObject({ data: 1491 });
   });
 
+  /** Has a reader fall behind at 1,024 of 1,100 messages, read those, and ask for the rest, which nobody has answered yet. */
+  async function behind(answer?: typeof server.answer) {
+    const { room } = joined();
+    const reading = room[Symbol.asyncIterator]();
+    for (let i = 1; i <= 1100; i++) {
+      server.socket.push(message("r", at(i), i));
+    }
+    for (let i = 1; i <= 1024; i++) {
+      expect((await reading.next()).value).toMatchObject({ data: i });
+    }
+    server.answer = answer;
+    const next = reading.next();
+    await settle();
+    return { room, reading, next, asked: () => server.socket.of("history") };
+  }
+
+  test.each([
+    ["diverged", at(1105), at(1106)],
+    ["epoch", at(5, "bbbbbbbb"), at(6, "bbbbbbbb")],
+  ])("is told that the log became another one (%s) while it asked the one before", async (reason, pos, newer) => {
+    const { reading, next, asked } = await behind();
+    const messages = Array.from({ length: 86 }, (_, i) => message("r", at(1025 + i), 1025 + i));
+    server.socket.push({ type: "gap", room: "r", reason, pos });
+    server.socket.ok("history", { messages, pos: at(1110), more: false }, "r");
+    expect((await next).value).toMatchObject({ data: 1025 });
+    for (let i = 1026; i <= 1110; i++) {
+      expect((await reading.next()).value).toMatchObject({ data: i });
+    }
+    const gap = reading.next();
+    await settle();
+    expect(asked().at(-1)).toMatchObject({ since: at(1110) });
+    server.socket.ok("history", { recovered: false, reason, pos }, "r");
+    expect((await gap).value).toMatchObject({ type: "gap", reason, pos });
+    server.socket.push(message("r", newer, "new"));
+    expect((await reading.next()).value).toMatchObject({ data: "new" });
+    expect(asked()).toHaveLength(2);
+    await reading.return?.();
+  });
+
+  test("that is slow goes on live where the history says that the log is another one", async () => {
+    const { reading, next, asked } = await behind();
+    server.socket.ok("history", { recovered: false, reason: "epoch", pos: at(5, "bbbbbbbb") }, "r");
+    expect((await next).value).toMatchObject({ type: "gap", reason: "epoch" });
+    const following = reading.next();
+    await settle();
+    server.socket.push({ type: "gap", room: "r", reason: "epoch", pos: at(5, "bbbbbbbb") });
+    expect((await following).value).toMatchObject({ type: "gap", reason: "epoch" });
+    expect(asked()).toHaveLength(1);
+    await reading.return?.();
+  });
+
+  test("that falls behind on what is in no history reads on from where the room was joined", async () => {
+    const room = client.room("r", { since: at(9) });
+    const reading = room[Symbol.asyncIterator]();
+    server.socket.push(joinReply(server.socket.of("join")[0], at(9)));
+    for (let i = 1; i <= 1024; i++) {
+      server.socket.push(message("r", undefined, -i));
+    }
+    server.socket.push(message("r", at(10), 10));
+    for (let i = 1; i <= 1024; i++) {
+      expect((await reading.next()).value).toMatchObject({ data: -i });
+    }
+    const next = reading.next();
+    await settle();
+    expect(server.socket.of("history")).toMatchObject([{ since: at(9) }]);
+    server.socket.ok("history", { messages: [message("r", at(10), 10)], pos: at(10), more: false }, "r");
+    expect((await next).value).toMatchObject({ data: 10 });
+    await reading.return?.();
+  });
+
+  test("that is slow reads what came while the history was refused", async () => {
+    const { reading, next } = await behind();
+    server.socket.push(message("r", at(1101), 1101));
+    server.socket.ok("history", { recovered: false, reason: "expired", pos: at(1100) }, "r");
+    expect((await next).value).toMatchObject({ type: "gap", reason: "expired", pos: at(1100) });
+    const following = reading.next();
+    await vi.advanceTimersByTimeAsync(1_000);
+    server.socket.ok("history", { messages: [message("r", at(1101), 1101)], pos: at(1101), more: false }, "r");
+    expect((await following).value).toMatchObject({ data: 1101 });
+    await reading.return?.();
+  });
+
+  const wait = { retryable: true, retry_after: 60 };
+
+  test.each([
+    ["left", (room: Room) => void room.leave()],
+    ["closed with the client", () => client.close()],
+  ])("that waits to ask the history again is told what it has lost when the room is %s", async (_, end) => {
+    const { room, reading, next } = await behind((e, socket) => e.type === "history" && socket.refuse("history", "rate_limited", wait));
+    expect(await outcome(next)).toBe("pending");
+    const timers = vi.getTimerCount();
+    end(room);
+    expect(await outcome(next)).toMatchObject({ value: { type: "gap", reason: "lagged", pos: at(1100) } });
+    expect((await reading.next()).done).toBe(true);
+    expect(vi.getTimerCount()).toBeLessThan(timers);
+  });
+
+  test("that waits to ask the history again ends at once when it is broken off", async () => {
+    const { reading, next, asked } = await behind((e, socket) => e.type === "history" && socket.refuse("history", "rate_limited", wait));
+    const timers = vi.getTimerCount();
+    void reading.return?.();
+    expect(await outcome(next)).toEqual({ done: true, value: undefined });
+    expect(vi.getTimerCount()).toBe(timers - 1);
+    expect(asked()).toHaveLength(1);
+  });
+
+  test("that waits for what the history does not have yet is told what it has lost when the room is left", async () => {
+    const { room, reading, next } = await behind((e, socket) => {
+      return e.type === "history" && socket.ok("history", { messages: [], pos: at(1024), more: false }, "r");
+    });
+    expect(await outcome(next)).toBe("pending");
+    void room.leave();
+    expect(await outcome(next)).toMatchObject({ value: { type: "gap", reason: "lagged", pos: at(1100) } });
+    expect((await reading.next()).done).toBe(true);
+  });
+
+  test.each([
+    ["fails", () => server.socket.refuse("history", "forbidden")],
+    ["comes", () => server.socket.ok("history", { messages: [message("r", at(1025), 1025)], pos: at(1025), more: true }, "r")],
+  ])("yields nothing once it is broken off when the page that was asked for %s", async (_, answer) => {
+    const { reading, next } = await behind();
+    void reading.return?.();
+    answer();
+    expect(await outcome(next)).toEqual({ done: true, value: undefined });
+  });
+
+  test("does not ask again and again where the server says that it may at once", async () => {
+    let times = 0;
+    const { reading, asked } = await behind((e, socket) => {
+      return e.type === "history" && ++times < 9 && socket.refuse("history", "overloaded", { retryable: true, retry_after: 0 });
+    });
+    expect(asked()).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(asked()).toHaveLength(2);
+    void reading.return?.();
+  });
+
   /** Has a reader fall behind at 1,024 of 1,100 messages, and read them all from a history that is ahead, up to 1,110. */
   async function overtaken() {
     const { room, told } = joined();
@@ -406,10 +543,10 @@ describe("an iteration", () => {
     await reading.return?.();
   });
 
-  test("is not told of a gap in what it has read", async () => {
+  test.each([1105, 1110])("is not told of a gap in what it has read, up to %i", async (offset) => {
     const { reading, live, told } = await overtaken();
-    server.socket.push({ type: "gap", room: "r", reason: "lagged", pos: at(1105) });
-    live(1106, 1111);
+    server.socket.push({ type: "gap", room: "r", reason: "lagged", pos: at(offset) });
+    live(offset + 1, 1111);
     expect((await reading.next()).value).toMatchObject({ data: 1111 });
     expect(told).toContainEqual(["gap", "lagged"]);
     await reading.return?.();
