@@ -60,7 +60,7 @@ test:
 	$(say) 'go test -race'
 	@go test -race -timeout 20m ./...
 	$(say) 'the cases of WebSocket of which the race detector gets a sample'
-	@go test -run 'TestWebSocket$$' ./conformance
+	@go test -run 'TestWebSocket(OverTLS)?$$' ./conformance
 	@go build -o $(binary) ./cmd/wireroom
 	@for folder in $(pages); do \
 		printf '\n== npm test in %s\n' "$$folder"; \

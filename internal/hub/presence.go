@@ -63,11 +63,15 @@ func (p *presence) add(r *room, m protocol.Member) *present {
 // rename takes what a user's newest connection says that the user is called; it is an event where it is something else than
 // before.
 func (p *presence) rename(r *room, u *present, name string) {
-	if name == "" || name == u.Name {
+	switch {
+	case name == "":
 		return
-	}
-	u.Name = name
-	p.event(r, u, false)
+	case name != u.Name:
+		u.Name = name
+		p.event(r, u, false)
+	case !u.elsewhere():
+		return
+	} // another node may have heard of another name, which is older than this
 	u.name(r)
 	r.tell(u.User)
 }

@@ -39,6 +39,11 @@ func (s *Session) auth(r *protocol.Request) *protocol.Error {
 	if phase == phaseOpen && !same && (rooms > 0 || authed) {
 		return fail(protocol.CodeUserMismatch, "token", "this session is another user's")
 	}
+	if phase == phaseOpen && same {
+		if err := s.mayBeCalled(identity); err != nil {
+			return err
+		}
+	}
 	s.authenticated(r, identity)
 	if phase == phaseOpen && same {
 		s.refresh(s.node.ctx, identity)
@@ -94,9 +99,28 @@ func (s *Session) setName(name string) *protocol.Error {
 	case !validName(name):
 		return errName
 	case s.authed || len(s.rooms) > 0:
-		return fail(protocol.CodeForbidden, "name", "the name cannot be changed now")
+		return errNamed
 	}
 	s.client.Name = name
+	return nil
+}
+
+// mayBeCalled returns an error unless the session may take the name of a new identity of its user. All its rooms are told
+// of another one, and each counts as a join.
+func (s *Session) mayBeCalled(identity *auth.Identity) *protocol.Error {
+	s.mu.Lock()
+	rooms, same := len(s.rooms), identity.Name == "" || identity.Name == s.client.Name
+	s.mu.Unlock()
+	switch {
+	case same || rooms == 0:
+		return nil
+	case identity.Anonymous:
+		return errNamed
+	}
+	if wait := s.joins.Take(s.node.clock(), rooms, s.node.limits.Load().Joins); wait > 0 {
+		s.node.Metrics.Add(metrics.RefusedJoins, 1)
+		return rateLimited(wait, "too many rooms to tell another name")
+	}
 	return nil
 }
 
@@ -154,6 +178,9 @@ func (s *Session) Identity() *auth.Identity {
 
 // errName is the error of a name that could not be shown as it is.
 var errName = &protocol.Error{Code: protocol.CodeBadRequest, Field: "name", Message: "a name is text without control characters"}
+
+// errNamed is the error of a name that has been told already, or that somebody vouches for.
+var errNamed = &protocol.Error{Code: protocol.CodeForbidden, Field: "name", Message: "the name cannot be changed now"}
 
 // presentable returns an identity whose name can be shown as it is: what others say somebody is called is not bounded.
 func presentable(identity *auth.Identity) *auth.Identity {

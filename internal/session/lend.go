@@ -39,7 +39,14 @@ func (s *Session) Renew(ctx context.Context, identity *auth.Identity) {
 	same := s.phase == phaseOpen && identity.User == s.client.User
 	s.mu.Unlock()
 	if same {
-		s.guard(func() { s.refresh(ctx, identity) })
+		s.guard(func() {
+			if s.mayBeCalled(identity) != nil { // a later request may say it again
+				known := *identity
+				known.Name = s.Client().Name
+				identity = &known
+			}
+			s.refresh(ctx, identity)
+		})
 	}
 }
 

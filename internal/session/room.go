@@ -139,8 +139,9 @@ func (s *Session) becomeMember(ctx context.Context, q *hub.JoinRequest, notes ui
 	if o, ok := s.outlet.(Returning); ok {
 		q.Returns = o.Returns(q.Room)
 	}
-	var late *hub.Member
+	var late, entered *hub.Member
 	err := s.node.Hub.Join(ctx, *q, s, func(m *hub.Member, j *protocol.Joined) {
+		entered = m
 		m.Notes().Or(notes)
 		s.mu.Lock()
 		if s.phase == phaseClosed {
@@ -155,6 +156,10 @@ func (s *Session) becomeMember(ctx context.Context, q *hub.JoinRequest, notes ui
 	})
 	if late != nil { // the connection went away meanwhile
 		s.node.Hub.Leave(late, hub.Departure{})
+	} else if entered != nil {
+		if name := s.Client().Name; name != q.Name { // there was another token meanwhile, which renamed the rooms before
+			s.node.Hub.Rename(entered, name)
+		}
 	}
 	return err
 }
