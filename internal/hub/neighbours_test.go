@@ -138,17 +138,13 @@ func users(t *testing.T, h *Hub, room string) string {
 func TestPresenceConverges(t *testing.T) {
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { converge(t, seed, false) })
-		})
-		t.Run(fmt.Sprint("hurried ", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { converge(t, seed, true) })
+			synctest.Test(t, func(t *testing.T) { converge(t, seed) })
 		})
 	}
 }
 
-func converge(t *testing.T, seed uint64, hurried bool) {
+func converge(t *testing.T, seed uint64) {
 	c := &crowd{
-		hurried: hurried,
 		random: rand.New(rand.NewPCG(seed, 2)), framing: new(lines), states: make(map[string]string), names: make(map[string]string),
 		board: &board{
 			random: rand.New(rand.NewPCG(seed, 1)), loss: 0.3, feeds: make(map[string]engine.Neighbours),
@@ -171,6 +167,40 @@ func converge(t *testing.T, seed uint64, hurried bool) {
 	c.agree(t, c.hubs[:2])
 }
 
+// Two nodes where a user takes another name in the same moment agree on one.
+func TestNodesAgreeOnNamesOfOneMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &board{
+			random: rand.New(rand.NewPCG(1, 1)), feeds: make(map[string]engine.Neighbours), rooms: make(map[string]map[string]*engine.Roll),
+		}
+		c := &crowd{framing: new(lines), board: b}
+		for i := range 3 {
+			e := &boarded{Engine: memory.New(memory.Options{}), board: b, node: fmt.Sprint("node", i)}
+			c.hubs = append(c.hubs, newHubOn(t, e, nil, rule.Rule{Pattern: "**"}))
+		}
+		for _, names := range [][]string{{"Ann", "Zoe"}, {"Zed", "Abe"}} {
+			for i, name := range names {
+				socket := newSocket(c.hubs[i], c.framing, "alice")
+				q := JoinRequest{Room: "r", Client: &socket.client, Name: name}
+				if err := c.hubs[i].Join(t.Context(), q, socket, func(*Member, *protocol.Joined) {}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			socket := newSocket(c.hubs[2], c.framing, "bob")
+			q := JoinRequest{Room: "r", Client: &socket.client, Name: "Bob"}
+			if err := c.hubs[2].Join(t.Context(), q, socket, func(*Member, *protocol.Joined) {}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Second)
+			for i, h := range c.hubs {
+				if got, want := users(t, h, "r"), "alice"+slices.Max(names)+" bobBob"; got != want {
+					t.Errorf("node %d says %q, want %q", i, got, want)
+				}
+			}
+		}
+	})
+}
+
 // crowd is users who come to a room and leave it, on several nodes.
 type crowd struct {
 	random  *rand.Rand
@@ -180,7 +210,6 @@ type crowd struct {
 	stays   []stay
 	states  map[string]string // by user
 	names   map[string]string // by user, what it said last
-	hurried bool              // nobody waits until a name is known everywhere: the nodes have to agree on one
 }
 
 // stay is one connection of a user.
@@ -215,9 +244,7 @@ func (c *crowd) step(t *testing.T, i int) {
 		c.stays = append(c.stays, s)
 		if c.names[s.user] != q.Name {
 			c.names[s.user] = q.Name
-			if !c.hurried {
-				time.Sleep(20 * time.Second)
-			}
+			time.Sleep(20 * time.Second)
 		}
 	}
 	c.hubs[0].Flush()
@@ -245,7 +272,7 @@ func (c *crowd) agree(t *testing.T, hubs []*Hub) {
 		var names []string
 		for _, m := range p.Members {
 			names = append(names, m.User)
-			if !c.hurried && m.Name != c.names[m.User] {
+			if m.Name != c.names[m.User] {
 				t.Errorf("node %d calls %s %q, want %q", i, m.User, m.Name, c.names[m.User])
 			}
 		}
