@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -19,9 +20,26 @@ type nodes struct {
 
 // away is what is known of a user beyond this node.
 type away struct {
-	nodes []string // on which the user is, too
-	stamp int64    // of the user's own data
-	named int64    // of the user's name
+	nodes []sighted // on which the user is, too
+	stamp int64     // of the user's own data; -1: the nodes that are left know other data, which are being read
+	named int64     // of the user's name; -1 likewise
+}
+
+// sighted is what a node has said last of a user.
+type sighted struct {
+	node         string
+	stamp, named int64
+}
+
+// at returns where a node stands in nodes, or -1.
+func (a *away) at(node string) int {
+	return slices.IndexFunc(a.nodes, func(s sighted) bool { return s.node == node })
+}
+
+// vouched reports whether a node on which the user is said what is held to be newest.
+func (a *away) vouched() bool {
+	return slices.ContainsFunc(a.nodes, func(s sighted) bool { return s.stamp == a.stamp }) &&
+		slices.ContainsFunc(a.nodes, func(s sighted) bool { return s.named == a.named })
 }
 
 // elsewhere reports whether the user is on another node.
@@ -54,7 +72,7 @@ func (p *presence) sighting(user string) engine.Sighting {
 	}
 	s := engine.Sighting{Member: u.Member}
 	if u.away != nil {
-		s.Stamp, s.Named = u.away.stamp, u.away.named
+		s.Stamp, s.Named = max(u.away.stamp, 0), max(u.away.named, 0)
 	}
 	return s
 }
@@ -85,12 +103,16 @@ func (p *presence) hear(r *room, node string, s engine.Sighting) {
 		a.stamp, a.named = s.Stamp, s.Named
 	}
 	a := u.beyond()
-	if !slices.Contains(a.nodes, node) {
-		a.nodes = append(a.nodes, node)
+	said := sighted{node: node, stamp: s.Stamp, named: s.Named}
+	if i := a.at(node); i >= 0 {
+		a.nodes[i] = said
+	} else {
+		a.nodes = append(a.nodes, said)
 	}
 	if s.Stamp > a.stamp {
+		changed := !bytes.Equal(u.State, s.State)
 		a.stamp, u.State = s.Stamp, s.State
-		if r.occupants() > 0 {
+		if changed && r.occupants() > 0 {
 			p.say(r, &protocol.State{Room: r.name, User: u.User, State: u.State})
 		}
 		if u.here { // whoever asks this node is to hear of it, too
@@ -119,9 +141,17 @@ func (p *presence) leaves(r *room, u *present, node string) {
 	if u.away == nil {
 		return
 	}
-	if i := slices.Index(u.away.nodes, node); i >= 0 {
-		u.away.nodes = slices.Delete(u.away.nodes, i, i+1)
-		p.drop(r, u)
+	a := u.away
+	i := a.at(node)
+	if i < 0 {
+		return
+	}
+	a.nodes = slices.Delete(a.nodes, i, i+1)
+	p.drop(r, u)
+	if !u.here && len(a.nodes) > 0 && !a.vouched() {
+		// What was newest only the node knew that has gone: the others, which have not heard of it, never will.
+		a.stamp, a.named = -1, -1
+		r.readPresence()
 	}
 }
 
