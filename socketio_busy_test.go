@@ -264,7 +264,9 @@ func TestWhoIsNotReadIsNotSilent(t *testing.T) {
 							return
 						}
 						if string(frame) == "2" {
-							go e.send("3") // which the server may not take yet
+							go func() { // the server may not take it yet
+								_ = e.conn.Write(t.Context(), websocket.MessageText, []byte("3")) // what has ended is seen below
+							}()
 						}
 					}
 				}()

@@ -192,6 +192,28 @@ func TestSocketIOUnknownNamespacesAreNoAttempts(t *testing.T) {
 
 // Only a token that is taken ends a row of tokens that were not: nobody, and no one who is new, tries them for ever on one
 // connection by connecting in between.
+func TestSocketIOAttemptsInEventsAreOfTheConnection(t *testing.T) {
+	_, url := start(t, wireroom.Options{Limits: wireroom.Limits{AuthAttempts: 3}, Auth: auth.HMAC(keptOutSecret), Anonymous: true, Access: "anyone"})
+	e := emit(t, url+socketIO, "")
+	own, _ := e.envelope("welcome")["token"].(string)
+	for range 3 {
+		e.send(`42["auth",{"token":"guess"}]`)
+		e.send(`42["auth",{"token":"` + own + `"}]`)
+		e.send("41")
+		e.send("40")
+	}
+	for {
+		_, err := e.read()
+		var end websocket.CloseError
+		if errors.As(err, &end) && end.Code == 4401 {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestSocketIOAttemptsAreInARowWhoeverConnectsBetween(t *testing.T) {
 	secret := []byte("a secret of sixteen bytes")
 	_, url := start(t, wireroom.Options{

@@ -253,7 +253,8 @@ func (s *Session) refuse(r *protocol.Request, err *protocol.Error) {
 }
 
 // attempted notes how an attempt to authenticate ended; with too many that fail the connection is closed. What may
-// succeed later was no fault of the client's.
+// succeed later was no fault of the client's. That an anonymous user was found, or has another name, ends no row: anybody
+// can be one.
 func (s *Session) attempted(err *protocol.Error) {
 	if err != nil && err.Code.Retryable() {
 		return
@@ -261,7 +262,9 @@ func (s *Session) attempted(err *protocol.Error) {
 	s.mu.Lock()
 	switch {
 	case err == nil:
-		s.row = 0
+		if s.identity != nil && !s.identity.Anonymous {
+			s.row = 0
+		}
 	case s.row < 255:
 		s.row++
 	}
@@ -274,6 +277,13 @@ func (s *Session) attempted(err *protocol.Error) {
 		s.node.Metrics.Add(metrics.ClosedAuthAttempts, 1)
 		s.outlet.Close(protocol.CloseUnauthorized, string(protocol.CodeUnauthorized), 0)
 	}
+}
+
+// Guesses returns how many attempts to authenticate have failed in a row.
+func (s *Session) Guesses() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int(s.row)
 }
 
 // Refused counts what a transport refuses before there is a session, if it goes beyond what would be a limit of that.

@@ -92,9 +92,25 @@ func (t *talk) Received(message []byte, binary bool) (more bool) {
 		peer.leaving = true
 		peer.session.Then(func() {
 			t.drop(peer, session.Ended{Code: protocol.CloseNormal, Reason: "closed by the client", Clean: true})
+			t.keepGuesses(&peer.session)
 		})
 	}
 	return true
+}
+
+// keepGuesses counts the tokens that a session which is left did not take as the connection's: the next one begins with none.
+func (t *talk) keepGuesses(s *session.Session) {
+	guesses := s.Guesses()
+	if guesses == 0 {
+		return
+	}
+	t.mu.Lock()
+	guesses = min(int(t.guesses)+guesses, 255)
+	t.guesses = uint8(guesses)
+	t.mu.Unlock()
+	if !t.speech.Node.MayTry(guesses) {
+		t.conn.Close(protocol.CloseUnauthorized, string(protocol.CodeUnauthorized), 0)
+	}
 }
 
 // noteWaiting notes since when attachments are due.
