@@ -148,11 +148,6 @@ func (p *presence) leaves(r *room, u *present, node string) {
 	}
 	a.nodes = slices.Delete(a.nodes, i, i+1)
 	p.drop(r, u)
-	if !u.here && len(a.nodes) > 0 && !a.vouched() {
-		// What was newest only the node knew that has gone: the others, which have not heard of it, never will.
-		a.stamp, a.named = -1, -1
-		r.readPresence()
-	}
 }
 
 // forget takes note that nobody is on a node any more, or nobody but some.
