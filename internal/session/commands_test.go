@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -353,4 +354,30 @@ func TestSessionEndsWithItsToken(t *testing.T) {
 			t.Fatalf("closed with %q, want token_expired", p.closed)
 		}
 	})
+}
+
+// What a transport counts, and what comes on other requests of a poll, may come while the session becomes somebody's, or
+// its user gets another name.
+func TestIsCountedWhileItBecomesSomebody(t *testing.T) {
+	node := newNode(t, Options{
+		Tokens: fakeTokens{"a": {User: "alice", Name: "Alice"}}, Anonymous: auth.NewAnonymous([]byte("a secret of sixteen bytes")),
+	})
+	p := connect(t, node, Credentials{})
+	var others sync.WaitGroup
+	others.Go(func() {
+		for range 100 {
+			p.session.Control(10)
+		}
+	})
+	p.sendOnly(`{"type":"auth","token":"a","id":1}`)
+	others.Go(func() {
+		for range 100 {
+			p.session.Renew(t.Context(), &auth.Identity{User: "alice", Name: "Alicia"})
+		}
+	})
+	for range 100 {
+		p.sendOnly(`{"type":"publish","room":"a","data":1}`)
+	}
+	others.Wait()
+	p.settle()
 }

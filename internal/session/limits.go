@@ -160,7 +160,7 @@ func (s *Session) charge(r *protocol.Request) *protocol.Error {
 		s.node.Metrics.Add(metrics.RefusedUserMessages, 1)
 		return rateLimited(wait, "too many requests of this user")
 	}
-	s.node.spend(s.client.User, account, engine.ExpenseMessages, 1, &limits.User)
+	s.spend(account, engine.ExpenseMessages, 1, &limits.User)
 	return nil
 }
 
@@ -192,7 +192,7 @@ func (s *Session) chargeBytes(now int64, n int, limits *Limits) *protocol.Error 
 		s.node.Metrics.Add(metrics.RefusedUserBytes, 1)
 		return rateLimited(wait, "too many bytes of this user")
 	}
-	s.node.spend(s.client.User, account, engine.ExpenseBytes, n, &limits.User)
+	s.spend(account, engine.ExpenseBytes, n, &limits.User)
 	return nil
 }
 

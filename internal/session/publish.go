@@ -150,7 +150,8 @@ func (s *Session) message(r *protocol.Request, room string) *protocol.Message {
 	m, memory := newMessage(len(payload))
 	copy(memory, payload)
 	m.Room = room
-	m.From = protocol.Sender{User: s.client.User, Client: s.client.ID, Name: s.client.Name}
+	me := s.Client() // a request beside this one may bring another name
+	m.From = protocol.Sender{User: me.User, Client: me.ID, Name: me.Name}
 	m.Event, m.Key = string(r.Event), string(r.Key)
 	if r.Bytes != nil {
 		m.Bytes = memory

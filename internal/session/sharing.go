@@ -83,6 +83,20 @@ func (n *Node) spend(user string, account *limit.Entry, kind engine.Expense, cou
 	}
 }
 
+// spend notes what the session's user has spent on this node. What comes is charged while the session may become another
+// user's.
+func (s *Session) spend(account *limit.Entry, kind engine.Expense, count int, l *UserLimits) {
+	if !s.node.shared(l) {
+		return
+	}
+	s.mu.Lock()
+	user, same := s.client.User, s.account.Load() == account
+	s.mu.Unlock()
+	if same {
+		s.node.spend(user, account, kind, count, l)
+	}
+}
+
 // rate returns the rate at which a user may spend.
 func (l *UserLimits) rate(kind engine.Expense) limit.Rate {
 	switch kind {
