@@ -53,6 +53,8 @@ const all = (phase) => (page) => page.waitForFunction((is) => document.querySele
 const allLive = all("live");
 const allRefused = all("refused");
 const verdict = (page, wanted) => page.waitForFunction((is) => document.getElementById("verdict").dataset.verdict === is, wanted);
+/** Waits until the verdict is what was wanted: it follows what the panels say after a moment. */
+const says = (page, wanted) => page.waitForFunction((text) => document.getElementById("verdict").textContent === text, wanted);
 const panel = (page, transport) => page.locator(`[data-transport="${transport}"]`);
 const texts = (page, transport) => panel(page, transport).locator(".log-text").allTextContents();
 const rows = (page, transport) => panel(page, transport).locator("[data-offset]").evaluateAll((all) => all.map((it) => `${it.dataset.offset} ${it.textContent}`));
@@ -117,13 +119,13 @@ test("while somebody is not connected it does not say that all is well", async (
   await agree(page, 1);
   await panel(page, "sse").locator(".cut").click();
   await verdict(page, "away");
-  assert.equal(await page.textContent("#verdict"), "All four have read the same message; SSE is not connected now.");
+  await says(page, "All four have read the same message; SSE is not connected now.");
   await panel(page, "sse").locator(".cut").click();
   await agree(page, 1);
   set.network.cut();
   await all("connecting")(page);
   await verdict(page, "away");
-  assert.equal(await page.textContent("#verdict"), "All four have read the same message; they are not connected now.");
+  await says(page, "All four have read the same message; they are not connected now.");
   const cut = panel(page, "native").locator(".cut");
   assert.equal(await cut.isDisabled(), true);
   assert.equal(await cut.evaluate((it) => getComputedStyle(it).boxShadow), "none", "it looks as if it could be used");
@@ -134,7 +136,7 @@ test("while somebody is not connected it does not say that all is well", async (
 
 test("who may not be in the room is told so, and does not try for ever", async (t) => {
   const page = await open(t, { room: "closed/room", there: allRefused });
-  assert.equal(await page.textContent("#verdict"), "The server lets none of the four into this room.");
+  await says(page, "The server lets none of the four into this room.");
   for (const transport of TRANSPORTS) {
     assert.equal(await panel(page, transport).locator(".panel-phase").textContent(), "Not let in");
     assert.equal(await panel(page, transport).locator(".log-problem").count(), 1, transport);
