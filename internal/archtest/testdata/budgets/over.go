@@ -39,7 +39,7 @@ type ServerOptions struct{ a, b, c, d, e int }
 
 type ServerConfig struct {
 	a, b, c, d, e int
-	inner struct{ a, b, c, d, e int } // want "struct tree.ServerConfig has 5 fields, at most 4"
+	inner         struct{ a, b, c, d, e int } // want "struct tree.ServerConfig has 5 fields, at most 4"
 }
 
 type callback func(a, b, c int) // want "function tree.callback has 3 parameters, at most 2"
@@ -52,7 +52,7 @@ type asked interface {
 
 func holder() {
 	type local struct{ a, b, c, d, e int } // want "struct tree.holder has 5 fields, at most 4"
-	_ = func(a, b, c int) {} // want "function tree.holder has 3 parameters, at most 2"
+	_ = func(a, b, c int) {}               // want "function tree.holder has 3 parameters, at most 2"
 }
 
 // The last line is the one that is too much.

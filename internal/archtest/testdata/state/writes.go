@@ -1,14 +1,14 @@
 package tree
 
 func writes() {
-	byName["a"] = 2       // want "package-write: writes to the package-level variable byName: keep it in what uses it"
-	list = nil            // want "writes to the package-level variable list"
-	one.n++               // want "writes to the package-level variable one"
-	array[0] += 1         // want "writes to the package-level variable array"
-	delete(byName, "a")   // want "writes to the package-level variable byName"
-	clear(byName)         // want "writes to the package-level variable byName"
-	copy(list[1:], list)  // want "writes to the package-level variable list"
-	(*ErrD).n = 1         // want "writes to the package-level variable ErrD"
+	byName["a"] = 2          // want "package-write: writes to the package-level variable byName: keep it in what uses it"
+	list = nil               // want "writes to the package-level variable list"
+	one.n++                  // want "writes to the package-level variable one"
+	array[0] += 1            // want "writes to the package-level variable array"
+	delete(byName, "a")      // want "writes to the package-level variable byName"
+	clear(byName)            // want "writes to the package-level variable byName"
+	copy(list[1:], list)     // want "writes to the package-level variable list"
+	(*ErrD).n = 1            // want "writes to the package-level variable ErrD"
 	for array[0] = range 2 { // want "writes to the package-level variable array"
 	}
 	for _, one.n = range list { // want "writes to the package-level variable one"
