@@ -192,6 +192,25 @@ func TestSocketIOUnknownNamespacesAreNoAttempts(t *testing.T) {
 
 // Only a token that is taken ends a row of tokens that were not: nobody, and no one who is new, tries them for ever on one
 // connection by connecting in between.
+// A session that is closed for its guesses takes the connection with it: the next one would begin anew.
+func TestSocketIOGuessesEndTheConnection(t *testing.T) {
+	_, url := start(t, wireroom.Options{Limits: wireroom.Limits{AuthAttempts: 3}, Auth: auth.HMAC(keptOutSecret), Anonymous: true, Access: "anyone"})
+	e := emit(t, url+socketIO, "")
+	for range 3 {
+		e.send(`42["auth",{"token":"guess"}]`)
+	}
+	for {
+		_, err := e.read()
+		var end websocket.CloseError
+		if errors.As(err, &end) && end.Code == 4401 {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestSocketIOAttemptsInEventsAreOfTheConnection(t *testing.T) {
 	_, url := start(t, wireroom.Options{Limits: wireroom.Limits{AuthAttempts: 3}, Auth: auth.HMAC(keptOutSecret), Anonymous: true, Access: "anyone"})
 	e := emit(t, url+socketIO, "")

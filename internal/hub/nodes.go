@@ -2,7 +2,10 @@ package hub
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wireroom/wireroom/engine"
@@ -21,25 +24,32 @@ type nodes struct {
 // away is what is known of a user beyond this node.
 type away struct {
 	nodes []sighted // on which the user is, too
-	stamp int64     // of the user's own data; -1: the nodes that are left know other data, which are being read
-	named int64     // of the user's name; -1 likewise
+	stamp int64     // of the user's own data
+	named int64     // of the user's name
 }
 
 // sighted is what a node has said last of a user.
 type sighted struct {
-	node         string
-	stamp, named int64
+	node  string
+	name  string
+	named int64
+	state json.RawMessage
+	stamp int64
+}
+
+// byState and byName order what is said of a user's own data and name: the greater is newer. Where two are of one moment any
+// order will do, if all nodes have the same one.
+func byState(x, y sighted) int {
+	return cmp.Or(cmp.Compare(x.stamp, y.stamp), bytes.Compare(x.state, y.state))
+}
+
+func byName(x, y sighted) int {
+	return cmp.Or(cmp.Compare(x.named, y.named), strings.Compare(x.name, y.name))
 }
 
 // at returns where a node stands in nodes, or -1.
 func (a *away) at(node string) int {
 	return slices.IndexFunc(a.nodes, func(s sighted) bool { return s.node == node })
-}
-
-// vouched reports whether a node on which the user is said what is held to be newest.
-func (a *away) vouched() bool {
-	return slices.ContainsFunc(a.nodes, func(s sighted) bool { return s.stamp == a.stamp }) &&
-		slices.ContainsFunc(a.nodes, func(s sighted) bool { return s.named == a.named })
 }
 
 // elsewhere reports whether the user is on another node.
@@ -72,7 +82,7 @@ func (p *presence) sighting(user string) engine.Sighting {
 	}
 	s := engine.Sighting{Member: u.Member}
 	if u.away != nil {
-		s.Stamp, s.Named = max(u.away.stamp, 0), max(u.away.named, 0)
+		s.Stamp, s.Named = u.away.stamp, u.away.named
 	}
 	return s
 }
@@ -103,36 +113,57 @@ func (p *presence) hear(r *room, node string, s engine.Sighting) {
 		a.stamp, a.named = s.Stamp, s.Named
 	}
 	a := u.beyond()
-	said := sighted{node: node, stamp: s.Stamp, named: s.Named}
+	said := sighted{node, s.Name, s.Named, s.State, s.Stamp}
+	if bytes.Equal(said.state, u.State) {
+		said.state = u.State // which is kept once
+	}
 	if i := a.at(node); i >= 0 {
 		a.nodes[i] = said
 	} else {
 		a.nodes = append(a.nodes, said)
 	}
-	if s.Stamp > a.stamp {
-		changed := !bytes.Equal(u.State, s.State)
-		a.stamp, u.State = s.Stamp, s.State
-		if changed && r.occupants() > 0 {
-			p.say(r, &protocol.State{Room: r.name, User: u.User, State: u.State})
-		}
-		if u.here { // whoever asks this node is to hear of it, too
-			r.tell(u.User)
-		}
+	known := sighted{node, u.Name, a.named, u.State, a.stamp}
+	if byState(said, known) > 0 {
+		p.takeState(r, u, said)
 	}
-	if s.Named > a.named || s.Named == a.named && s.Name > u.Name { // any order will do, if all nodes have the same one
-		p.renamed(r, u, s)
+	if byName(said, known) > 0 {
+		p.takeName(r, u, said)
 	}
 }
 
-// renamed takes note that a user is called something else, as another node says.
-func (p *presence) renamed(r *room, u *present, s engine.Sighting) {
-	known := u.Name
-	u.away.named, u.Name = s.Named, s.Name
+// takeState takes a user's own data as another node says them.
+func (p *presence) takeState(r *room, u *present, said sighted) {
+	changed := !bytes.Equal(u.State, said.state)
+	u.away.stamp, u.State = said.stamp, said.state
+	if changed && r.occupants() > 0 {
+		p.say(r, &protocol.State{Room: r.name, User: u.User, State: u.State})
+	}
 	if u.here { // whoever asks this node is to hear of it, too
 		r.tell(u.User)
 	}
-	if u.Name != known && r.occupants() > 0 {
+}
+
+// takeName takes a user's name as another node says it.
+func (p *presence) takeName(r *room, u *present, said sighted) {
+	changed := u.Name != said.name
+	u.away.named, u.Name = said.named, said.name
+	if changed && r.occupants() > 0 {
 		p.event(r, u, false)
+	}
+	if u.here {
+		r.tell(u.User)
+	}
+}
+
+// settle has a user who is on other nodes alone be what the newest of them says: of what only this one knew, or one that is
+// gone, they never hear.
+func (p *presence) settle(r *room, u *present) {
+	known := sighted{name: u.Name, named: u.away.named, state: u.State, stamp: u.away.stamp}
+	if newest := slices.MaxFunc(u.away.nodes, byState); byState(newest, known) != 0 {
+		p.takeState(r, u, newest)
+	}
+	if newest := slices.MaxFunc(u.away.nodes, byName); byName(newest, known) != 0 {
+		p.takeName(r, u, newest)
 	}
 }
 

@@ -111,18 +111,15 @@ func (p *presence) gone(r *room, u *present) {
 	p.drop(r, u)
 }
 
-// drop ends the presence of a user who is on no node, and what is known of one who is on others only, as long as none of
-// those says it.
+// drop ends the presence of a user who is on no node.
 func (p *presence) drop(r *room, u *present) {
 	switch {
 	case u.here:
 	case !u.elsewhere():
 		delete(p.users, u.User)
 		p.event(r, u, true)
-	case !u.away.vouched():
-		// The node that knew what was newest has gone, or was this one: the others, which have not heard of it, never will.
-		u.away.stamp, u.away.named = -1, -1
-		r.readPresence()
+	default:
+		p.settle(r, u)
 	}
 }
 

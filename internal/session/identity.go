@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/wireroom/wireroom/auth"
+	"github.com/wireroom/wireroom/internal/hub"
 	"github.com/wireroom/wireroom/internal/metrics"
 	"github.com/wireroom/wireroom/protocol"
 )
@@ -26,7 +27,7 @@ func (s *Session) auth(r *protocol.Request) *protocol.Error {
 	phase, rooms, authed, user := s.phase, len(s.rooms), s.authed, s.client.User
 	s.mu.Unlock()
 	if phase == phaseOpen && len(r.Token) == 0 {
-		return s.rename(r, string(r.Name))
+		return s.callItself(r, string(r.Name))
 	}
 	identity, token, err := s.node.Identify(s.node.ctx, Credentials{Token: string(r.Token), Name: string(r.Name)})
 	if err != nil {
@@ -62,9 +63,9 @@ func (s *Session) authenticated(r *protocol.Request, identity *auth.Identity) {
 	s.ok(r, result)
 }
 
-// rename gives an open session's anonymous user another display name, which nobody vouches for; it stays the same user.
+// callItself gives an open session's anonymous user another display name, which nobody vouches for; it stays the same user.
 // The welcome that follows has a token with the name.
-func (s *Session) rename(r *protocol.Request, name string) *protocol.Error {
+func (s *Session) callItself(r *protocol.Request, name string) *protocol.Error {
 	if err := s.setName(name); err != nil {
 		return err
 	}
@@ -117,7 +118,8 @@ func (s *Session) mayBeCalled(identity *auth.Identity) *protocol.Error {
 	case identity.Anonymous:
 		return errNamed
 	}
-	if wait := s.joins.Take(s.node.clock(), rooms, s.node.limits.Load().Joins); wait > 0 {
+	rate := s.node.limits.Load().Joins
+	if wait := s.joins.Take(s.node.clock(), min(rooms, max(rate.Burst, 1)), rate); wait > 0 {
 		s.node.Metrics.Add(metrics.RefusedJoins, 1)
 		return rateLimited(wait, "too many rooms to tell another name")
 	}
@@ -137,8 +139,16 @@ func (s *Session) refresh(ctx context.Context, identity *auth.Identity) {
 	s.recheck(ctx)
 	if renamed {
 		for _, m := range s.members() {
-			s.node.Hub.Rename(m, identity.Name)
+			s.rename(m, "")
 		}
+	}
+}
+
+// rename has the room of a membership call the user as the session does, which may change meanwhile; told is what it was told.
+func (s *Session) rename(m *hub.Member, told string) {
+	for name := s.Client().Name; name != told; name = s.Client().Name {
+		s.node.Hub.Rename(m, name)
+		told = name
 	}
 }
 

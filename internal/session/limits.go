@@ -252,11 +252,19 @@ func (s *Session) refuse(r *protocol.Request, err *protocol.Error) {
 	}
 }
 
-// attempted notes how an attempt to authenticate ended; with too many that fail the connection is closed. What may
-// succeed later was no fault of the client's. That an anonymous user was found, or has another name, ends no row: anybody
+// IsGuess reports whether an error is that of a token which is not taken.
+func IsGuess(err *protocol.Error) bool {
+	switch err.Code {
+	case protocol.CodeUnauthorized, protocol.CodeTokenExpired, protocol.CodeUserMismatch:
+		return true
+	}
+	return false
+}
+
+// attempted notes how an attempt to authenticate ended; with too many guesses in a row the connection is closed. That an anonymous user was found, or has another name, ends no row: anybody
 // can be one.
 func (s *Session) attempted(err *protocol.Error) {
-	if err != nil && err.Code.Retryable() {
+	if err != nil && !IsGuess(err) {
 		return
 	}
 	s.mu.Lock()
@@ -279,11 +287,11 @@ func (s *Session) attempted(err *protocol.Error) {
 	}
 }
 
-// Guesses returns how many attempts to authenticate have failed in a row.
-func (s *Session) Guesses() int {
+// Guesses returns how many tokens in a row were not taken, and whether the session was closed for it.
+func (s *Session) Guesses() (n int, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return int(s.row)
+	return int(s.row), s.exhausted()
 }
 
 // Refused counts what a transport refuses before there is a session, if it goes beyond what would be a limit of that.

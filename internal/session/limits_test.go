@@ -281,6 +281,19 @@ func TestNoAttemptIsMadeBehindTheLast(t *testing.T) {
 	}
 }
 
+// Who wants a name that cannot be had has not guessed, however often.
+func TestNamesAreNoAttempts(t *testing.T) {
+	p := connect(t, newNode(t, Options{Limits: Limits{AuthAttempts: 3}}), Credentials{})
+	p.send(`{"type":"join","room":"r","id":1}`)
+	for range 10 {
+		p.send(`{"type":"auth","name":"Another","id":2}`)
+		p.send(`{"type":"auth","token":"","id":3}`)
+	}
+	if p.closed != "" {
+		t.Errorf("closed with %q", p.closed)
+	}
+}
+
 // A client that is told to come back later, and does, has not guessed.
 func TestTokensThatCannotBeCheckedAreNoAttempts(t *testing.T) {
 	node := newNode(t, Options{Limits: Limits{AuthAttempts: 3}, Tokens: noKeys{}})

@@ -157,9 +157,7 @@ func (s *Session) becomeMember(ctx context.Context, q *hub.JoinRequest, notes ui
 	if late != nil { // the connection went away meanwhile
 		s.node.Hub.Leave(late, hub.Departure{})
 	} else if entered != nil {
-		if name := s.Client().Name; name != q.Name { // there was another token meanwhile, which renamed the rooms before
-			s.node.Hub.Rename(entered, name)
-		}
+		s.rename(entered, q.Name) // where there was another token meanwhile
 	}
 	return err
 }

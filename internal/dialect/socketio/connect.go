@@ -215,7 +215,7 @@ func (t *talk) refuse(namespace string, failure *protocol.Error) {
 		t.sendAway(failure)
 		return
 	}
-	guess := failure.Code == protocol.CodeUnauthorized || failure.Code == protocol.CodeTokenExpired
+	guess := session.IsGuess(failure)
 	t.mu.Lock()
 	row := &t.refused
 	if guess {

@@ -92,15 +92,15 @@ func (t *talk) Received(message []byte, binary bool) (more bool) {
 		peer.leaving = true
 		peer.session.Then(func() {
 			t.drop(peer, session.Ended{Code: protocol.CloseNormal, Reason: "closed by the client", Clean: true})
-			t.keepGuesses(&peer.session)
 		})
 	}
 	return true
 }
 
-// keepGuesses counts the tokens that a session which is left did not take as the connection's: the next one begins with none.
+// keepGuesses counts the tokens that a session which has ended did not take as the connection's: the next one begins with
+// none.
 func (t *talk) keepGuesses(s *session.Session) {
-	guesses := s.Guesses()
+	guesses, closed := s.Guesses()
 	if guesses == 0 {
 		return
 	}
@@ -108,7 +108,7 @@ func (t *talk) keepGuesses(s *session.Session) {
 	guesses = min(int(t.guesses)+guesses, 255)
 	t.guesses = uint8(guesses)
 	t.mu.Unlock()
-	if !t.speech.Node.MayTry(guesses) {
+	if closed || !t.speech.Node.MayTry(guesses) {
 		t.conn.Close(protocol.CloseUnauthorized, string(protocol.CodeUnauthorized), 0)
 	}
 }
@@ -136,6 +136,7 @@ func (t *talk) drop(p *peer, e session.Ended) {
 	}
 	t.mu.Unlock()
 	p.end(e)
+	t.keepGuesses(&p.session)
 }
 
 // connected reports whether there is a session. The talk is locked.

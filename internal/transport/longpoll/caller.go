@@ -27,7 +27,7 @@ type caller struct {
 	session   session.Session
 	transport *Transport
 	user      string
-	calls     string // the user so, at first
+	userName  string // the display name that it came with
 	name      string // that the client gave itself; empty if none
 	place     sweep.Place
 

@@ -184,8 +184,8 @@ func (t *Transport) Sessions(yield func(*session.Session, netip.Prefix) bool) bo
 }
 
 // attach returns the caller that a poll is of, with its turn locked. A client without a name of its own is whichever
-// of its user's nameless ones is free and calls the user the same, best the one that stands where it says. One that shall end is ended here: the
-// client is to be told why, or where that is nothing to it another one takes its place.
+// of its user's nameless ones is free and has the same display name, best the one that stands where it says. One that shall
+// end is ended here: the client is to be told why, or where that is nothing to it another one takes its place.
 func (t *Transport) attach(ask *stateless.Ask, who *auth.Identity) (*caller, *ending) {
 	for {
 		c := t.find(ask, who)
@@ -211,7 +211,7 @@ func (t *Transport) find(ask *stateless.Ask, who *auth.Identity) *caller {
 		case c.name != ask.Client:
 		case c.name != "":
 			return c
-		case c.calls != who.Name:
+		case c.userName != who.Name:
 		case found == nil && c.free(nil), c.free(&ask.Vector):
 			found = c
 		}
@@ -220,7 +220,7 @@ func (t *Transport) find(ask *stateless.Ask, who *auth.Identity) *caller {
 		found.reserve()
 		return found
 	}
-	c := &caller{transport: t, user: who.User, calls: who.Name, name: ask.Client, reserved: true}
+	c := &caller{transport: t, user: who.User, userName: who.Name, name: ask.Client, reserved: true}
 	t.callers[c.user] = append(t.callers[c.user], c)
 	t.table.Add(c)
 	return c
