@@ -128,7 +128,7 @@ type Limits struct {
 	MaxRooms     int     `default:"128" placeholder:"N" help:"Rooms that a connection may be in at once."`
 	PublishRate  float64 `default:"30" placeholder:"N" help:"Publishes, application messages and reads a second that a connection may make, on average."`
 	PublishBurst int     `default:"120" placeholder:"N" help:"How many of them it may make at once."`
-	JoinRate     float64 `default:"20" placeholder:"N" help:"Joins and leaves a second that a connection may make, on average."`
+	JoinRate     float64 `default:"20" placeholder:"N" help:"Joins and leaves a second that a connection may make, on average. A token with a new name counts as a join of each of its rooms."`
 	JoinBurst    int     `default:"256" placeholder:"N" help:"How many of them it may make at once."`
 	ByteRate     Size    `default:"1MiB" placeholder:"SIZE" help:"How much a connection may send a second, on average. Each request counts 512 bytes besides its own."`
 	ByteBurst    Size    `default:"16MiB" placeholder:"SIZE" help:"How much it may send at once."`
