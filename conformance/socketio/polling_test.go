@@ -74,24 +74,7 @@ func TestRequestsOfTheSameStampAreNotTheSame(t *testing.T) {
 func TestAnUpgradeDuringAPostEndsTheSession(t *testing.T) {
 	s := open(t, calm, calm)
 	id := s.session(engine)
-	body, rest := io.Pipe()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+id, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	posted := make(chan int, 1)
-	go func() {
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			posted <- 0
-			return
-		}
-		_ = response.Body.Close()
-		posted <- response.StatusCode
-	}()
-	if _, err := rest.Write([]byte("4by request")); err != nil { // the server's to read from now on
-		t.Fatal(err)
-	}
+	finish := s.half(id)
 	c := s.dial(strings.Replace(id, "polling", "websocket", 1))
 	s.send(c, "2probe")
 	s.receive(c, "3probe")
@@ -99,11 +82,10 @@ func TestAnUpgradeDuringAPostEndsTheSession(t *testing.T) {
 	if _, data, err := c.Read(t.Context()); err == nil {
 		t.Errorf("%q was taken, too", data)
 	}
-	_ = rest.Close()
-	if status := <-posted; status == 200 {
+	s.expect(400, "", "GET", id, "")
+	if status := finish("4by request"); status == 200 {
 		t.Error("the request was taken, too")
 	}
-	s.expect(400, "", "GET", id, "")
 }
 
 // TestTwoPostsAtOnceEndTheSession has a client send by a request while another one is half received: nobody can say which

@@ -191,15 +191,15 @@ func (c *Conn) end(e session.Ended) {
 		c.poll.trial = nil
 	}
 	c.mu.Unlock()
-	if trial != nil {
-		trial.socket.Abort(errGone)
-	}
 	switch {
 	case c.id == "":
 	case e.Clean:
 		time.AfterFunc(lingerTime, func() { t.unname(c) })
 	default:
 		t.unname(c)
+	}
+	if trial != nil { // only now: a client that sees it end must not find the connection any more
+		trial.socket.Abort(errGone)
 	}
 	c.talk.Closed(e)
 	c.seat.Failed(int(c.forged.Load()))
