@@ -88,7 +88,7 @@ func TestManyAccountsAreSettledAtOnce(t *testing.T) {
 func TestAccountsWithoutAServer(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	n := newNode(t, redis.Options{URL: server.URL(), Timeout: 200 * time.Millisecond})
+	n := newNode(t, redis.Options{URL: server.URL(), Timeout: 2 * time.Second})
 	server.Signal(syscall.SIGSTOP)
 	_, err := n.Settle(t.Context(), []engine.Spending{{User: "alice"}})
 	if !errors.Is(err, engine.ErrTimeout) && !errors.Is(err, engine.ErrUnavailable) {

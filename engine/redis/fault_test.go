@@ -77,7 +77,7 @@ func TestKeysAreSharedByNodes(t *testing.T) {
 func TestNoAnswerIsAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	n := newNode(t, redis.Options{URL: server.URL(), Timeout: 300 * time.Millisecond})
+	n := newNode(t, redis.Options{URL: server.URL(), Timeout: 2 * time.Second})
 	n.stores("room")
 	server.Signal(syscall.SIGSTOP)
 	first := n.publishLater(publication("room"))

@@ -13,6 +13,7 @@ const Kinds = 3
 type Tab struct {
 	spent     [Kinds]atomic.Int64 // nanoseconds, as a Bucket counts
 	due       atomic.Bool
+	settled   atomic.Bool // it has been, at least once
 	elsewhere atomic.Int64 // what it has with others
 	asked     atomic.Int64 // when that was said; 0 is never
 }
@@ -46,7 +47,13 @@ func (t *Tab) Take(kind int, r Rate) (spent, most time.Duration) {
 func (t *Tab) Due() bool { return t.due.CompareAndSwap(false, true) }
 
 // Settled notes that the tab is being settled: what is spent from now on makes it due again.
-func (t *Tab) Settled() { t.due.Store(false) }
+func (t *Tab) Settled() {
+	t.settled.Store(true)
+	t.due.Store(false)
+}
+
+// Known reports whether the tab was ever settled, so that others know something of the party.
+func (t *Tab) Known() bool { return t.settled.Load() }
 
 // Heard notes what the party has with others.
 func (t *Tab) Heard(now int64, elsewhere int) {

@@ -109,9 +109,13 @@ func (l *UserLimits) rate(kind engine.Expense) limit.Rate {
 	}
 }
 
-// moved notes that a user has so many connections to this node now. The engine is told where they are many, or were.
+// moved notes that a user has so many connections to this node now. The engine is told where they are many, or where it was
+// told before.
 func (n *Node) moved(user string, account *limit.Entry, uses int, l *UserLimits) {
-	if n.shared(l) && l.Connections > 0 && (uses > l.Connections/settlePart || account.Opened() != nil) {
+	if !n.shared(l) || l.Connections <= 0 {
+		return
+	}
+	if tab := account.Opened(); uses > l.Connections/settlePart || tab != nil && tab.Known() {
 		n.sharing.add(user, account)
 	}
 }

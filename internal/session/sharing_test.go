@@ -200,3 +200,42 @@ func TestAFailedSettlementDoesNotReplaceTheNextAccount(t *testing.T) {
 		t.Error("an account that could not be settled is not tried again")
 	}
 }
+
+// A user who has a few connections and spends little asks the engine nothing, however the user comes and goes.
+func TestWhatIsLittleIsNotSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		much := limit.Rate{PerSecond: 1000, Burst: 10_000}
+		book, nodes := together(t, 1, UserLimits{Connections: 16, Connects: much, Messages: much, Bytes: much})
+		few := func() (all []*peer) {
+			for range 2 {
+				all = append(all, connect(t, nodes[0], Credentials{Token: "a"}))
+			}
+			return all
+		}
+		for range 3 {
+			for _, p := range few() {
+				p.session.Close(Ended{})
+			}
+			time.Sleep(time.Minute)
+		}
+		if n := book.settled(); n != 0 {
+			t.Errorf("the engine was asked %d times for a user with two connections", n)
+		}
+		all := append(few(), connect(t, nodes[0], Credentials{Token: "a"}))
+		time.Sleep(time.Second)
+		if n := book.settled(); n != 1 {
+			t.Errorf("the engine was asked %d times for a third", n)
+		}
+		for _, p := range all {
+			p.session.Close(Ended{})
+		}
+		time.Sleep(time.Second)
+		book.mu.Lock()
+		defer book.mu.Unlock()
+		for _, n := range book.connections["alice"] {
+			if n != 0 {
+				t.Errorf("the engine knows of %d connections of a user who has left", n)
+			}
+		}
+	})
+}
