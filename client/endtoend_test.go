@@ -21,7 +21,7 @@ import (
 )
 
 // unlimited lets a client do what it can.
-var unlimited = wireroom.Limits{PublishRate: -1, PublishBurst: -1, JoinRate: -1, JoinBurst: -1, ByteRate: -1}
+var unlimited = wireroom.Limits{PublishRate: -1, PublishBurst: -1, JoinRate: -1, JoinBurst: -1, ByteRate: -1, PublishWait: -1}
 
 // everything keeps every message of a test.
 var everything = []wireroom.Rule{{Pattern: "**", History: engine.Retention{Messages: 100_000, Bytes: 1 << 30, Age: time.Hour}}}

@@ -41,6 +41,7 @@ func start(t testing.TB, engineURL string, change ...func(*wireroom.Options)) *n
 	o := wireroom.Options{
 		Engine: redis.New(redis.Options{URL: engineURL, Logger: slog.New(slog.DiscardHandler)}),
 		Auth:   verifier(t), Access: "anyone", Secret: secret, Logger: slog.New(slog.DiscardHandler),
+		Limits: wireroom.Limits{PublishWait: -1}, // a slow machine is not what these tests are about
 	}
 	for _, f := range change {
 		f(&o)

@@ -41,7 +41,7 @@ func options(s *Settings) wireroom.Options {
 		Logger: slog.New(slog.DiscardHandler), Node: "node",
 		Auth: auth.HMAC([]byte(Secret)), Access: "signed-in", Rules: rules(),
 		Hooks:  wireroom.Hooks{OnOpen: settle},
-		Limits: wireroom.Limits{PublishRate: -1, JoinRate: -1, ByteRate: -1, User: wireroom.UserLimits{ConnectRate: -1}},
+		Limits: wireroom.Limits{PublishRate: -1, JoinRate: -1, ByteRate: -1, PublishWait: -1, User: wireroom.UserLimits{ConnectRate: -1}},
 	}
 	if s == nil {
 		return o
@@ -54,6 +54,7 @@ func options(s *Settings) wireroom.Options {
 	o.Limits = wireroom.Limits{
 		Rooms: s.Rooms, MaxMessage: s.MaxMessage, PublishRate: s.PublishRate, PublishBurst: s.PublishBurst,
 		JoinRate: s.JoinRate, JoinBurst: s.JoinBurst, Refusals: s.Refusals, AuthTimeout: seconds(s.AuthTimeout),
+		PublishWait: -1, // a slow machine is not what the scenarios are about
 		User: wireroom.UserLimits{Connections: s.Connections},
 	}
 	return o
