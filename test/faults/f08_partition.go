@@ -122,7 +122,7 @@ func (w *watch) run(ctx context.Context, t *rig.Trial) error {
 			return errors.Join(err, k.end(ctx))
 		}
 	}
-	err = errors.Join(rig.Sleep(ctx, w.span-time.Since(began)), k.end(ctx))
+	err = errors.Join(listen(raw, began.Add(w.span)), k.end(ctx))
 	if err != nil {
 		return err
 	}
@@ -167,6 +167,20 @@ func refusal(raw *rig.Raw) (time.Duration, error) {
 		return took, fmt.Errorf("a publish was refused after %v", took)
 	}
 	return took, nil
+}
+
+// listen reads what comes on a connection until a moment, pings among it, so that it is not held for dead.
+func listen(raw *rig.Raw, until time.Time) error {
+	_ = raw.Conn.SetReadDeadline(until)
+	defer func() { _ = raw.Conn.SetReadDeadline(time.Time{}) }()
+	for {
+		switch _, err := raw.Next(nil); {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil
+		case err != nil:
+			return fmt.Errorf("a connection was lost: %w", err)
+		}
+	}
 }
 
 // alive wants a connection to be what it was.

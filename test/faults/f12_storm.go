@@ -33,6 +33,7 @@ type returner struct {
 	gaps   atomic.Int64
 	silent atomic.Int64
 	mu     sync.Mutex
+	cut    time.Time // when its connection broke
 	dials  []time.Time
 }
 
@@ -66,6 +67,9 @@ func reconnectStorm(ctx context.Context, t *rig.Trial) error {
 	}
 	cut := time.Now()
 	for _, m := range members {
+		m.mu.Lock()
+		m.cut = time.Now()
+		m.mu.Unlock()
 		m.link.Drop()
 	}
 	for i := range 20 { // all of them are missed by those who are away
@@ -84,12 +88,11 @@ func reconnectStorm(ctx context.Context, t *rig.Trial) error {
 	if err != nil {
 		return err
 	}
-	return judgeStorm(ctx, t, server, members, storm12{cut: cut, took: took, before: usage, reads: reads})
+	return judgeStorm(ctx, t, server, members, storm12{took: took, before: usage, reads: reads})
 }
 
 // storm12 is what was measured of a storm.
 type storm12 struct {
-	cut    time.Time
 	took   time.Duration
 	before rig.Usage
 	reads  int64
@@ -102,8 +105,8 @@ func judgeStorm(ctx context.Context, t *rig.Trial, server *rig.Server, members [
 	for _, m := range members {
 		gaps, silent = gaps+m.gaps.Load(), silent+m.silent.Load()
 		m.mu.Lock()
-		first := slices.IndexFunc(m.dials, func(at time.Time) bool { return at.After(s.cut) })
-		if first >= 0 && m.dials[first].Sub(s.cut) < firstWait/2 {
+		first := slices.IndexFunc(m.dials, func(at time.Time) bool { return at.After(m.cut) })
+		if first >= 0 && m.dials[first].Sub(m.cut) < firstWait/2 {
 			early++
 		}
 		m.mu.Unlock()
