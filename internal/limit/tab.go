@@ -13,7 +13,7 @@ const Kinds = 3
 type Tab struct {
 	spent     [Kinds]atomic.Int64 // nanoseconds, as a Bucket counts
 	due       atomic.Bool
-	settled   atomic.Bool // it has been, at least once
+	settled   atomic.Bool  // it has been, at least once
 	elsewhere atomic.Int64 // what it has with others
 	asked     atomic.Int64 // when that was said; 0 is never
 }

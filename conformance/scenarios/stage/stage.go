@@ -55,7 +55,7 @@ func options(s *Settings) wireroom.Options {
 		Rooms: s.Rooms, MaxMessage: s.MaxMessage, PublishRate: s.PublishRate, PublishBurst: s.PublishBurst,
 		JoinRate: s.JoinRate, JoinBurst: s.JoinBurst, Refusals: s.Refusals, AuthTimeout: seconds(s.AuthTimeout),
 		PublishWait: -1, // a slow machine is not what the scenarios are about
-		User: wireroom.UserLimits{Connections: s.Connections},
+		User:        wireroom.UserLimits{Connections: s.Connections},
 	}
 	return o
 }
