@@ -124,6 +124,22 @@ func TestARefusedConnectionIsNoReasonOnceThereIsOne(t *testing.T) {
 	}
 }
 
+func TestWhatWasRefusedInAnotherRoomIsNoReason(t *testing.T) {
+	refused := recorder.Turn{Kind: recorder.Refused, What: session.WantedJoin, Room: "other", Why: string(protocol.CodeForbidden), At: 300, Count: 1}
+	expectFirst(t, ask(recorder.Facts{Turns: []recorder.Turn{refused}}, nil), recorder.NotJoined, "has not been in the room")
+	refused.Room = "r"
+	expectFirst(t, ask(recorder.Facts{Turns: []recorder.Turn{refused}}, nil), recorder.NoPermission, "to join the room")
+}
+
+func TestHowAnotherConnectionOfTheUserEndedIsNoReason(t *testing.T) {
+	f := recorder.Facts{Turns: []recorder.Turn{
+		{Kind: recorder.Left, Client: "phone", Room: "r", Since: 100, At: 400, From: at(1), To: at(4), Why: hub.LeftClosed},
+		{Kind: recorder.Ended, Client: "laptop", Since: 100, At: 420, Code: protocol.CloseRateLimited},
+		{Kind: recorder.Ended, Client: "phone", Since: 100, At: 440, Code: 1006},
+	}}
+	expectFirst(t, ask(f, nil), recorder.Gone, "it was lost (1006)")
+}
+
 func TestOfAMessageOfWhichOnlyTheTimeIsKnownNobodySaysThatItIsNotStored(t *testing.T) {
 	byTime := func(m protocol.Message) protocol.Message { return protocol.Message{Time: m.Time} }
 	play(t, func(s *stage) { // away, and back for what was missed

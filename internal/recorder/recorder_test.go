@@ -3,6 +3,7 @@ package recorder_test
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,6 +113,31 @@ func TestARefusalThatIsRepeatedIsOneTurn(t *testing.T) {
 	turns, _ := r.Turns("bob")
 	if len(turns) != 2 || turns[0].Count != 1000 || turns[1].Count != 1 {
 		t.Errorf("%+v", turns)
+	}
+}
+
+func TestWhatIsSaidToAClientIsNotKeptAtAnyLength(t *testing.T) {
+	r, long := recorder.New(0), strings.Repeat("long ", 10_000)
+	c := hub.Client{ID: "c", User: "bob"}
+	r.Refused(c, session.Refusal{What: session.WantedJoin, Err: &protocol.Error{Code: protocol.CodeForbidden, Message: long}})
+	r.Ended(c, 1, session.Ended{Code: 1000, Reason: long})
+	for _, turn := range first(r.Turns("bob")) {
+		if kept := turn.Text + turn.Why; len(kept) > 200 || !strings.Contains(kept, "long ") {
+			t.Errorf("%d bytes are kept: %.20q", len(kept), kept)
+		}
+	}
+}
+
+func first(turns []recorder.Turn, _ int64) []recorder.Turn { return turns }
+
+func TestWhatAllMembersMissedIsKeptOfTheNewestTimesOnly(t *testing.T) {
+	const most = 256 // in all rooms
+	r := recorder.New(0)
+	for i := range int64(3 * most) {
+		r.Moved(nil, "a", hub.Move{Why: string(protocol.ReasonLagged), Since: i})
+	}
+	if kept := r.Everyone("a"); len(kept) != most || kept[0].Since != 2*most || kept[most-1].Since != 3*most-1 {
+		t.Errorf("%d times, the last is %+v", len(kept), kept[len(kept)-1])
 	}
 }
 

@@ -128,10 +128,12 @@ func TestTheBackEndDecides(t *testing.T) {
 
 func TestWhatHoldsWithoutAnAnswerIsConfigured(t *testing.T) {
 	release := make(chan struct{})
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect is followed") }))
+	defer elsewhere.Close()
 	failures := map[string]func(w http.ResponseWriter){
 		"no answer":   func(http.ResponseWriter) { <-release },
 		"an error":    func(w http.ResponseWriter) { w.WriteHeader(500) },
-		"a redirect":  func(w http.ResponseWriter) { w.Header().Set("Location", "http://127.0.0.1:1/"); w.WriteHeader(307) },
+		"a redirect":  func(w http.ResponseWriter) { w.Header().Set("Location", elsewhere.URL); w.WriteHeader(307) },
 		"nonsense":    func(w http.ResponseWriter) { fmt.Fprint(w, "<html>") },
 		"wrong types": func(w http.ResponseWriter) { fmt.Fprint(w, `{"allow":"yes"}`) },
 		"too much":    func(w http.ResponseWriter) { fmt.Fprintf(w, `{"message":"%s"}`, strings.Repeat("x", 2<<20)) },
@@ -295,8 +297,8 @@ func TestManyCallsAtOnceAreBounded(t *testing.T) {
 	}
 	_, err := decide(t, c, webhook.Notice{Event: webhook.Join, Room: "a"})
 	var refused *protocol.Error
-	if !errors.As(err, &refused) || refused.Code != protocol.CodeOverloaded {
-		t.Errorf("one more call: %v", err)
+	if !errors.As(err, &refused) || refused.Code != protocol.CodeOverloaded || len(arrived) != 0 {
+		t.Errorf("one more call: %v, and %d arrived", err, len(arrived))
 	}
 	close(release)
 	calls.Wait()

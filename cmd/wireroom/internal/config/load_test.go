@@ -47,7 +47,7 @@ func TestNothingSetIsTheDefault(t *testing.T) {
 		}
 	}
 	c := loaded.Config
-	if c.Listen != "127.0.0.1:8080" || c.PingInterval != 25*time.Second || c.Limits.MaxMessage != 64<<10 || !c.Chat {
+	if c.Listen != "127.0.0.1:8080" || c.Admin.Listen != "127.0.0.1:8090" || c.PingInterval != 25*time.Second || c.Limits.MaxMessage != 64<<10 || !c.Chat {
 		t.Errorf("the defaults are %+v", c)
 	}
 }

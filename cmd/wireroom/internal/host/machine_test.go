@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -68,6 +69,10 @@ func TestReadsMemory(t *testing.T) {
 	fields := strings.Fields(string(told))
 	if kilobytes, _ := strconv.ParseUint(fields[1], 10, 64); kilobytes<<10 != got.Total {
 		t.Errorf("read %d bytes in all, the system has %s KiB", got.Total, fields[1])
+	}
+	available, _ := strconv.ParseUint(fields[slices.Index(fields, "MemAvailable:")+1], 10, 64)
+	if used := got.Total - available<<10; max(used, got.Used)-min(used, got.Used) > got.Total/10 { // meanwhile others take some
+		t.Errorf("read %d bytes in use, the system has %d available of %d", got.Used, available<<10, got.Total)
 	}
 }
 

@@ -51,7 +51,7 @@ func (d *desk) open(room string) host.Meter {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.read[room]++
-		return d.read[room], nil
+		return d.read[room] - 1, nil // zero is a reading, too
 	}
 }
 
