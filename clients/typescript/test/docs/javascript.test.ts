@@ -158,6 +158,9 @@ describe.each(["ours", "bare"])("on %s", (kind) => {
     const row = (name: string, text: string) =>
       opened.waitForFunction(([id, want]) => document.getElementById(id as string)?.textContent === want, [`${kind}-${name}`, `${kind}-${name}: ${text}`]);
     await row("cpu", "8 (n/a)");
+    await bob.publish("metrics", 50, { event: `${kind}-disk` });
+    await bob.publish("metrics", 75, { event: `${kind}-disk` });
+    await row("disk", "75 (50.0 %)");
     const heard = next(bob.room("metrics"), "message", (m: { event?: string }) => m.event === `${kind}-idle`);
     const stop = start(server.url, () => ({ [`${kind}-cpu`]: cpu, [`${kind}-idle`]: 0 }), 20, { WebSocket, name: "Meter" });
     await heard;

@@ -175,6 +175,21 @@ describe("the ways down and up", () => {
     expect(client.status).toMatchObject({ state: "open", transport: "sse" });
   });
 
+  test("a first answer over HTTP is awaited for 5 s, and in each further round for twice as long, up to 15 s", async () => {
+    await start({ transports: ["sse", "poll"], backoff: { delay: () => 0 } });
+    for (const [path, ms] of [["/app/sse", 5_000], ["/app/poll", 5_000], ["/app/sse", 10_000], ["/app/poll", 10_000], ["/app/sse", 15_000]] as const) {
+      await passed(1);
+      await passed(1);
+      const asked = http.newest(path);
+      const since = Date.now();
+      expect(asked.aborted).toBe(false);
+      while (!asked.aborted) {
+        await vi.advanceTimersToNextTimerAsync();
+      }
+      expect([path, Math.round((Date.now() - since) / 1000) * 1000]).toEqual([path, ms]);
+    }
+  });
+
   test("what is remembered is forgotten after an hour", async () => {
     remember("wireroom server.test", "poll");
     await start();
@@ -207,6 +222,28 @@ describe("the ways down and up", () => {
     expect(server.sockets).toHaveLength(1);
     server.socket.welcome();
     expect(client.state).toBe("open");
+  });
+
+  test("what works is kept for the next page of the tab, until a better way does", async () => {
+    const stored = new Map<string, string>();
+    vi.stubGlobal("sessionStorage", {
+      getItem: (key: string) => stored.get(key) ?? null,
+      setItem: (key: string, value: string) => void stored.set(key, value),
+      removeItem: (key: string) => void stored.delete(key),
+    });
+    const client = await start({ transports: ["websocket", "sse"] });
+    server.socket.drop();
+    await passed(250);
+    await passed(1);
+    await http.newest("/app/sse").event("welcome", greeting);
+    expect([...stored]).toEqual([["wireroom server.test", `sse ${Date.now()}`]]);
+    client.wake();
+    await passed();
+    server.socket.welcome();
+    await passed(1);
+    server.socket.welcome();
+    expect(client.status.transport).toBe("websocket");
+    expect([...stored]).toEqual([]);
   });
 
   test("a close code of the server says that it was heard: the way is kept", async () => {

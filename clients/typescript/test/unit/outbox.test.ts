@@ -212,6 +212,19 @@ describe("publishes", () => {
     expect(numbers(socket)[2]).toEqual([0, 2]);
   });
 
+  test("with a key are sent again under it, after a refusal that may pass and after a lost connection", async () => {
+    const first = await open();
+    const published = client.publish("r", "k", { key: "k1" });
+    refuse(first, 0, "timeout");
+    await vi.advanceTimersByTimeAsync(200);
+    first.drop();
+    const second = (await server.next()).welcome();
+    const written = [...first.of("publish"), ...second.of("publish")];
+    expect(written.map(({ key, data, seq }) => [key, data, seq])).toEqual(Array(3).fill(["k1", "k", undefined]));
+    answer(second, 0, { pos: "p0", duplicate: true });
+    expect(await published).toMatchObject({ pos: "p0" });
+  });
+
   test("are at most 64 on their way at first", async () => {
     const socket = await open();
     publish(100);

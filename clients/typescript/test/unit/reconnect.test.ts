@@ -380,6 +380,16 @@ test("of attempts that may not be made, too, there are at most maxAttempts", asy
   expect(client.status).toMatchObject({ state: "closed", failures: 2, error: { code: "unsupported" } });
 });
 
+test("the WebSocket that is given is used, whatever there is besides", async () => {
+  vi.stubGlobal("WebSocket", class {
+    constructor() {
+      throw new Error("not this one");
+    }
+  });
+  const client = kept(await server.open());
+  expect(client.state).toBe("open");
+});
+
 test("without a WebSocket, and with nothing else allowed, the client is closed", async () => {
   vi.stubGlobal("WebSocket", undefined);
   const client = kept(connectTo("ws://server.test/ws", { WebSocket: undefined }));

@@ -84,6 +84,35 @@ test("comes back after a lost connection, and says close once, at the end", asyn
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test("what every connection says is told to listeners and handlers, the first as well as the next", async () => {
+  make();
+  const handled: string[] = [];
+  socket.onerror = () => handled.push("error");
+  socket.onmessage = ({ data, origin }) => handled.push(`${data} of ${origin}`);
+  for (const round of ["first", "second"]) {
+    server.socket.onerror?.({});
+    server.socket.open().onmessage?.({ data: round, origin: "ws://server.test" });
+    server.socket.drop();
+    await server.next();
+  }
+  expect(handled).toEqual(["error", "first of ws://server.test", "error", "second of ws://server.test"]);
+  const round = (data: string) => ["error", "open", data, "reconnecting 1006"];
+  expect(told).toEqual([...round("first"), ...round("second")]);
+});
+
+test("a listener that is removed hears nothing more, and one that wants to hear once hears once", () => {
+  make();
+  const heard: string[] = [];
+  const listener = ({ data }: MessageEvent) => heard.push(data);
+  socket.addEventListener("message", listener);
+  socket.addEventListener("message", ({ data }) => heard.push(`once ${data}`), { once: true });
+  server.socket.open();
+  hear("one");
+  socket.removeEventListener("message", listener);
+  hear("two");
+  expect(heard).toEqual(["one", "once one"]);
+});
+
 test("tells how long it waits, and waits so long", async () => {
   make();
   const events: ReconnectingEvent[] = [];
@@ -265,6 +294,50 @@ test("what the constructor of WebSocket throws is thrown", () => {
     }
   };
   expect(() => new ReconnectingWebSocket("x", [], { WebSocket })).toThrow("bad address");
+});
+
+describe("when the network is back", () => {
+  const window = new EventTarget();
+  const online = () => window.dispatchEvent(new Event("online"));
+
+  beforeEach(() => {
+    vi.stubGlobal("addEventListener", window.addEventListener.bind(window));
+    vi.stubGlobal("removeEventListener", window.removeEventListener.bind(window));
+  });
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  test("the next attempt is made at once, unless the server told when", async () => {
+    make({ backoff: { delay: () => 1e9 } });
+    server.socket.drop();
+    online();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(server.sockets).toHaveLength(2);
+    server.socket.drop(4503, "draining;retry=60");
+    online();
+    await vi.advanceTimersByTimeAsync(59_999);
+    expect(server.sockets).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(server.sockets).toHaveLength(3);
+  });
+
+  test("a server that should answer a heartbeat is asked for one", () => {
+    make({ heartbeat: { message: '{"type":"ping"}' } });
+    server.socket.open();
+    online();
+    expect(server.socket.sent).toEqual([{ type: "ping" }]);
+  });
+
+  test("nothing is done after close", async () => {
+    make();
+    server.socket.open();
+    socket.close();
+    server.socket.drop(1000);
+    online();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(server.sockets).toHaveLength(1);
+  });
 });
 
 describe("a heartbeat", () => {
