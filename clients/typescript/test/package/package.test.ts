@@ -109,6 +109,24 @@ test("the reference in the documentation is that of the declarations", async () 
   expect(file("../../docs/javascript-api.md"), "npm run api writes it").toBe(reference());
 });
 
+/** Returns the names that a module's declarations export, those of other modules with them. */
+function exportsOf(module: string): string[] {
+  const text = file(`dist/esm/${module}.d.ts`);
+  const own = [...text.matchAll(/^export (?:declare )?(?:abstract )?(?:class|interface|function|type|const) (\w+)/gm)].map(([, name]) => name as string);
+  const listed = [...text.matchAll(/^export (?:type )?\{(.*?)\}/gms)].flatMap(([, names]) => [...(names as string).matchAll(/(\w+)\s*(?:,|$)/g)]);
+  const whole = [...text.matchAll(/^export (?:type )?\* from "\.\/(\w+)\.js"/gm)].flatMap(([, from]) => exportsOf(from as string));
+  return [...own, ...listed.map(([, name]) => name as string), ...whole];
+}
+
+test.each(["index", "websocket", "react"])("all that %s exports stands in the reference", (module) => {
+  const written = [...file("../../docs/javascript-api.md").matchAll(/^### (\w+)$/gm)].map(([, name]) => name);
+  const names = exportsOf(module);
+  expect(names.length).toBeGreaterThan(4);
+  for (const name of names) {
+    expect(written, name).toContain(name);
+  }
+});
+
 test("what is published is what is built, and its documentation", () => {
   const out = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root, encoding: "utf8" });
   const [{ files }] = JSON.parse(out);
