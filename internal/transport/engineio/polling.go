@@ -107,11 +107,11 @@ func (c *Conn) serveGet(w http.ResponseWriter, r *http.Request, stamp string) {
 		unknownSession.ServeHTTP(w, r)
 		return
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(ioTimeout)) // where there is none the client's end ends it
-	answer(w, payload)
-	if e := c.ending.Load(); e != nil && c.saidAll() {
+	if e := c.ending.Load(); e != nil && c.saidAll() { // before the client hears it: who asks then finds no connection
 		c.end(e.ended())
 	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(ioTimeout)) // where there is none the client's end ends it
+	answer(w, payload)
 }
 
 // beginGet makes a request the one that waits; where one does already the client has lost its way and is closed. Of one
@@ -124,7 +124,7 @@ func (c *Conn) beginGet(g *get) (said []byte, begun bool) {
 		return p.repeats.said, false
 	}
 	twice := p != nil && p.get != nil
-	if p != nil && !twice && (!c.over.Load() || !p.empty()) {
+	if ended := c.over.Load() || p != nil && p.bye; p != nil && !twice && (!ended || !p.empty()) {
 		p.get = g
 		c.mu.Unlock()
 		return nil, true

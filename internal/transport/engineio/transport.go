@@ -73,7 +73,7 @@ const (
 	ioTimeout     = 10 * time.Second // for an answer to be taken, and for a body to come
 	flushGrace    = 50 * time.Millisecond
 	handledWait   = 100 * time.Millisecond
-	lingerTime    = 50 * time.Millisecond
+	lingerTime    = time.Second
 	shortestSweep = 10 * time.Millisecond
 )
 
