@@ -172,6 +172,9 @@ describe.each(["ours", "bare"])("on %s", (kind) => {
     cpu = 15;
     await row("cpu", "15 (0.0 %)");
     stop();
+    proxy.cut();
+    await bob.publish("metrics", 1, { event: `${kind}-away` });
+    await row("away", "1 (n/a)");
     await opened.close();
     rmSync(folder, { recursive: true });
   });
