@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/wireroom/wireroom/client"
+	"github.com/wireroom/wireroom/internal/webhook"
 	"github.com/wireroom/wireroom/protocol"
 )
 
@@ -124,23 +125,34 @@ func TestTheExamplesOfBackEndsWork(t *testing.T) {
 	}
 }
 
-// refusesStrangers checks that a back end takes nothing that the server did not sign.
+// refusesStrangers checks that a back end takes nothing that the server did not sign, nor what it signed long ago.
 func refusesStrangers(t *testing.T, hook string) {
 	t.Helper()
-	for _, signature := range []string{"", "sha256=00", "sha256=" + strings.Repeat("0", 64)} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, hook, strings.NewReader(`{"event":"connect"}`))
+	const body = `{"event":"connect"}`
+	now, before := fmt.Sprint(time.Now().Unix()), fmt.Sprint(time.Now().Add(-10*time.Minute).Unix())
+	for _, row := range []struct {
+		name, sent, signature string
+		want                  int
+	}{
+		{"nothing", now, "", http.StatusUnauthorized},
+		{"too little", now, "sha256=00", http.StatusUnauthorized},
+		{"something", now, "sha256=" + strings.Repeat("0", 64), http.StatusUnauthorized},
+		{"the secret, ten minutes ago", before, webhook.Sign(webhookSecret, before, []byte(body)), http.StatusUnauthorized},
+		{"the secret", now, webhook.Sign(webhookSecret, now, []byte(body)), http.StatusOK},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, hook, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header.Set("Wireroom-Timestamp", fmt.Sprint(time.Now().Unix()))
-		r.Header.Set("Wireroom-Signature", signature)
+		r.Header.Set(webhook.TimestampHeader, row.sent)
+		r.Header.Set(webhook.SignatureHeader, row.signature)
 		response, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		response.Body.Close()
-		if response.StatusCode != http.StatusUnauthorized {
-			t.Errorf("signed with %q: %s", signature, response.Status)
+		if response.StatusCode != row.want {
+			t.Errorf("signed with %s: %s", row.name, response.Status)
 		}
 	}
 }
@@ -263,5 +275,38 @@ func TestTheEventsOfAServersEndAreSentBeforeItIsGone(t *testing.T) {
 		default:
 			t.Fatal("the back end is not told of the last disconnect")
 		}
+	}
+}
+
+// With --data a back end that was away is told by the next server what the one before could not tell, as the same event.
+func TestWhatABackEndMissedIsSentAfterARestart(t *testing.T) {
+	var well atomic.Bool
+	missed, told := make(chan webhook.Notice, 100), make(chan webhook.Notice, 100)
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var n webhook.Notice
+		_ = json.NewDecoder(r.Body).Decode(&n) // what is no event is none of those wanted
+		switch {
+		case !well.Load():
+			w.WriteHeader(http.StatusInternalServerError)
+			if n.Event == webhook.Disconnect {
+				missed <- n
+			}
+		case n.Event == webhook.Disconnect:
+			told <- n
+		}
+	}))
+	defer back.Close()
+	settings := fmt.Sprintf("    on_failure: allow\ndata: %s\n", filepath.Join(t.TempDir(), "data"))
+	p, url := serveHooked(t, back.URL+"/", settings)
+	c := connects(t, url, "")
+	who := c.Welcome().Client
+	c.Close()
+	first := <-missed
+	p.signal(syscall.SIGKILL)
+	p.status()
+	well.Store(true)
+	serveHooked(t, back.URL+"/", settings)
+	if n := <-told; n.ID != first.ID || n.Client != who {
+		t.Errorf("told of %+v, want %+v of %s", n, first, who)
 	}
 }

@@ -19,7 +19,7 @@ after(async () => {
   await server?.stop("SIGKILL");
 });
 
-/** Opens the dashboard; `joins` and `messages` are what the server said of rooms. */
+/** Opens the dashboard; `said` is what the server said. */
 async function open(t, { url = server.url, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "en-GB", ...options });
   context.setDefaultTimeout(15_000);
@@ -88,6 +88,9 @@ test("after a lost connection the newest comes and not the backlog, and the char
   network.cut();
   await reads(page, "#status-text", /^Offline$/);
   await page.waitForSelector("#banner", { state: "visible" });
+  await reads(page, "#watching", /^Dashboard$/); // who else looks is not known now
+  await page.setViewportSize({ width: 240, height: 800 });
+  assert.deepEqual(await page.$$eval(".card-note", (notes) => notes.filter((note) => note.scrollWidth > note.clientWidth).map((note) => note.textContent)), [], "cut off");
   const before = watcher.said.filter(({ type, room }) => type === "message" && room === "host/memory").length;
   while (watcher.said.filter(({ type, room }) => type === "message" && room === "host/memory").length < before + 3) await watcher.waitForTimeout(50);
   page.said.length = 0;

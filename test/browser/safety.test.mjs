@@ -120,10 +120,12 @@ async function audit(person, where) {
 test("a narrow window has one column and two drawers, all of it by keyboard", async () => {
   const room = newRoom();
   const ana = await set.arrive("Ana", { room, viewport: { width: 360, height: 640 } });
+  const { page } = ana;
+  await page.waitForSelector("#empty", { state: "visible" });
+  assert.equal(await page.$eval("#scroller", (node) => node.scrollWidth <= node.clientWidth), true, "an empty room is not cut off");
   await set.arrive("Somebody with a name that is as long as", { room });
   await ana.say("wide".repeat(100));
   await ana.allSent();
-  const { page } = ana;
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, "nothing sticks out");
   assert.equal(await page.$eval("#scroller", (node) => node.scrollWidth <= node.clientWidth), true);
   assert.equal(await page.isVisible("#rooms"), false);

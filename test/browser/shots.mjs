@@ -235,6 +235,9 @@ async function administrationBusy(looks) {
     await page.goto(`${admin}/admin#connections/nobody`);
     await reads(page, "#connections-empty", "no connection");
     await shoot("admin-connections-empty", page);
+    await page.goto(`${admin}/admin#nodes`);
+    await reads(page, "#node-rows", "berlin-1");
+    await shoot("admin-nodes", page);
     await page.goto(`${admin}/admin#life/${user}`);
     await reads(page, "#life-here", "orders/7");
     await shoot("admin-life", page);

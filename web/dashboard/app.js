@@ -56,7 +56,7 @@ function drawConnection() {
   setText(byID("node"), node || "This machine");
   const title = `${node || "Dashboard"} · Wireroom`;
   if (document.title !== title) document.title = title;
-  const looking = watching > 1 ? `${watching} people are looking` : watching === 1 ? "you are the only one looking" : "";
+  const looking = phase !== "live" ? "" : watching > 1 ? `${watching} people are looking` : watching === 1 ? "you are the only one looking" : "";
   setText(byID("watching"), looking ? `Dashboard · ${looking}` : "Dashboard");
   byID("banner").hidden = phase === "live" || phase === "connecting";
   const wantsToken = phase === "stopped" && /^(unauthorized|auth_timeout)$/.test(code);

@@ -15,6 +15,7 @@ export class Chart {
   #plot = null;
   #range = [0, 1];
   #top = 1;
+  #bare = true;
   #told;
 
   /** told(text) is given what is under the pointer, "" when nothing is. */
@@ -33,6 +34,7 @@ export class Chart {
     this.#range = [from / 1000, to / 1000];
     const columns = series.columns(this.#kind.figures, from);
     const highest = columns.slice(1).flat().reduce((most, value) => Math.max(most, value ?? 0), FLOOR[this.#kind.unit]);
+    this.#bare = !series.last;
     this.#top = (series.last && this.#kind.top(series.last.data)) || highest * 1.15;
     if (!this.#plot) this.#plot = new uPlot(this.#options(), columns, this.#parent);
     else this.#plot.setData(columns);
@@ -62,7 +64,7 @@ export class Chart {
       scales: { x: { time: true, range: () => this.#range }, y: { range: () => [0, this.#top] } },
       axes: [
         { ...axis, size: 26, gap: 6, space: 76, grid: { show: false }, values: (_, times) => times.map((time) => timeText(time, this.#range)) },
-        { ...axis, size: 66, gap: 8, space: 44, grid: { stroke: colour("--line"), width: 1 }, values: (_, values) => values.map((value) => axisText(value, this.#kind.unit)), splits: () => thirds(this.#top, this.#kind.unit) },
+        { ...axis, size: 66, gap: 8, space: 44, grid: { stroke: colour("--line"), width: 1 }, values: (_, values) => values.map((value) => axisText(value, this.#kind.unit)), splits: () => (this.#bare ? [0] : thirds(this.#top, this.#kind.unit)) },
       ],
       series: [{}, ...this.#kind.figures.map((figure, n) => {
         const stroke = colour(`--chart-${n}`);
