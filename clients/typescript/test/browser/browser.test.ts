@@ -194,6 +194,12 @@ describe("the hooks of React", () => {
     await page.waitForFunction(() => document.querySelector(".count")?.textContent === "2");
     expect((await text(page, ".members"))?.split(",").sort()).toEqual(["Bob", "React"]);
     expect(await items(page)).toEqual(["one", "two"]);
+    const carol = connectTo(server.url, { name: "Carol" });
+    await carol.room("one", { presence: true }).joined;
+    await page.waitForFunction(() => document.querySelector(".count")?.textContent === "3");
+    expect((await text(page, ".members"))?.split(",").sort()).toEqual(["Bob", "Carol", "React"]);
+    carol.close();
+    await page.waitForFunction(() => document.querySelector(".count")?.textContent === "2");
 
     await page.locator(".say").first().click();
     await page.waitForFunction(() => document.querySelectorAll("li")[2]?.textContent === "said");
