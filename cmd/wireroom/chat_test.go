@@ -40,11 +40,24 @@ func (c *chatter) types(line string) {
 // sees reads lines until one matches, and returns those before it.
 func (c *chatter) sees(pattern string) (before []string) {
 	c.t.Helper()
+	before, _ = c.until(pattern)
+	return before
+}
+
+// seesLine reads lines until one matches, and returns it.
+func (c *chatter) seesLine(pattern string) string {
+	c.t.Helper()
+	_, line := c.until(pattern)
+	return line
+}
+
+// until reads lines until one matches, and returns those before it, and it.
+func (c *chatter) until(pattern string) (before []string, line string) {
+	c.t.Helper()
 	wanted := regexp.MustCompile(pattern)
 	for {
-		line := c.line()
-		if wanted.MatchString(line) {
-			return before
+		if line = c.line(); wanted.MatchString(line) {
+			return before, line
 		}
 		before = append(before, line)
 	}
@@ -80,6 +93,10 @@ func TestPeopleChat(t *testing.T) {
 	ana.sees("^- 1 in garden$")
 	ana.types("/join general")
 	ana.sees("^- 1 unread")
+	ana.types("/rooms")
+	if line := ana.seesLine(" general, 3 here"); !strings.HasSuffix(line, ", 0 unread") {
+		t.Errorf("what was shown is unread still: %q", line)
+	}
 	ana.types("/leave")
 	ana.sees("^- in garden$")
 	ben.sees("^- Ana left$")

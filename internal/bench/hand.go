@@ -129,11 +129,15 @@ func (f *far) do(c command) (a answer, err error) {
 	return a, nil
 }
 
+// close ends the process. One that takes its time to close many connections is killed, which closes them as well.
 func (f *far) close(ctx context.Context) error {
 	_ = f.in.Close() // the worker ends with its input
 	stop := context.AfterFunc(ctx, func() { _ = f.process.Process.Kill() })
 	defer stop()
-	return f.process.Wait()
+	if err := f.process.Wait(); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("a worker's process: %w", err)
+	}
+	return nil
 }
 
 // Serve is a worker's process: it reads a Share and then orders, and answers them, until the input ends.
@@ -159,7 +163,10 @@ func Serve(in io.Reader, out io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	return w.close(ctx)
+	if err := w.close(ctx); ctx.Err() == nil {
+		return err
+	}
+	return nil // what is open still ends with the process
 }
 
 // closeTimeout is how long a worker may take to close its connections.

@@ -100,13 +100,17 @@ func (t *test) hire(workerArgs []string) error {
 	return nil
 }
 
-// dismiss ends the workers.
+// dismiss ends the workers, all at once.
 func (t *test) dismiss() error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*closeTimeout)
 	defer cancel()
-	var all error
+	errs := make(chan error, len(t.hands))
 	for _, h := range t.hands {
-		all = errors.Join(all, h.close(ctx))
+		go func() { errs <- h.close(ctx) }()
+	}
+	var all error
+	for range t.hands {
+		all = errors.Join(all, <-errs)
 	}
 	return all
 }

@@ -119,8 +119,9 @@ func (h *herdOf) publish(ctx context.Context, server *rig.Server, stop <-chan st
 // sample is what was measured over some time.
 type sample struct {
 	p99    time.Duration // the lower quartile of the p99 of parts of that time: what the machine does besides counts less
-	memory int64         // bytes of the server's process that are in memory, the most of all looks
-	heap   int64         // bytes of the server's heap after a collection, the most of two looks
+	memory int64         // bytes of the server's process that are in memory after a collection, the most of two looks
+	heap   int64         // bytes of its heap, then
+	most   int64         // bytes in memory, whenever it collected last, the most of all looks
 }
 
 // measure measures what members that read get, while all that stall are there, and what the server needs.
@@ -132,18 +133,21 @@ func (h *herdOf) measure(ctx context.Context, server *rig.Server, healthy []*rig
 		if err := rig.Sleep(ctx, h.part); err != nil {
 			return s, err
 		}
+		usage, err := server.Usage()
+		if err != nil {
+			return s, err
+		}
+		s.most = max(s.most, usage.Memory)
 		if i == early || i == parts-1 {
 			heap, err := server.Counter(ctx, "heap")
 			if err != nil {
 				return s, err
 			}
-			s.heap = max(s.heap, heap)
+			if usage, err = server.Usage(); err != nil {
+				return s, err
+			}
+			s.heap, s.memory = max(s.heap, heap), max(s.memory, usage.Memory)
 		}
-		usage, err := server.Usage()
-		if err != nil {
-			return s, err
-		}
-		s.memory = max(s.memory, usage.Memory)
 		d, err := delays(ctx, healthy)
 		if err != nil {
 			return s, err
@@ -198,8 +202,9 @@ func (h *herdOf) stallAndJudge(ctx context.Context, t *rig.Trial, server *rig.Se
 	return err
 }
 
-// compare compares what was measured without and with stalled members. Memory that a process had once it keeps for a
-// while, so that what it has without them is what it had before the first of them.
+// compare compares what was measured without and with stalled members. What a process has in memory depends most on when
+// it collected last, so that it is compared after a collection; and with what it was before the first of them stalled, so
+// that nothing of them is in it.
 func (h *herdOf) compare(t *rig.Trial, without, with []sample) (err error) {
 	calm, slowed, r := inTurns(without, with)
 	before, after := without[0], with[0]
@@ -233,8 +238,8 @@ func (h *herdOf) turnsOf(ctx context.Context, t *rig.Trial, server *rig.Server, 
 	measure := func(into *[]sample, what string, during time.Duration) error {
 		s, err := h.measure(ctx, server, m.healthy, during)
 		*into = append(*into, s)
-		t.Say("%s stalled members: p99 %v, %.1f MiB in memory, a heap of %.1f",
-			what, s.p99.Round(10*time.Microsecond), float64(s.memory)/(1<<20), float64(s.heap)/(1<<20))
+		t.Say("%s stalled members: p99 %v, %.1f MiB in memory at most, after a collection %.1f, a heap of %.1f",
+			what, s.p99.Round(10*time.Microsecond), float64(s.most)/(1<<20), float64(s.memory)/(1<<20), float64(s.heap)/(1<<20))
 		return err
 	}
 	if err := measure(&without, "without", h.quiet); err != nil {

@@ -33,10 +33,11 @@ type Lean struct {
 // LeanStats is what became of a lean member.
 type LeanStats struct {
 	Got    int
-	Joins  int // connections on which it joined
-	Gaps   int // it was told of
-	Silent int // messages that were missed without being told, or came twice
-	Closed int // how often the server closed its connection, or the connection broke
+	Joins  int    // connections on which it joined
+	Gaps   int    // it was told of
+	Silent int    // messages that were missed without being told, or came twice
+	Closed int    // how often the server closed its connection, or the connection broke
+	Why    string // it did so last
 }
 
 // Stamp returns the data of a message that says when it was published, with so many bytes besides.
@@ -59,11 +60,11 @@ func (l *Lean) Run(ctx context.Context, joined func()) {
 		l.raw = raw
 		l.mu.Unlock()
 		if ctx.Err() == nil {
-			buf = l.stay(ctx, raw, buf, joined)
+			buf, err = l.stay(ctx, raw, buf, joined)
 		}
 		raw.Drop()
 		if ctx.Err() == nil {
-			l.count(func(s *LeanStats) { s.Closed++ })
+			l.count(func(s *LeanStats) { s.Closed, s.Why = s.Closed+1, time.Now().Format(time.TimeOnly)+" "+err.Error() })
 		}
 	}
 }
@@ -116,14 +117,14 @@ func (l *Lean) count(f func(*LeanStats)) {
 }
 
 // stay joins and reads until the connection ends.
-func (l *Lean) stay(ctx context.Context, raw *Raw, buf []byte, joined func()) []byte {
+func (l *Lean) stay(ctx context.Context, raw *Raw, buf []byte, joined func()) ([]byte, error) {
 	_, at := l.Stats()
 	since := ""
 	if !at.IsZero() {
 		since = `,"since":"` + at.String() + `"`
 	}
-	if raw.Send(OpText, fmt.Appendf(nil, `{"type":"join","id":1,"room":%q%s}`, l.Room, since)) != nil {
-		return buf
+	if err := raw.Send(OpText, fmt.Appendf(nil, `{"type":"join","id":1,"room":%q%s}`, l.Room, since)); err != nil {
+		return buf, err
 	}
 	for {
 		l.mu.Lock()
@@ -133,12 +134,12 @@ func (l *Lean) stay(ctx context.Context, raw *Raw, buf []byte, joined func()) []
 			select {
 			case <-pause:
 			case <-ctx.Done():
-				return buf
+				return buf, context.Cause(ctx)
 			}
 		}
 		text, err := raw.Next(buf)
 		if err != nil {
-			return buf
+			return buf, err
 		}
 		if cap(text) > cap(buf) {
 			buf = text
