@@ -245,4 +245,12 @@ func (l *loop) queued(c *Conn) int {
 	return n
 }
 
+func (l *loop) silent(c *Conn) time.Duration {
+	info, err := unix.GetsockoptTCPInfo(int(c.fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil { // not TCP
+		return unknown
+	}
+	return time.Duration(info.Last_ack_recv) * time.Millisecond
+}
+
 func (l *loop) owner() *Poller { return l.poller }

@@ -203,32 +203,39 @@ func (h *herdOf) stallAndJudge(ctx context.Context, t *rig.Trial, server *rig.Se
 }
 
 // compare compares what was measured without and with stalled members. What a process has in memory depends most on when
-// it collected last, so that it is compared after a collection; and with what it was before the first of them stalled, so
-// that nothing of them is in it.
+// it collected last, so that it is compared after a collection: with what it was right before they stalled. What it keeps
+// of those who were dropped must not add up: its heap is compared with what it was before the first of them stalled.
 func (h *herdOf) compare(t *rig.Trial, without, with []sample) (err error) {
 	calm, slowed, r := inTurns(without, with)
-	before, after := without[0], with[0]
-	for _, s := range with {
-		after.memory, after.heap = max(after.memory, s.memory), max(after.heap, s.heap)
+	worst, heap := 0, int64(0) // the turn with the largest ratio
+	for i, s := range with {
+		if more(s, without[i]) > more(with[worst], without[worst]) {
+			worst = i
+		}
+		heap = max(heap, s.heap)
 	}
+	before, after := without[worst].memory, with[worst].memory
 	t.Figure("members", h.members)
 	t.Figure("turns", h.turns)
 	t.Figure("p99_ms_without", ratio(calm.Seconds()*1000, 1))
 	t.Figure("p99_ratio", ratio(r, 1))
-	t.Figure("memory_mib_without", ratio(float64(before.memory), 1<<20))
-	t.Figure("memory_ratio", ratio(float64(after.memory), float64(before.memory)))
-	t.Figure("heap_more_kib", (after.heap-before.heap)>>10)
+	t.Figure("memory_mib_without", ratio(float64(before), 1<<20))
+	t.Figure("memory_ratio", ratio(float64(after), float64(before)))
+	t.Figure("heap_more_kib", (heap-without[0].heap)>>10)
 	if r > h.slower && slowed > h.surely {
 		err = errors.Join(err, fmt.Errorf("stalled members made the others' p99 %.2f times as long: %v, %v without", r, slowed, calm))
 	}
-	if r := float64(after.memory) / float64(before.memory); r > 1.05 && after.memory-before.memory > h.grown {
-		err = errors.Join(err, fmt.Errorf("stalled members made the server use %.2f times the memory: %d MiB, %d without", r, after.memory>>20, before.memory>>20))
+	if r := more(with[worst], without[worst]); r > 1.05 && after-before > h.grown {
+		err = errors.Join(err, fmt.Errorf("stalled members made the server use %.2f times the memory: %d MiB, %d without", r, after>>20, before>>20))
 	}
-	if r := float64(after.heap) / float64(before.heap); r > 1.05 && after.heap-before.heap > 2<<20 {
-		err = errors.Join(err, fmt.Errorf("stalled members made the server's heap %.2f times as large: %d KiB, %d without", r, after.heap>>10, before.heap>>10))
+	if before := without[0].heap; float64(heap)/float64(before) > 1.05 && heap-before > 2<<20 {
+		err = errors.Join(err, fmt.Errorf("stalled members made the server's heap grow from %d KiB to %d", before>>10, heap>>10))
 	}
 	return err
 }
+
+// more returns how much more memory was used, as a ratio.
+func more(with, without sample) float64 { return float64(with.memory) / float64(without.memory) }
 
 // sides are the members by what they do.
 type sides struct{ healthy, briefly, long []*rig.Lean }
@@ -316,11 +323,15 @@ func settle(ctx context.Context, herd *rig.Herd) error {
 // judgeStalled says whether stalled members fared as they should.
 func (h *herdOf) judgeStalled(t *rig.Trial, briefly, long []*rig.Lean, slow *rig.Lean) error {
 	gaps := 0
-	for _, m := range briefly {
+	var dropped []error
+	for i, m := range briefly {
 		s, _ := m.Stats()
 		if gaps += s.Gaps; s.Joins != 1 || s.Closed > 0 || s.Silent > 0 {
-			return fmt.Errorf("a member that was stalled briefly: %+v; it should catch up on the same socket", s)
+			dropped = append(dropped, fmt.Errorf("member %d was stalled briefly: %+v; it should catch up on the same socket", i, s))
 		}
+	}
+	if len(dropped) > 0 {
+		return fmt.Errorf("%d of %d: %w", len(dropped), len(briefly), errors.Join(dropped[:min(len(dropped), 5)]...))
 	}
 	for _, m := range long {
 		s, _ := m.Stats()
