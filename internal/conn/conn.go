@@ -3,12 +3,10 @@
 package conn
 
 import (
-	"math"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // Handler is what a connection calls up. Its methods are never called at once for one connection, and they must not
@@ -113,8 +111,6 @@ type carrier interface {
 	wake(c *Conn)
 	// queued returns how many bytes that send took are known not to have reached the peer.
 	queued(c *Conn) int
-	// silent returns how long ago the peer's system confirmed anything, or unknown.
-	silent(c *Conn) time.Duration
 	owner() *Poller
 }
 
@@ -239,20 +235,6 @@ func (c *Conn) Pending() int {
 		return 0
 	}
 	return c.held() + c.carrier.queued(c)
-}
-
-// unknown is how long a peer's system is silent that cannot be asked: longer than any time.
-const unknown = math.MaxInt64
-
-// Silent returns how long the peer's system has confirmed nothing, be it that it was sent nothing. That says whether a peer
-// is there whose program reads nothing. It is longer than any time where it is not known.
-func (c *Conn) Silent() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.carrier == nil || c.state&(broken|gone) != 0 {
-		return unknown
-	}
-	return c.carrier.silent(c)
 }
 
 // RemoteAddr returns the peer's address, without the zone of a link-local one, also after the connection is gone. It

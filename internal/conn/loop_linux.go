@@ -233,7 +233,10 @@ func (l *loop) send(c *Conn, p []byte) (int, error) {
 
 func (l *loop) halfClose(c *Conn) { _ = unix.Shutdown(int(c.fd), unix.SHUT_WR) }
 
-func (l *loop) shut(c *Conn) { _ = unix.Shutdown(int(c.fd), unix.SHUT_RDWR) }
+func (l *loop) shut(c *Conn) {
+	abandon(int(c.fd))
+	_ = unix.Shutdown(int(c.fd), unix.SHUT_RDWR)
+}
 
 func (l *loop) wake(c *Conn) { l.push(c) }
 
@@ -243,14 +246,6 @@ func (l *loop) queued(c *Conn) int {
 		return 0
 	}
 	return n
-}
-
-func (l *loop) silent(c *Conn) time.Duration {
-	info, err := unix.GetsockoptTCPInfo(int(c.fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-	if err != nil { // not TCP
-		return unknown
-	}
-	return time.Duration(info.Last_ack_recv) * time.Millisecond
 }
 
 func (l *loop) owner() *Poller { return l.poller }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // script is a carrier that takes the given numbers of bytes in turn, and everything after them.
@@ -29,12 +28,11 @@ func (s *script) send(_ *Conn, p []byte) (int, error) {
 	return n, nil
 }
 
-func (s *script) halfClose(*Conn)            { s.calls = append(s.calls, "HALF") }
-func (s *script) shut(*Conn)                 { s.calls = append(s.calls, "SHUT") }
-func (s *script) wake(*Conn)                 { s.calls = append(s.calls, "WAKE") }
-func (s *script) queued(*Conn) int           { return 0 }
-func (s *script) silent(*Conn) time.Duration { return unknown }
-func (s *script) owner() *Poller             { return &s.poller }
+func (s *script) halfClose(*Conn)  { s.calls = append(s.calls, "HALF") }
+func (s *script) shut(*Conn)       { s.calls = append(s.calls, "SHUT") }
+func (s *script) wake(*Conn)       { s.calls = append(s.calls, "WAKE") }
+func (s *script) queued(*Conn) int { return 0 }
+func (s *script) owner() *Poller   { return &s.poller }
 
 // step does something with a connection and says what went wrong.
 type step func(*Conn) error

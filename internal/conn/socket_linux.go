@@ -15,8 +15,7 @@ const (
 	// as one read or one catch-up write, so that such a write goes out whole, and no more, because what a slow peer
 	// makes the kernel hold can neither be replaced by newer messages nor be counted by us.
 	unsentMax = 64 << 10
-	// userTimeout ends a connection whose peer acknowledges nothing, or leaves its window shut, for so long
-	// (TCP_USER_TIMEOUT). A shorter one would end peers that merely pause.
+	// userTimeout is how long the kernel tries to get rid of what a socket holds that is being ended (TCP_USER_TIMEOUT).
 	userTimeout = 30 * time.Second
 )
 
@@ -46,8 +45,14 @@ func takeOver(tcp *net.TCPConn) (int, error) {
 func tune(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMax)
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds()))
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0)
+}
+
+// abandon bounds how long the kernel tries to get rid of what a socket holds that is being ended. Before that it must not:
+// for TCP_USER_TIMEOUT a peer that stops reading now and again has stood still since the first time, for as long as
+// something was in flight when its window opened.
+func abandon(fd int) {
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds()))
 }
 
 // socketError returns the error that the kernel holds for a socket.

@@ -188,8 +188,6 @@ func (t *tunnel) queued(c *Conn) int {
 	return n
 }
 
-func (t *tunnel) silent(c *Conn) time.Duration { return t.loop.silent(c) }
-
 func (t *tunnel) wake(c *Conn) { t.loop.wake(c) }
 
 func (t *tunnel) shut(c *Conn) { t.loop.shut(c) }

@@ -101,8 +101,6 @@ func (p *Poller) adoptTwin(c *Conn, nc net.Conn, early []byte, h Handler) error 
 
 func (t *twin) queued(*Conn) int { return t.flying + t.pending() }
 
-func (t *twin) silent(*Conn) time.Duration { return unknown }
-
 func (t *twin) owner() *Poller { return t.poller }
 
 func (t *twin) send(_ *Conn, p []byte) (int, error) {

@@ -52,7 +52,6 @@ func (c *connection) LookAfter(clock uint32, now time.Time) {
 
 // checkPong ends a connection that has given no sign of life since it was pinged. That its peer confirms bytes, and has
 // not confirmed all, is one: it reads slowly, and is not at the ping yet. While this side does not read, no sign is seen.
-// A peer whose program stands still, behind messages that its system still takes, has as long as one with a full socket.
 func (c *connection) checkPong(clock uint32) {
 	switch {
 	case c.live.pinged == 0 || mutNoPong:
@@ -60,21 +59,9 @@ func (c *connection) checkPong(clock uint32) {
 		c.live.pinged = 0
 	case c.progresses(), c.session.Paused():
 		c.live.pinged = clock
-	case overdue(clock-c.live.pinged, c.socket.Silent):
+	case clock-c.live.pinged > uint32(pongTimeout/time.Second):
 		c.socket.Abort(errSilent)
 	}
-}
-
-// overdue reports whether the answer to a ping of so many seconds ago is waited for no more. A system that confirmed
-// something later than that ping did so for what was sent after it.
-func overdue(seconds uint32, silent func() time.Duration) bool {
-	switch ago := time.Duration(seconds) * time.Second; {
-	case ago <= pongTimeout:
-		return false
-	case ago > stallTimeout:
-		return true
-	}
-	return silent() >= pongTimeout
 }
 
 // stalls reports whether the socket, which is full, has taken nothing for too long. A peer that reads slowly may keep it
