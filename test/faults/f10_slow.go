@@ -33,6 +33,9 @@ type herdOf struct {
 // stuckWithin is how long a member whose socket takes nothing stays; until then all that stall are there.
 const stuckWithin = 30 * time.Second
 
+// heldUp is how much longer a message may take in the slower quarter of the parts, however busy the machine is.
+const heldUp = time.Second
+
 // herdRoom is the room of F10. What it keeps is bounded, as is usual.
 const herdRoom = "small/herd"
 
@@ -119,6 +122,7 @@ func (h *herdOf) publish(ctx context.Context, server *rig.Server, stop <-chan st
 // sample is what was measured over some time.
 type sample struct {
 	p99    time.Duration // the lower quartile of the p99 of parts of that time: what the machine does besides counts less
+	held   time.Duration // the upper quartile of them
 	memory int64         // bytes of the server's process that are in memory after a collection, the most of two looks
 	heap   int64         // bytes of its heap, then
 	most   int64         // bytes in memory, whenever it collected last, the most of all looks
@@ -157,7 +161,7 @@ func (h *herdOf) measure(ctx context.Context, server *rig.Server, healthy []*rig
 		}
 	}
 	slices.Sort(p99)
-	s.p99 = p99[len(p99)/4]
+	s.p99, s.held = p99[len(p99)/4], p99[len(p99)*3/4]
 	return s, nil
 }
 
@@ -213,6 +217,9 @@ func (h *herdOf) compare(t *rig.Trial, without, with []sample) (err error) {
 			worst = i
 		}
 		heap = max(heap, s.heap)
+		if s.held > without[i].held+heldUp {
+			err = errors.Join(err, fmt.Errorf("stalled members held the others up: %v in the slower parts, %v without", s.held, without[i].held))
+		}
 	}
 	before, after := without[worst].memory, with[worst].memory
 	t.Figure("members", h.members)
