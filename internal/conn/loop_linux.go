@@ -233,10 +233,7 @@ func (l *loop) send(c *Conn, p []byte) (int, error) {
 
 func (l *loop) halfClose(c *Conn) { _ = unix.Shutdown(int(c.fd), unix.SHUT_WR) }
 
-func (l *loop) shut(c *Conn) {
-	abandon(int(c.fd))
-	_ = unix.Shutdown(int(c.fd), unix.SHUT_RDWR)
-}
+func (l *loop) shut(c *Conn) { _ = unix.Shutdown(int(c.fd), unix.SHUT_RDWR) }
 
 func (l *loop) wake(c *Conn) { l.push(c) }
 

@@ -19,4 +19,7 @@ func (s *loops) adopt(*Conn, net.Conn, []byte, Handler) error { return errors.Er
 
 func (s *loops) close() {}
 
+// EndWhenSilent does nothing here.
+func (c *Conn) EndWhenSilent() {}
+
 func (s *loops) waited(int64) time.Duration { return 0 }

@@ -15,7 +15,8 @@ const (
 	// as one read or one catch-up write, so that such a write goes out whole, and no more, because what a slow peer
 	// makes the kernel hold can neither be replaced by newer messages nor be counted by us.
 	unsentMax = 64 << 10
-	// userTimeout is how long the kernel tries to get rid of what a socket holds that is being ended (TCP_USER_TIMEOUT).
+	// userTimeout is how long the kernel waits for a peer's system where it is asked to (TCP_USER_TIMEOUT). A shorter
+	// one would end peers that merely pause.
 	userTimeout = 30 * time.Second
 )
 
@@ -48,11 +49,20 @@ func tune(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0)
 }
 
-// abandon bounds how long the kernel tries to get rid of what a socket holds that is being ended. Before that it must not:
-// for TCP_USER_TIMEOUT a peer that stops reading now and again has stood still since the first time, for as long as
-// something was in flight when its window opened.
-func abandon(fd int) {
+// limitSilence has the kernel give a peer up that acknowledges nothing, or leaves its window shut, for userTimeout.
+func limitSilence(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds()))
+}
+
+// EndWhenSilent has the kernel end the connection when the peer's system has acknowledged nothing for 30 s, or has left
+// its window shut. It is for those of whose peers nothing else is heard: a peer that stops reading now and again may be
+// held for one that has stood still since the first time, as long as something was in flight when its window opened.
+func (c *Conn) EndWhenSilent() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fd >= 0 && c.carrier != nil && c.state&(broken|gone) == 0 {
+		limitSilence(int(c.fd))
+	}
 }
 
 // socketError returns the error that the kernel holds for a socket.

@@ -3,9 +3,11 @@ package conn
 import (
 	"bytes"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,7 +21,7 @@ func TestSocketOptions(t *testing.T) {
 	}{
 		{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 		{"TCP_NOTSENT_LOWAT", unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMax},
-		{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 0}, // see abandon
+		{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 0},
 		{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0},
 	} {
 		got, err := unix.GetsockoptInt(int(r.conn.fd), row.level, row.option)
@@ -30,6 +32,43 @@ func TestSocketOptions(t *testing.T) {
 	flags, err := unix.FcntlInt(uintptr(r.conn.fd), unix.F_GETFD, 0)
 	if err != nil || flags&unix.FD_CLOEXEC == 0 {
 		t.Errorf("a child process would inherit the descriptor: %v", err)
+	}
+}
+
+// A peer that only pauses is ended by nobody; one of whom nothing is heard, and one that is gone, by the kernel.
+func TestTheKernelEndsThoseWhoAreSilent(t *testing.T) {
+	timeout := func(fd int) int {
+		got, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	for _, ends := range []func(c *Conn, client net.Conn){
+		func(c *Conn, _ net.Conn) { c.Abort(nil) },
+		func(_ *Conn, client net.Conn) { client.Close() },
+	} {
+		p, r := newPoller(t, Options{}), newRecorder()
+		client := open(t, p, overLoop, r, "")
+		kept, err := unix.Dup(int(r.conn.fd))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(kept)
+		if got := timeout(kept); got != 0 {
+			t.Errorf("%d while it is used", got)
+		}
+		ends(&r.conn, client)
+		for deadline := time.Now().Add(time.Minute); timeout(kept) != 30_000; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d when it has ended", timeout(kept))
+			}
+		}
+	}
+	p, r := newPoller(t, Options{}), newRecorder()
+	open(t, p, overLoop, r, "")
+	if r.conn.EndWhenSilent(); timeout(int(r.conn.fd)) != 30_000 {
+		t.Error("nothing ends one of whom nothing is heard")
 	}
 }
 

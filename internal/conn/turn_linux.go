@@ -264,6 +264,7 @@ func (l *loop) closeDead() {
 		l.poller.loops.table.set(fd, nil)
 		// A duplicate of the socket elsewhere would keep it registered.
 		_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, fd, nil)
+		limitSilence(fd) // what a dead peer will never fetch does not stay in the kernel
 		_ = unix.Close(fd)
 	}
 	l.dead = l.dead[:0]

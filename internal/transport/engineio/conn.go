@@ -198,7 +198,7 @@ func (c *Conn) end(e session.Ended) {
 	default:
 		t.unname(c)
 	}
-	if trial != nil { // only now: a client that sees it end must not find the connection any more
+	if trial != nil { // only now: a client that sees it end must not find the connection any more, unless it said goodbye
 		trial.socket.Abort(errGone)
 	}
 	c.talk.Closed(e)

@@ -174,6 +174,7 @@ func (s *stream) takeOver(w http.ResponseWriter, r *http.Request) *response {
 		s.end(session.Ended{Code: closeAbnormal, Reason: err.Error()})
 		return kept
 	}
+	s.socket.EndWhenSilent() // nothing comes from whoever reads a stream
 	s.opened()
 	return kept
 }
