@@ -261,8 +261,8 @@ func IsGuess(err *protocol.Error) bool {
 	return false
 }
 
-// attempted notes how an attempt to authenticate ended; with too many guesses in a row the connection is closed. That an anonymous user was found, or has another name, ends no row: anybody
-// can be one.
+// attempted notes how an attempt to authenticate ended; with too many guesses in a row the connection is closed. That an
+// anonymous user was found, or has another name, ends no row: anybody can be one.
 func (s *Session) attempted(err *protocol.Error) {
 	if err != nil && !IsGuess(err) {
 		return

@@ -30,11 +30,15 @@ func TestReadsTheLimitOfThisProcess(t *testing.T) {
 
 func TestReadsWhatTheKernelKnowsOfItsClock(t *testing.T) {
 	var known unix.Timex
-	if _, err := unix.Adjtimex(&known); err != nil {
-		t.Skip("this system does not tell: ", err)
-	}
+	_, err := unix.Adjtimex(&known)
 	const wrong = unix.STA_UNSYNC | unix.STA_CLOCKERR
 	synchronised, off, ok := kernelClock()
+	if err != nil { // a kernel that does not tell
+		if ok {
+			t.Errorf("it says %v and %v, and the kernel %v", synchronised, off, err)
+		}
+		return
+	}
 	if !ok || synchronised != (known.Status&wrong == 0) {
 		t.Errorf("synchronised is %v (%v), with the status %#x", synchronised, ok, known.Status)
 	}
