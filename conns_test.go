@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"testing"
 	"time"
 
@@ -70,6 +71,41 @@ func TestWhoSendsNoRequestIsCounted(t *testing.T) {
 		if said, err := io.ReadAll(c); len(said) == 0 || err != nil {
 			t.Errorf("one of three was answered with %q, %v", said, err)
 		}
+	}
+}
+
+// TestWhoSaysNothingKeepsNobodyOut has more connections say nothing than are let in at once.
+func TestWhoSaysNothingKeepsNobodyOut(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	server, err := wireroom.New(t.Context(), wireroom.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := &http.Server{Handler: server, ReadHeaderTimeout: time.Hour, ConnState: server.ConnState}
+	go func() { _ = web.Serve(listener) }() // ends with http.ErrServerClosed
+	defer func() { _ = web.Close() }()
+	for range 600 {
+		c, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+	}
+	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get("http://" + listener.Addr().String() + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("status %d", answer.StatusCode)
+	}
+	if err := server.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -263,7 +263,9 @@ func say(w http.ResponseWriter, status int, text string) {
 }
 
 // ConnState is for the http.Server that serves s, where clients come without a proxy: with it
-// Limits.Address.Connections holds for connections, too, of which no request has been read yet, or not the next one.
+// Limits.Address.Connections holds for connections, too, of which no request has been read yet, or not the next one, and
+// no more connections are accepted for a while (a quarter of a second at most) where 128 for each processor are on their
+// way to what they become. One of each address counts for that; of proxies that are trusted, and of this machine, each.
 func (s *Server) ConnState(c net.Conn, state http.ConnState) { s.gate.ConnState(c, state) }
 
 // bodyTimeout is for the body of a request to come.

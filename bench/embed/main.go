@@ -59,7 +59,7 @@ func run() error {
 	}()
 	p := http.Server{ReadHeaderTimeout: 10 * time.Second} // the default mux has the profiles
 	go func() { _ = p.Serve(profiles) }()
-	h := http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second}
+	h := http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second, ConnState: server.ConnState}
 	return h.Serve(listener)
 }
 

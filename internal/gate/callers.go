@@ -19,26 +19,42 @@ type callers struct {
 	mu     sync.Mutex
 	counts map[addressKey]int
 	conns  map[net.Conn]addressKey // 0 for those that no address is counted for
+
+	handshakes *handshakes
+}
+
+func newCallers() callers {
+	return callers{counts: make(map[addressKey]int), conns: make(map[net.Conn]addressKey), handshakes: newHandshakes()}
 }
 
 // ConnState is for http.Server.ConnState. It closes a connection before anything is done for it, such as a handshake of
 // TLS, that is one too many: of all, of its address among those of which requests are read (a Seat counts what requests
 // become, and who sends none has none), or of those that its address has begun of late: each counts as a request.
-// Proxies that are trusted may have as many as they need.
+// Proxies that are trusted may have as many as they need. Where too many are on their way it waits, and with it whoever
+// accepts them; of an address one counts for that, so that it takes many to keep others waiting.
 func (g *Gate) ConnState(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
-		if refused, by := g.refuses(c); refused {
+		of, refused, by := g.refuses(c)
+		if refused {
 			g.metrics.Add(by, 1)
 			_ = c.Close() // net/http finds it closed
+			return
 		}
+		if of <= 1 {
+			g.callers.handshakes.begin(c)
+		}
+	case http.StateIdle:
+		g.callers.handshakes.end(c)
 	case http.StateHijacked, http.StateClosed:
+		g.callers.handshakes.end(c)
 		g.callers.remove(c)
 	}
 }
 
-// refuses takes note of a new connection, or reports that it is one too many, and by which limit.
-func (g *Gate) refuses(c net.Conn) (bool, metrics.ID) {
+// refuses takes note of a new connection, and returns how many there are of its address; or it reports that it is one too
+// many, and by which limit. Where no address is counted there are none.
+func (g *Gate) refuses(c net.Conn) (of int, refused bool, by metrics.ID) {
 	p := g.policy.Load()
 	var address netip.Addr
 	if peer, ok := c.RemoteAddr().(*net.TCPAddr); ok {
@@ -50,18 +66,18 @@ func (g *Gate) refuses(c net.Conn) (bool, metrics.ID) {
 		key, most = 0, 0
 	}
 	if key != 0 && !g.mayCall(key, p) {
-		return true, metrics.RefusedAddressRequests
+		return 0, true, metrics.RefusedAddressRequests
 	}
 	of, all := g.callers.add(c, key)
 	if limit := p.limits.Connections; limit > 0 && int64(all)+g.staying.taken.Load() > int64(limit)+spareCallers {
 		g.callers.remove(c)
-		return true, metrics.RefusedConnections
+		return of, true, metrics.RefusedConnections
 	}
 	if most > 0 && of > most {
 		g.callers.remove(c)
-		return true, metrics.RefusedAddressConnections
+		return of, true, metrics.RefusedAddressConnections
 	}
-	return false, 0
+	return of, false, 0
 }
 
 // mayCall reports whether an address may begin another connection.
@@ -77,9 +93,6 @@ func (g *Gate) mayCall(key addressKey, p *Policy) bool {
 func (t *callers) add(c net.Conn, key addressKey) (of, all int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.counts == nil {
-		t.counts, t.conns = make(map[addressKey]int), make(map[net.Conn]addressKey)
-	}
 	if key != 0 {
 		t.counts[key]++
 	}

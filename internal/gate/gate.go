@@ -54,7 +54,7 @@ type Gate struct {
 
 // New returns a gate.
 func New(o Options) *Gate {
-	g := &Gate{node: o.Node, logger: o.Logger, metrics: o.Metrics, connect: o.Connect, vault: o.Vault, birth: time.Now(), seed: maphash.MakeSeed()}
+	g := &Gate{node: o.Node, logger: o.Logger, metrics: o.Metrics, connect: o.Connect, vault: o.Vault, birth: time.Now(), seed: maphash.MakeSeed(), callers: newCallers()}
 	g.addresses.Idle = maxIdleAddresses
 	g.staying.gate, g.carried.gate, g.asking.gate = g, g, g
 	g.policy.Store(o.Policy)

@@ -122,7 +122,7 @@ func (w *watch) run(ctx context.Context, t *rig.Trial) error {
 			return errors.Join(err, k.end(ctx))
 		}
 	}
-	err = errors.Join(listen(raw, began.Add(w.span)), k.end(ctx))
+	err = errors.Join(listen(ctx, raw, began.Add(w.span)), k.end(ctx))
 	if err != nil {
 		return err
 	}
@@ -170,13 +170,16 @@ func refusal(raw *rig.Raw) (time.Duration, error) {
 }
 
 // listen reads what comes on a connection until a moment, pings among it, so that it is not held for dead.
-func listen(raw *rig.Raw, until time.Time) error {
+func listen(ctx context.Context, raw *rig.Raw, until time.Time) error {
+	defer context.AfterFunc(ctx, raw.Drop)()
 	_ = raw.Conn.SetReadDeadline(until)
 	defer func() { _ = raw.Conn.SetReadDeadline(time.Time{}) }()
 	for {
 		switch _, err := raw.Next(nil); {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		case err != nil:
 			return fmt.Errorf("a connection was lost: %w", err)
 		}

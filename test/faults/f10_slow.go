@@ -123,14 +123,15 @@ func (h *herdOf) publish(ctx context.Context, server *rig.Server, stop <-chan st
 type sample struct {
 	p99    time.Duration // the lower quartile of the p99 of parts of that time: what the machine does besides counts less
 	held   time.Duration // the upper quartile of them
-	memory int64         // bytes of the server's process that are in memory after a collection, the most of two looks
+	memory int64         // bytes of the server's process that are in memory after a collection, the most of three looks
 	heap   int64         // bytes of its heap, then
 	most   int64         // bytes in memory, whenever it collected last, the most of all looks
 }
 
 // measure measures what members that read get, while all that stall are there, and what the server needs.
 func (h *herdOf) measure(ctx context.Context, server *rig.Server, healthy []*rig.Lean, during time.Duration) (s sample, err error) {
-	const early = 2 // none catches up yet
+	const early = 2                                   // none catches up yet
+	middle := int((h.shortStall-h.part/2)/h.part) - 1 // the last while all of them stall
 	parts, began := int(during/h.part), time.Now()
 	var p99 []time.Duration
 	for i := range parts {
@@ -142,7 +143,7 @@ func (h *herdOf) measure(ctx context.Context, server *rig.Server, healthy []*rig
 			return s, err
 		}
 		s.most = max(s.most, usage.Memory)
-		if i == early || i == parts-1 {
+		if i == early || i == middle || i == parts-1 {
 			heap, err := server.Counter(ctx, "heap")
 			if err != nil {
 				return s, err

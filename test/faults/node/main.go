@@ -83,7 +83,7 @@ func (s *settings) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	front := http.Server{Addr: s.listen, Handler: counted.routes(server), ReadHeaderTimeout: 10 * time.Second}
+	front := http.Server{Addr: s.listen, Handler: counted.routes(server), ReadHeaderTimeout: 10 * time.Second, ConnState: server.ConnState}
 	return front.ListenAndServe()
 }
 

@@ -1,10 +1,13 @@
 package host
 
 import (
+	"os"
 	"runtime"
 	"testing"
 
 	"github.com/shirou/gopsutil/v4/cpu"
+	"github.com/shirou/gopsutil/v4/disk"
+	"github.com/shirou/gopsutil/v4/net"
 )
 
 func TestAProcessorIsReadBetweenTwoTimes(t *testing.T) {
@@ -27,6 +30,12 @@ func TestWhatStaysInsideTheMachineIsNotTheNetwork(t *testing.T) {
 			t.Errorf("%s leads nowhere outside: %v", name, !want)
 		}
 	}
+	in, out := carried([]net.IOCountersStat{
+		{Name: "lo", BytesRecv: 1000, BytesSent: 1000}, {Name: "eth0", BytesRecv: 20, BytesSent: 3}, {Name: "eth1", BytesRecv: 4, BytesSent: 50},
+	})
+	if in != 24 || out != 53 {
+		t.Errorf("%d bytes came, and %d left", in, out)
+	}
 }
 
 func TestPartsOfDisksAreNotCountedAgain(t *testing.T) {
@@ -37,5 +46,17 @@ func TestPartsOfDisksAreNotCountedAgain(t *testing.T) {
 	}
 	if runtime.GOOS == "linux" && whole("sda-of-nobody1") {
 		t.Error("what the system has no disk for is one")
+	}
+	if in, out := transferred(map[string]disk.IOCountersStat{"loop0": {ReadBytes: 1, WriteBytes: 2}, "dm-0": {ReadBytes: 4, WriteBytes: 8}}); in+out != 0 {
+		t.Errorf("of no disk %d bytes were read, and %d written", in, out)
+	}
+	disks, _ := os.ReadDir("/sys/block") // where there are none, or no such thing, nothing can be said
+	for _, d := range disks {
+		if !whole(d.Name()) {
+			continue
+		}
+		if in, out := transferred(map[string]disk.IOCountersStat{d.Name(): {ReadBytes: 1, WriteBytes: 2}}); in != 1 || out != 2 {
+			t.Errorf("of %s %d bytes were read, and %d written", d.Name(), in, out)
+		}
 	}
 }

@@ -115,12 +115,7 @@ func (n *network) read(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the network's interfaces: %w", err)
 	}
-	var in, out uint64
-	for _, i := range interfaces {
-		if !inner(i.Name) {
-			in, out = in+i.BytesRecv, out+i.BytesSent
-		}
-	}
+	in, out := carried(interfaces)
 	now := time.Now()
 	inRate, inKnown := n.in.rate(in, now)
 	outRate, outKnown := n.out.rate(out, now)
@@ -128,6 +123,16 @@ func (n *network) read(ctx context.Context) (any, error) {
 		return nil, nil
 	}
 	return Network{In: inRate, Out: outRate}, nil
+}
+
+// carried returns the bytes that came to the machine and left it.
+func carried(by []net.IOCountersStat) (in, out uint64) {
+	for _, i := range by {
+		if !inner(i.Name) {
+			in, out = in+i.BytesRecv, out+i.BytesSent
+		}
+	}
+	return in, out
 }
 
 // inner reports whether an interface leads nowhere outside, so that what goes through it is counted elsewhere, or never
@@ -151,12 +156,7 @@ func (d *disks) read(ctx context.Context) (any, error) {
 	if err != nil || len(counters) == 0 {
 		return reading, nil //nolint:nilerr // not every machine tells
 	}
-	var in, out uint64
-	for name, c := range counters {
-		if whole(name) {
-			in, out = in+c.ReadBytes, out+c.WriteBytes
-		}
-	}
+	in, out := transferred(counters)
 	now := time.Now()
 	if rate, known := d.in.rate(in, now); known {
 		reading.Read = &rate
@@ -173,6 +173,16 @@ func root() string {
 		return os.Getenv("SystemDrive") + `\`
 	}
 	return "/"
+}
+
+// transferred returns the bytes that were read from disks, and written.
+func transferred(by map[string]disk.IOCountersStat) (in, out uint64) {
+	for name, c := range by {
+		if whole(name) {
+			in, out = in+c.ReadBytes, out+c.WriteBytes
+		}
+	}
+	return in, out
 }
 
 // whole reports whether a block device is a disk of its own, and no part of one nor made of others.
