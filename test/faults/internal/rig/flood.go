@@ -47,7 +47,7 @@ func RunFlood(ctx context.Context, addr string, clients int) (*Flood, error) {
 			f.Stop()
 			return nil, err
 		}
-		s := &stream{raw: raw, room: fmt.Sprint("flood-", i%8), answered: make(chan struct{}, 1), due: make(map[int]time.Time)}
+		s := &stream{raw: raw, room: fmt.Sprint("small/flood-", i%8), answered: make(chan struct{}, 1), due: make(map[int]time.Time)}
 		f.streams = append(f.streams, s)
 		f.group.Go(func() {
 			if err := s.read(); ctx.Err() == nil {
