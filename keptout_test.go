@@ -327,13 +327,13 @@ func TestWhatIsSaidDuringAnUpgradeFollowsIt(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer conn.CloseNow()
+				defer func() { _ = conn.CloseNow() }()
 				p := &peer{t, conn}
 				for _, want := range row.want {
 					if want == "pong" {
 						p.send(`{"type":"ping"}`)
 					}
-					got := ""
+					var got string
 					if _, frame, err := conn.Read(t.Context()); err != nil {
 						got = fmt.Sprint(int(websocket.CloseStatus(err)))
 					} else {

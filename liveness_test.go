@@ -135,7 +135,7 @@ func TestASlowReaderIsKeptAndOneThatIsStuckIsNot(t *testing.T) {
 		}
 		slow.stuck.Store(false)
 		_ = conn.CloseNow()
-		_ = <-read
+		<-read //nolint:errcheck // that it was closed
 		transport.CloseIdleConnections()
 	})
 }

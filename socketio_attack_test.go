@@ -103,7 +103,7 @@ func TestSocketIOAttachmentsThatNeverComeAreNotWaitedFor(t *testing.T) {
 		e := openVirtually(t, wireroom.Options{})
 		e.connect("", "")
 		e.send(`451-["x",{"_placeholder":true,"num":0}]`)
-		err, took := e.ends()
+		took, err := e.ends()
 		if websocket.CloseStatus(err) != 4400 || took < 30*time.Second || took > 32*time.Second {
 			t.Errorf("%v after %v", err, took)
 		}
@@ -134,8 +134,8 @@ func dialVirtually(t *testing.T, s *wireroomtest.Server) *emitter {
 	return e
 }
 
-// ends answers pings until the connection ends, and returns how and after how long.
-func (e *emitter) ends() (err error, took time.Duration) {
+// ends answers pings until the connection ends, and returns after how long, and how.
+func (e *emitter) ends() (took time.Duration, err error) {
 	began := time.Now()
 	for err == nil {
 		var frame []byte
@@ -143,7 +143,7 @@ func (e *emitter) ends() (err error, took time.Duration) {
 			e.send("3")
 		}
 	}
-	return err, time.Since(began)
+	return time.Since(began), err
 }
 
 // Who opens a connection and says nothing, or connects to what is not there, is not waited for.
@@ -155,7 +155,7 @@ func TestSocketIOWhoConnectsNowhereIsClosed(t *testing.T) {
 				if packet != "" {
 					e.send(packet)
 				}
-				err, took := e.ends()
+				took, err := e.ends()
 				if websocket.CloseStatus(err) != 4401 || took < time.Minute || took > time.Minute+2*time.Second {
 					t.Errorf("%v after %v", err, took)
 				}

@@ -242,7 +242,7 @@ func TestSocketIOTheSettingsOfThePageAreTheDefaults(t *testing.T) {
 		}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		err, took := openVirtually(t, wireroom.Options{}).ends()
+		took, err := openVirtually(t, wireroom.Options{}).ends()
 		if want := seconds("ConnectTimeout"); websocket.CloseStatus(err) != 4401 || took < want || took > want+2*time.Second {
 			t.Errorf("%v after %v, the page says %v", err, took, want)
 		}

@@ -193,11 +193,10 @@ func TestSocketIOAVectorHasABound(t *testing.T) {
 		t.Run(fmt.Sprint(more), func(t *testing.T) {
 			server, url := start(t, wireroom.Options{})
 			e := newcomer(t, url)
-			length := 0
 			for i := range rooms {
 				room := fmt.Sprintf("%02d-%s", i, strings.Repeat("x", longest-3))
 				if i == rooms-1 { // `nonce;room=position,room=position`
-					length = len(e.offset) - 17 + len(",") + len("=aaaaaaab.0.00000000")
+					length := len(e.offset) - 17 + len(",") + len("=aaaaaaab.0.00000000")
 					room = room[:most-length+more]
 				}
 				e.join(room)

@@ -61,13 +61,13 @@ func unmask(p []byte) (payload []byte, op byte, n int) {
 		return nil, 0, 0
 	}
 	length, at := int(p[1]&127), 2
-	switch {
-	case length == 126:
+	switch length {
+	case 126:
 		if len(p) < 8 {
 			return nil, 0, 0
 		}
 		length, at = int(binary.BigEndian.Uint16(p[2:])), 4
-	case length == 127:
+	case 127:
 		if len(p) < 14 {
 			return nil, 0, 0
 		}

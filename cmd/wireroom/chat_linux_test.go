@@ -102,9 +102,17 @@ func TestChatsInATerminal(t *testing.T) {
 	if shown.has("Ana\x1b[0m: helo") {
 		t.Errorf("what was typed here is printed again: %q", shown)
 	}
-	cleo, _, _ := chatInTerminal(t, url, "Cleo")
+	cleo, hers, _ := chatInTerminal(t, url, "Cleo")
 	press(t, cleo, "H")
 	shown.waitFor(t, `general \(Cleo typing\)> `)
+	shown.waitFor(t, `(?s)Cleo typing.*general> $`) // she has stopped
+	if hers.has("typing") {
+		t.Errorf("she is told that she types: %q", hers)
+	}
+	press(t, cleo, "\x7f/join garden\r")
+	hers.waitFor(t, `garden> `)
+	ben.types("while Cleo is elsewhere")
+	hers.waitFor(t, `garden \[1 in general\]> `)
 	press(t, keys, "\x04")
 	if err := <-ended; err != nil {
 		t.Errorf("after Ctrl-D it ended with %v", err)

@@ -76,7 +76,7 @@ func (s *serveCommand) Run(ctx context.Context, p *program, line *kong.Context) 
 	}
 	stop()
 	err = drain(server, front, c.DrainTimeout, logger)
-	_ = <-failed // that it was shut down
+	<-failed //nolint:errcheck // that it was shut down
 	return err
 }
 

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -219,6 +220,33 @@ func TestRepairOfAManifestStartsOver(t *testing.T) {
 			t.Errorf("room %q proves what it was before: %+v", room, page)
 		}
 	}
+}
+
+// How Pebble was set has no checksum, and is not needed: damage there stops the start, and a repair loses nothing.
+func TestDamageInPebblesOptionsLosesNothing(t *testing.T) {
+	s := newSample(t, 700)
+	name := s.files("OPTIONS-")[0]
+	data := s.data(t, name)
+	at := bytes.Index(data, []byte("merger=")) + len("merger=")
+	fs := s.with(t, name, flipped(data, at, 1))
+	err := New(small(fs)).Open(t.Context(), &fed{})
+	refusal(t, err, ErrDamaged)
+	if !strings.Contains(err.Error(), path.Base(name)) {
+		t.Errorf("the file is not named: %v", err)
+	}
+	report, err := Inspect(fs, where)
+	if err != nil || report.Unreadable != "" || len(report.Damage) != 1 || report.Damage[0].File != path.Base(name) || len(report.Damaged()) > 0 {
+		t.Fatalf("got %+v, %v", report, err)
+	}
+	done, err := Repair(RepairOptions{FS: fs, Dir: where, Aside: "aside"})
+	if err != nil || len(done.Renewed) > 0 {
+		t.Fatalf("got %+v, %v", done, err)
+	}
+	e := temporary(t, small(fs))
+	if refused := s.verify(t, e, 0); refused > 0 {
+		t.Errorf("%d rooms are refused", refused)
+	}
+	s.verifyKeys(t, e)
 }
 
 // One bit anywhere: after a repair every store opens, and every room is as it was, or has another epoch and nothing

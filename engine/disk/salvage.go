@@ -27,7 +27,8 @@ type salvage struct {
 	batch   uint64 // number of the last batch
 }
 
-// tablesOnly is a store without its logs: they are read by salvage itself, which goes on behind damage.
+// tablesOnly is a store without its logs, which are read by salvage itself, and it goes on behind damage; and without how
+// Pebble was set, which does not matter.
 type tablesOnly struct {
 	vfs.FS
 	bad *badBlocks
@@ -36,7 +37,9 @@ type tablesOnly struct {
 // List implements vfs.FS.
 func (f tablesOnly) List(dir string) ([]string, error) {
 	names, err := f.FS.List(dir)
-	return slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, ".log") }), err
+	return slices.DeleteFunc(names, func(name string) bool {
+		return strings.HasSuffix(name, ".log") || strings.HasPrefix(name, optionsPrefix)
+	}), err
 }
 
 // Open implements vfs.FS.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -83,10 +84,45 @@ func openPebble(dir string, fs vfs.FS, p *pebble.Options) (db *pebble.DB, err er
 	}()
 	p.FS = fs
 	db, err = pebble.Open(dir, p)
-	if err != nil && pebble.IsCorruptionError(err) {
+	if err == nil {
+		return db, nil
+	}
+	if bad := checkOptions(fs, dir); bad != nil {
+		return nil, bad
+	}
+	if pebble.IsCorruptionError(err) {
 		err = damaged("", 0, err)
 	}
-	return db, err
+	return nil, err
+}
+
+// optionsPrefix begins the names of the files in which Pebble notes how it was set.
+const optionsPrefix = "OPTIONS-"
+
+// checkOptions returns a *DamageError if the newest of those files has what this engine never wrote. They have no
+// checksum, and nothing that is needed: what Pebble compares when it opens a store is the same in all versions of this
+// engine.
+func checkOptions(fs vfs.FS, dir string) error {
+	names, err := fs.List(dir)
+	if err != nil {
+		return fmt.Errorf("list: %w", err)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, optionsPrefix) })
+	if len(names) == 0 {
+		return nil
+	}
+	newest := slices.MaxFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }) // they end in a number
+	file := fs.PathJoin(dir, newest)
+	data, err := readFile(fs, file)
+	if err != nil {
+		return err
+	}
+	p := &pebble.Options{FS: fs}
+	p.EnsureDefaults()
+	if err := p.CheckCompatibility(dir, string(data)); err != nil {
+		return &DamageError{File: file, Err: err}
+	}
+	return nil
 }
 
 // makeDir makes a directory that outlives a crash.

@@ -110,9 +110,7 @@ func (r *Report) charts() []chart.Chart {
 // curves returns the distribution of what was timed. Each nine of a percentile is as wide as the one before.
 func (r *Report) curves() chart.Chart {
 	c := chart.Chart{Title: "Latency by percentile", X: "percentile", Y: "milliseconds", LogY: true}
-	for _, label := range []string{"0", "90", "99", "99.9", "99.99", "99.999"} {
-		c.Labels = append(c.Labels, label)
-	}
+	c.Labels = []string{"0", "90", "99", "99.9", "99.99", "99.999"}
 	last := float64(len(c.Labels) - 1)
 	for _, kind := range kindNames {
 		d, ok := r.Latency[kind]

@@ -206,7 +206,7 @@ func (w *worker) joined(c *client, e *envelope) {
 	if again && (e.Recovered == nil || !*e.Recovered) {
 		w.missed(c, offset)
 	}
-	if w.places != nil && !(again && e.Recovered != nil && *e.Recovered) {
+	if w.places != nil && (!again || e.Recovered == nil || !*e.Recovered) {
 		w.places[c.number].set([]byte(e.Position))
 	}
 	w.placed(c, offset, !again)

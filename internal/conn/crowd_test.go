@@ -102,7 +102,7 @@ func serveTLS(t testing.TB, p *Poller, h func() (*Conn, Handler)) string {
 	go func() { served <- server.Serve(NewTLSListener(inner, serverTLS(t))) }()
 	t.Cleanup(func() {
 		server.Close()
-		_ = <-served
+		<-served //nolint:errcheck // that it was closed
 	})
 	return inner.Addr().String()
 }

@@ -134,8 +134,8 @@ func (a *herald) run() {
 func (a *herald) tell(e errand) error {
 	r := a.hub.lookup(e.room)
 	var users []engine.Sighting
-	switch {
-	case r == nil: // nobody is there any more, whatever was said of the room
+	switch r {
+	case nil: // nobody is there any more, whatever was said of the room
 		var nobody presence
 		for user := range e.users {
 			users = append(users, nobody.sighting(user))

@@ -181,11 +181,11 @@ func (r *Recorder) shard(user string) *shard {
 // trail returns what is kept of a user, as the newest one heard of.
 func (s *shard) trail(user string) *trail {
 	t := s.users[user]
-	switch {
-	case t == nil:
+	switch t {
+	case nil:
 		t = &trail{user: strings.Clone(user), since: s.forgotten}
 		s.users[t.user] = t
-	case t == s.newest:
+	case s.newest:
 		return t
 	default:
 		s.unlink(t)

@@ -89,8 +89,17 @@ func (r *reader) Deliver(frames conn.Frames, unless *atomic.Bool) conn.Outcome {
 
 func (r *reader) Ready() bool                           { return !r.full.Load() }
 func (r *reader) Removed(*hub.Member, *protocol.Kicked) {}
-func (r *reader) read()                                 { r.full.Store(false); r.stage.hub.CatchUp(r.member) }
-func (r *reader) leave(d hub.Departure)                 { r.stage.hub.Leave(r.member, d); r.member = nil }
+
+func (r *reader) read() {
+	r.full.Store(false)
+	r.stage.hub.CatchUp(r.member)
+}
+
+func (r *reader) leave(d hub.Departure) {
+	r.stage.hub.Leave(r.member, d)
+	r.member = nil
+}
+
 func (r *reader) close(code protocol.CloseCode, why string) {
 	if r.member != nil {
 		r.leave(hub.Departure{Why: hub.LeftClosed})

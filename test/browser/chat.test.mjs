@@ -146,6 +146,24 @@ test("a reload keeps name, user, rooms and the place one was in", async () => {
   assert.equal(await ana.page.$eval("#room-list", (list) => list.childElementCount), 3); // lobby, the first room, this one
 });
 
+test("what was read before a reload is not unread after it", async () => {
+  const [first, second] = [newRoom(), newRoom()];
+  const [ana, ben] = [await set.arrive("Ana", { room: first }), await set.arrive("Ben", { room: first })];
+  await ben.say("read");
+  await ana.sees("read");
+  await ana.join(second);
+  await ben.join(second);
+  await ana.page.reload();
+  await ana.live();
+  await ben.open(first);
+  await ben.say("not read");
+  await ben.allSent();
+  await ben.open(second);
+  await ben.say("look there");
+  await ana.sees("look there");
+  assert.equal(await ana.page.textContent(`.row[data-id="${first}"] .badge`), "1");
+});
+
 test("a second tab of the same browser is the same user, with the same words", async () => {
   const room = newRoom();
   const [ana, ben] = [await set.arrive("Ana", { room }), await set.arrive("Ben", { room })];
@@ -162,6 +180,16 @@ test("a second tab of the same browser is the same user, with the same words", a
   await second.allSent();
   await ana.writeTo(ben);
   await ana.sees("in private");
+  await second.open(room);
+  await second.say("elsewhere");
+  await ben.sees("elsewhere");
+  await ben.say("seen");
+  await ben.allSent();
+  await ben.writeTo(ana);
+  await ben.say("look there");
+  await ana.sees("look there");
+  assert.equal(await ana.page.textContent(`.row[data-id="${room}"] .badge`), "1", "what one says oneself is not unread");
+  await ben.open(room);
   await second.page.close();
   await ana.say("the first tab is still here");
   await ben.hasPeople("Ana", "Ben");

@@ -67,6 +67,9 @@ func failSync(ctx context.Context, server *rig.Server, acked *atomic.Int64, at i
 	if err != nil {
 		return took, err
 	}
+	if err := rig.Sleep(ctx, onTheWay); err != nil {
+		return took, err
+	}
 	before := acked.Load()
 	if err := rig.Sleep(ctx, time.Second); err != nil {
 		return took, err
@@ -80,5 +83,7 @@ func failSync(ctx context.Context, server *rig.Server, acked *atomic.Int64, at i
 	return took, errors.Join(server.Kill(), server.Start(ctx))
 }
 
-// notReadyWithin is how long a node whose sync failed may say that it is ready.
-const notReadyWithin = time.Second
+const (
+	notReadyWithin = time.Second            // how long a node whose sync failed may say that it is ready
+	onTheWay       = 500 * time.Millisecond // what was acknowledged before has reached its publisher then; it is in the log, or the oracle tells
+)

@@ -117,7 +117,7 @@ func (d *door) connect(ctx context.Context, token string) (*rig.Raw, error) {
 	}
 	d.raws = append(d.raws, raw)
 	text, err := raw.Next(nil)
-	if err == nil && !strings.Contains(string(text), `"type":"`+string(first)+`"`) {
+	if err == nil && !strings.Contains(string(text), `"type":"`+first+`"`) {
 		err = fmt.Errorf("a client was greeted with %s, want %s", text, first)
 	}
 	return raw, err

@@ -224,7 +224,7 @@ func (k *keeper) forgets(ctx context.Context, key string, stored time.Time) erro
 		if late {
 			at = stored.Add(engine.KeyWindow + early)
 		}
-		if err := rig.Sleep(ctx, time.Until(at)); err != nil {
+		if err := listen(ctx, k.raw, at); err != nil {
 			return err
 		}
 		r, err := k.publish(key)
