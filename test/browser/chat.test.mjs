@@ -158,6 +158,7 @@ test("what was read before a reload is not unread after it", async () => {
   await ben.open(first);
   await ben.say("not read");
   await ben.allSent();
+  await ana.shows(`.row[data-id="${first}"] .badge`, "1");
   await ben.open(second);
   await ben.say("look there");
   await ana.sees("look there");

@@ -16,7 +16,7 @@ test("after a cut everything missed comes in order, and what was typed meanwhile
   await ana.phase("offline", "connecting");
   await ana.page.waitForSelector("#banner", { state: "visible" });
   assert.match(await ana.page.textContent("#banner-text"), /connection was lost/);
-  for (let n = 1; n <= 20; n++) await ben.say(`missed ${n}`);
+  for (let n = 1; n <= 60; n++) await ben.say(`missed ${n}`);
   await ben.allSent();
   for (let n = 1; n <= 3; n++) await ana.say(`typed offline ${n}`);
   assert.deepEqual((await ana.lines()).slice(-3).map(({ state }) => state), ["waiting", "waiting", "waiting"]);
@@ -24,8 +24,8 @@ test("after a cut everything missed comes in order, and what was typed meanwhile
   set.network.heal();
   await ana.comesBack();
   await ana.allSent();
-  const wanted = ["before", ...[...Array(20).keys()].map((n) => `missed ${n + 1}`), ...[1, 2, 3].map((n) => `typed offline ${n}`)];
-  await ana.sees("missed 20");
+  const wanted = ["before", ...[...Array(60).keys()].map((n) => `missed ${n + 1}`), ...[1, 2, 3].map((n) => `typed offline ${n}`)];
+  await ana.sees("missed 60");
   await ben.sees("typed offline 3");
   assert.deepEqual(await ana.texts(), wanted);
   assert.deepEqual(await ben.texts(), wanted);
