@@ -92,7 +92,7 @@ func inspect(fs vfs.FS, dir string, lock *pebble.Lock, then func(*Report, *salva
 	if err != nil {
 		return nil, err
 	}
-	if bad := (*DamageError)(nil); errors.As(checkOptions(fs, dir), &bad) {
+	if bad := checkOptions(fs, dir); bad != nil {
 		report.Damage = append(report.Damage, Damage{File: fs.PathBase(bad.File), Error: bad.Err.Error()})
 	}
 	found := surveyStore(s.view, s.touched)

@@ -227,6 +227,9 @@ func TestDamageInPebblesOptionsLosesNothing(t *testing.T) {
 	s := newSample(t, 700)
 	name := s.files("OPTIONS-")[0]
 	data := s.data(t, name)
+	if report, err := Inspect(s.with(t, path.Join(where, "OPTIONS-999999.bak"), []byte("merger=none")), where); err != nil || !report.Whole() {
+		t.Errorf("a file that is none of the store's is damage: %+v, %v", report, err)
+	}
 	at := bytes.Index(data, []byte("merger=")) + len("merger=")
 	fs := s.with(t, name, flipped(data, at, 1))
 	err := New(small(fs)).Open(t.Context(), &fed{})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -87,11 +88,15 @@ func openPebble(dir string, fs vfs.FS, p *pebble.Options) (db *pebble.DB, err er
 	if err == nil {
 		return db, nil
 	}
-	if bad := checkOptions(fs, dir); bad != nil {
-		return nil, bad
-	}
 	if pebble.IsCorruptionError(err) {
 		err = damaged("", 0, err)
+	}
+	switch bad := checkOptions(fs, dir); {
+	case bad == nil:
+	case strings.Contains(err.Error(), bad.Err.Error()): // that is it
+		err = bad
+	default:
+		err = errors.Join(err, bad)
 	}
 	return nil, err
 }
@@ -99,27 +104,33 @@ func openPebble(dir string, fs vfs.FS, p *pebble.Options) (db *pebble.DB, err er
 // optionsPrefix begins the names of the files in which Pebble notes how it was set.
 const optionsPrefix = "OPTIONS-"
 
-// checkOptions returns a *DamageError if the newest of those files has what this engine never wrote. They have no
-// checksum, and nothing that is needed: what Pebble compares when it opens a store is the same in all versions of this
-// engine.
-func checkOptions(fs vfs.FS, dir string) error {
+// checkOptions says what is wrong if the newest of those files cannot be read, or has what this engine never wrote. They
+// have no checksum, and nothing that is needed: what Pebble compares when it opens a store is the same in all versions of
+// this engine.
+func checkOptions(fs vfs.FS, dir string) *DamageError {
 	names, err := fs.List(dir)
 	if err != nil {
-		return fmt.Errorf("list: %w", err)
+		return nil // nothing can be opened there, of which one is told
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, optionsPrefix) })
-	if len(names) == 0 {
+	newest, highest := "", uint64(0)
+	for _, name := range names {
+		number, isOptions := strings.CutPrefix(name, optionsPrefix)
+		n, err := strconv.ParseUint(number, 10, 64)
+		if isOptions && err == nil && n >= highest {
+			newest, highest = name, n
+		}
+	}
+	if newest == "" {
 		return nil
 	}
-	newest := slices.MaxFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }) // they end in a number
 	file := fs.PathJoin(dir, newest)
 	data, err := readFile(fs, file)
-	if err != nil {
-		return err
+	if err == nil {
+		p := &pebble.Options{FS: fs}
+		p.EnsureDefaults()
+		err = p.CheckCompatibility(dir, string(data))
 	}
-	p := &pebble.Options{FS: fs}
-	p.EnsureDefaults()
-	if err := p.CheckCompatibility(dir, string(data)); err != nil {
+	if err != nil {
 		return &DamageError{File: file, Err: err}
 	}
 	return nil

@@ -23,7 +23,6 @@ type handshakes struct {
 	freed chan struct{} // holds one when a place has been given back
 
 	mu    sync.Mutex
-	most  int
 	held  map[net.Conn]*place
 	order []*place // by when they were taken, with those that have been given back
 }
@@ -37,9 +36,12 @@ type place struct {
 func newHandshakes() *handshakes {
 	return &handshakes{
 		turn: make(chan struct{}, 1), freed: make(chan struct{}, 1),
-		most: handshakesEach * runtime.GOMAXPROCS(0), held: make(map[net.Conn]*place),
+		held: make(map[net.Conn]*place),
 	}
 }
+
+// mostHandshakes returns how many are on their way at once.
+func mostHandshakes() int { return handshakesEach * runtime.GOMAXPROCS(0) }
 
 // begin waits until there is a place for a connection, and takes it. It is called where connections are accepted, so that
 // no more are accepted meanwhile.
@@ -70,7 +72,7 @@ func (h *handshakes) take(c net.Conn) (wait time.Duration) {
 		h.order[0] = nil
 		h.order = h.order[1:]
 	}
-	if len(h.held) >= h.most {
+	if len(h.held) >= mostHandshakes() {
 		return h.order[0].ends.Sub(now)
 	}
 	p := &place{c, now.Add(handshakePatience)}

@@ -23,7 +23,7 @@ func TestSoManyConnectionsAreOnTheirWayAtOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := newGate(t, Settings{})
 				first := begin(g, "127.0.0.1")
-				for range g.callers.handshakes.most - 1 {
+				for range mostHandshakes() - 1 {
 					begin(g, "127.0.0.1")
 				}
 				began := time.Now()
@@ -59,7 +59,7 @@ func TestPlacesAreNotKept(t *testing.T) {
 		g := newGate(t, Settings{})
 		h := g.callers.handshakes
 		var all []*caller
-		for range 3 * h.most {
+		for range 3 * mostHandshakes() {
 			c := begin(g, "127.0.0.1")
 			if all = append(all, c); len(all)%3 != 0 { // every third says nothing
 				g.ConnState(c, http.StateHijacked)

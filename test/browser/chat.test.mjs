@@ -152,9 +152,9 @@ test("what was read before a reload is not unread after it", async () => {
   await ben.say("read");
   await ana.sees("read");
   await ana.join(second);
-  await ben.join(second);
-  await ana.page.reload();
+  await ana.page.reload(); // at once
   await ana.live();
+  await ben.join(second);
   await ben.open(first);
   await ben.say("not read");
   await ben.allSent();

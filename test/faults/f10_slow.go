@@ -44,7 +44,7 @@ func slowReaders(ctx context.Context, t *rig.Trial) error {
 	h := herdOf{
 		members: rig.Pick(t, 200, 10_000), size: rig.Pick(t, 4<<10, 8<<10), every: rig.Pick(t, 50*time.Millisecond, 500*time.Millisecond),
 		turns: rig.Pick(t, 1, 4), part: rig.Pick(t, 500*time.Millisecond, 3*time.Second),
-		quiet: rig.Pick(t, 5*time.Second, stuckWithin), shortStall: rig.Pick(t, 8*time.Second, 20*time.Second),
+		quiet: rig.Pick(t, 7*time.Second, stuckWithin), shortStall: rig.Pick(t, 8*time.Second, 20*time.Second),
 		longStall: rig.Pick(t, 40*time.Second, 60*time.Second), slower: 1.1, surely: rig.Pick(t, time.Second, 0),
 		grown: rig.Pick[int64](t, 12<<20, 0), // of a small server 5 % is less than what a catch-up leaves to the collector
 	}
@@ -130,8 +130,8 @@ type sample struct {
 
 // measure measures what members that read get, while all that stall are there, and what the server needs.
 func (h *herdOf) measure(ctx context.Context, server *rig.Server, healthy []*rig.Lean, during time.Duration) (s sample, err error) {
-	const early = 2                                   // none catches up yet
-	middle := int((h.shortStall-h.part/2)/h.part) - 1 // the last while all of them stall
+	const early = 2                            // none catches up yet
+	middle := int(h.shortStall*3/4/h.part) - 1 // all of them stall still
 	parts, began := int(during/h.part), time.Now()
 	var p99 []time.Duration
 	for i := range parts {

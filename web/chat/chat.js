@@ -138,6 +138,7 @@ byID("me").addEventListener("click", rename);
 byID("skip").addEventListener("click", () => byID("text").focus());
 byID("snippet-origin").textContent = JSON.stringify(new URL("ws", location.href.split("#")[0]).href.replace(/^http/, "ws"));
 document.addEventListener("visibilitychange", seen);
+addEventListener("pagehide", () => store.saveReads());
 window.addEventListener("hashchange", () => show(named()));
 window.addEventListener("storage", ({ key }) => {
   if (key === "wireroom.sent" && store.me.user) store.loadSent();

@@ -172,6 +172,14 @@ export class Store {
     }
   }
 
+  /** Keeps how far was read, at once: the page may be going. Several tabs read; the furthest of them counts. */
+  saveReads() {
+    clearTimeout(this.#savingReads);
+    const reads = this.#lasting.load("reads", {});
+    for (const { id, readUntil } of this.conversations.values()) reads[id] = Math.max(reads[id] ?? 0, readUntil);
+    this.#lasting.save("reads", reads);
+  }
+
   #become(user, inbox) {
     const others = this.me.user ? this.directs : [];
     for (const { id, pending } of others) if (id !== this.active && !pending.length) this.conversations.delete(id);
@@ -197,13 +205,8 @@ export class Store {
     this.#lasting.save("rooms", this.rooms.map(({ id }) => id));
   }
 
-  // Several tabs read: the furthest of them counts.
   #saveReads() {
     clearTimeout(this.#savingReads);
-    this.#savingReads = setTimeout(() => {
-      const reads = this.#lasting.load("reads", {});
-      for (const { id, readUntil } of this.conversations.values()) reads[id] = Math.max(reads[id] ?? 0, readUntil);
-      this.#lasting.save("reads", reads);
-    }, 300);
+    this.#savingReads = setTimeout(() => this.saveReads(), 300);
   }
 }
