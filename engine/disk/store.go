@@ -110,7 +110,7 @@ const optionsPrefix = "OPTIONS-"
 func checkOptions(fs vfs.FS, dir string) *DamageError {
 	names, err := fs.List(dir)
 	if err != nil {
-		return nil // nothing can be opened there, of which one is told
+		return nil //nolint:nilerr // nothing can be opened there, of which one is told
 	}
 	newest, highest := "", uint64(0)
 	for _, name := range names {

@@ -1,9 +1,7 @@
 package redis_test
 
 import (
-	"errors"
 	"fmt"
-	"syscall"
 	"testing"
 	"time"
 
@@ -83,16 +81,4 @@ func TestManyAccountsAreSettledAtOnce(t *testing.T) {
 			t.Fatalf("user %d: %v, want %v", i, got, want)
 		}
 	}
-}
-
-func TestAccountsWithoutAServer(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
-	n := newNode(t, redis.Options{URL: server.URL(), Timeout: 2 * time.Second})
-	server.Signal(syscall.SIGSTOP)
-	_, err := n.Settle(t.Context(), []engine.Spending{{User: "alice"}})
-	if !errors.Is(err, engine.ErrTimeout) && !errors.Is(err, engine.ErrUnavailable) {
-		t.Fatal(err)
-	}
-	server.Signal(syscall.SIGCONT)
 }

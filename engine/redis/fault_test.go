@@ -312,3 +312,15 @@ func TestManySubscriptions(t *testing.T) {
 		})
 	}
 }
+
+func TestAccountsWithoutAServer(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	n := newNode(t, redis.Options{URL: server.URL(), Timeout: 2 * time.Second})
+	server.Signal(syscall.SIGSTOP)
+	_, err := n.Settle(t.Context(), []engine.Spending{{User: "alice"}})
+	if !errors.Is(err, engine.ErrTimeout) && !errors.Is(err, engine.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	server.Signal(syscall.SIGCONT)
+}
