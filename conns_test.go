@@ -25,11 +25,11 @@ type remote struct{ net.Conn }
 
 func (remote) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
 
-// TestWhoSendsNoRequestIsCounted has one address open connections and say nothing.
-func TestWhoSendsNoRequestIsCounted(t *testing.T) {
-	server, err := wireroom.New(t.Context(), wireroom.Options{
-		Logger: slog.New(slog.DiscardHandler), Limits: wireroom.Limits{Address: wireroom.AddressLimits{Connections: 3}},
-	})
+// serveConns serves on a listener that wrap has of one, and returns its address. Whoever sends no request is waited for.
+func serveConns(t *testing.T, o wireroom.Options, wrap func(net.Listener) net.Listener) (address string) {
+	t.Helper()
+	o.Logger = slog.New(slog.DiscardHandler)
+	server, err := wireroom.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,16 +38,23 @@ func TestWhoSendsNoRequestIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	web := &http.Server{Handler: server, ReadHeaderTimeout: time.Hour, ConnState: server.ConnState}
-	go func() { _ = web.Serve(elsewhere{listener}) }() // ends with http.ErrServerClosed
+	go func() { _ = web.Serve(wrap(listener)) }() // ends with http.ErrServerClosed
 	t.Cleanup(func() {
 		_ = web.Close()
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	return listener.Addr().String()
+}
+
+// TestWhoSendsNoRequestIsCounted has one address open connections and say nothing.
+func TestWhoSendsNoRequestIsCounted(t *testing.T) {
+	limits := wireroom.Limits{Address: wireroom.AddressLimits{Connections: 3}}
+	address := serveConns(t, wireroom.Options{Limits: limits}, func(l net.Listener) net.Listener { return elsewhere{l} })
 	open := func() net.Conn {
 		t.Helper()
-		c, err := net.Dial("tcp", listener.Addr().String())
+		c, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,35 +84,22 @@ func TestWhoSendsNoRequestIsCounted(t *testing.T) {
 // TestWhoSaysNothingKeepsNobodyOut has more connections say nothing than are let in at once.
 func TestWhoSaysNothingKeepsNobodyOut(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-	server, err := wireroom.New(t.Context(), wireroom.Options{Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := &http.Server{Handler: server, ReadHeaderTimeout: time.Hour, ConnState: server.ConnState}
-	go func() { _ = web.Serve(listener) }() // ends with http.ErrServerClosed
-	defer func() { _ = web.Close() }()
+	address := serveConns(t, wireroom.Options{}, func(l net.Listener) net.Listener { return l })
 	for range 600 {
-		c, err := net.Dial("tcp", listener.Addr().String())
+		c, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = c.Close() }()
 	}
 	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get("http://" + listener.Addr().String() + "/healthz")
+	answer, err := client.Get("http://" + address + "/healthz")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {
 		t.Errorf("status %d", answer.StatusCode)
-	}
-	if err := server.Close(); err != nil {
-		t.Error(err)
 	}
 }
 

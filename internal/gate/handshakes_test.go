@@ -59,7 +59,7 @@ func TestPlacesAreNotKept(t *testing.T) {
 		g := newGate(t, Settings{})
 		h := g.callers.handshakes
 		var all []*caller
-		for range 3 * mostHandshakes() {
+		for range 6 * mostHandshakes() {
 			c := begin(g, "127.0.0.1")
 			if all = append(all, c); len(all)%3 != 0 { // every third says nothing
 				g.ConnState(c, http.StateHijacked)
