@@ -40,7 +40,7 @@ func TestPausedLoopReadsNothing(t *testing.T) {
 	r.until(t, "paused", func() bool { return r.calls == 1 })
 	mustWrite(t, client, string(numbered(1000)))
 	eventually(t, "left in the socket", func() bool {
-		n, err := unix.IoctlGetInt(int(r.conn.fd), unix.TIOCINQ)
+		n, err := unix.IoctlGetInt(descriptor(&r.conn), unix.TIOCINQ)
 		return err == nil && n == 1000
 	})
 }
@@ -120,16 +120,15 @@ func TestTurnsAreFair(t *testing.T) {
 func TestAReusedDescriptorGetsNobodyElsesBytes(t *testing.T) {
 	p := newPoller(t, Options{})
 	const rounds, writers = 150, 3
-	reused, seen := 0, map[int32]bool{}
+	reused, seen := 0, map[int]bool{}
 	for round := range rounds {
 		r := newRecorder()
 		client := open(t, p, overLoop, r, "")
-		r.conn.mu.Lock()
-		if seen[r.conn.fd] {
+		fd := descriptor(&r.conn)
+		if seen[fd] {
 			reused++
 		}
-		seen[r.conn.fd] = true
-		r.conn.mu.Unlock()
+		seen[fd] = true
 		mine := fmt.Appendf(nil, "%08d", round)
 		for range writers {
 			go func() {
@@ -288,7 +287,7 @@ func whileBusy(t *testing.T, r *recorder, act func(client net.Conn)) {
 	<-busy
 	expect(t, client, taken[:len(taken)-r.conn.held()])
 	eventually(t, "writable", func() bool {
-		n, err := unix.Poll([]unix.PollFd{{Fd: r.conn.fd, Events: unix.POLLOUT}}, 0)
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(descriptor(&r.conn)), Events: unix.POLLOUT}}, 0)
 		return err == nil && n == 1
 	})
 	act(client)

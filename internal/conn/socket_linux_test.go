@@ -12,6 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// descriptor returns the socket of an open connection. The loop takes it away under the lock when the peer is gone.
+func descriptor(c *Conn) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return int(c.fd)
+}
+
 func TestSocketOptions(t *testing.T) {
 	p, r := newPoller(t, Options{}), newRecorder()
 	open(t, p, overLoop, r, "")
@@ -24,12 +31,12 @@ func TestSocketOptions(t *testing.T) {
 		{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 0},
 		{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0},
 	} {
-		got, err := unix.GetsockoptInt(int(r.conn.fd), row.level, row.option)
+		got, err := unix.GetsockoptInt(descriptor(&r.conn), row.level, row.option)
 		if err != nil || got != row.want {
 			t.Errorf("%s is %d (%v), want %d", row.name, got, err, row.want)
 		}
 	}
-	flags, err := unix.FcntlInt(uintptr(r.conn.fd), unix.F_GETFD, 0)
+	flags, err := unix.FcntlInt(uintptr(descriptor(&r.conn)), unix.F_GETFD, 0)
 	if err != nil || flags&unix.FD_CLOEXEC == 0 {
 		t.Errorf("a child process would inherit the descriptor: %v", err)
 	}
@@ -50,7 +57,7 @@ func TestTheKernelEndsThoseWhoAreSilent(t *testing.T) {
 	} {
 		p, r := newPoller(t, Options{}), newRecorder()
 		client := open(t, p, overLoop, r, "")
-		kept, err := unix.Dup(int(r.conn.fd))
+		kept, err := unix.Dup(descriptor(&r.conn))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +74,7 @@ func TestTheKernelEndsThoseWhoAreSilent(t *testing.T) {
 	}
 	p, r := newPoller(t, Options{}), newRecorder()
 	open(t, p, overLoop, r, "")
-	if r.conn.EndWhenSilent(); timeout(int(r.conn.fd)) != 30_000 {
+	if r.conn.EndWhenSilent(); timeout(descriptor(&r.conn)) != 30_000 {
 		t.Error("nothing ends one of whom nothing is heard")
 	}
 }
