@@ -12,8 +12,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/wireroom/wireroom/conformance/hostile"
@@ -53,13 +56,14 @@ func hostileInput(ctx context.Context, t *rig.Trial) error {
 	if err != nil {
 		return err
 	}
-	targets, err := fuzz(ctx, t, root, parsers, rig.Pick(t, 2*time.Second, 10*time.Minute))
+	targets, tried, err := fuzz(ctx, t, root, parsers, rig.Pick(t, 2*time.Second, 10*time.Minute))
 	if err != nil {
 		return err
 	}
 	t.Figure("kinds_of_input", len(inputs))
 	t.Figure("tests", len(named))
 	t.Figure("parsers_fuzzed", targets)
+	t.Figure("inputs_tried", tried)
 	t.Figure("seconds_a_parser", rig.Pick(t, 2, 600))
 	return nil
 }
@@ -167,22 +171,53 @@ func runMissing(ctx context.Context, root string, found map[string][]string, mis
 	return nil
 }
 
-// fuzz fuzzes each target, for a while.
-func fuzz(ctx context.Context, t *rig.Trial, root string, found map[string][]string, each time.Duration) (targets int, err error) {
-	for folder, names := range found {
-		for _, name := range names {
-			c := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+name+"$", "-fuzztime", each.String(), folder)
-			c.Dir = root
-			out, err := c.CombinedOutput()
-			if err != nil {
-				return targets, fmt.Errorf("%s in %s: %w: %s", name, folder, err, out)
-			}
+// fuzz fuzzes each target for a while, two for each processor at once so that the long form takes little more than an
+// hour, and returns how many targets there are and how many inputs were tried. What breaks one is kept under testdata of
+// its package.
+func fuzz(ctx context.Context, t *rig.Trial, root string, found map[string][]string, each time.Duration) (targets int, inputs int64, err error) {
+	var (
+		mu      sync.Mutex
+		errs    []error
+		workers sync.WaitGroup
+		places  = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
+	)
+	for _, folder := range slices.Sorted(maps.Keys(found)) {
+		for _, name := range found[folder] {
 			targets++
-			t.Say("%s: %s", name, lastLine(out, "fuzz: elapsed"))
+			places <- struct{}{}
+			workers.Go(func() {
+				defer func() { <-places }()
+				tried, err := fuzzTarget(ctx, t, root, folder, name, each)
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, err)
+				inputs += tried
+			})
 		}
 	}
-	return targets, nil
+	workers.Wait()
+	return targets, inputs, errors.Join(errs...)
 }
+
+// fuzzTarget fuzzes one target with one worker, and returns how many inputs were tried.
+func fuzzTarget(ctx context.Context, t *rig.Trial, root, folder, name string, each time.Duration) (int64, error) {
+	c := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+name+"$", "-fuzztime", each.String(), "-parallel", "1", folder)
+	c.Dir = root
+	out, err := c.CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("%s in %s: %w: %s", name, folder, err, out)
+	}
+	last := lastLine(out, "fuzz: elapsed")
+	t.Say("%s: %s", name, last)
+	tried := executions.FindStringSubmatch(last)
+	if tried == nil {
+		return 0, fmt.Errorf("%s in %s: not seen to try anything: %s", name, folder, out)
+	}
+	return strconv.ParseInt(tried[1], 10, 64)
+}
+
+// executions is how `go test -fuzz` tells of inputs that were tried.
+var executions = regexp.MustCompile(`execs: (\d+)`)
 
 // lastLine returns the last line with a word in it.
 func lastLine(out []byte, word string) (last string) {
