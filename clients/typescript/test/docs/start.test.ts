@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { Client } from "../../src/index.js";
 import { connectTo, next } from "../e2e/kit.js";
 import { type Server, startServer } from "../e2e/server.js";
@@ -110,6 +110,7 @@ test("Node", async () => {
   const command = snippets("javascript-start.md").find(({ section, text }) => section === "Node" && text.startsWith("node "));
   const [, ...args] = (command?.text ?? "").trim().split(" ");
   const bot = spawn(process.execPath, args, { cwd: here, stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => void bot.kill());
   const lines = createInterface(bot.stdout)[Symbol.asyncIterator]();
   expect((await lines.next()).value).toBe("here");
   const lobby = bob.room<string>("lobby");
