@@ -171,9 +171,10 @@ func runMissing(ctx context.Context, root string, found map[string][]string, mis
 	return nil
 }
 
-// fuzz fuzzes each target for a while, two for each processor at once so that the long form takes little more than an
-// hour, and returns how many targets there are and how many inputs were tried. What breaks one is kept under testdata of
-// its package.
+// fuzz fuzzes each target for a while, two for each processor at once, so that each has about half of one: on two
+// processors the long form takes an hour and a half. It goes on when one breaks, and returns how many targets there are
+// and how many inputs were tried, those kept of earlier runs included. What breaks one is kept under testdata of its
+// package.
 func fuzz(ctx context.Context, t *rig.Trial, root string, found map[string][]string, each time.Duration) (targets int, inputs int64, err error) {
 	var (
 		mu      sync.Mutex
@@ -211,6 +212,9 @@ func fuzzTarget(ctx context.Context, t *rig.Trial, root, folder, name string, ea
 	t.Say("%s: %s", name, last)
 	if tried := executions.FindStringSubmatch(last); tried != nil {
 		return strconv.ParseInt(tried[1], 10, 64)
+	}
+	if t.Long || !strings.Contains(last, "baseline coverage") {
+		return 0, fmt.Errorf("%s in %s: not seen to try anything: %s", name, folder, out)
 	}
 	return 0, nil // the time went by with what is kept of earlier runs
 }
