@@ -285,7 +285,7 @@ func whileBusy(t *testing.T, r *recorder, act func(client net.Conn)) {
 	taken, _ := fill(t, &r.conn, 8192)
 	mustWrite(t, otherClient, "x")
 	<-busy
-	expect(t, client, taken[:len(taken)-r.conn.held()])
+	expect(t, client, taken[:len(taken)-held(&r.conn)])
 	eventually(t, "writable", func() bool {
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(descriptor(&r.conn)), Events: unix.POLLOUT}}, 0)
 		return err == nil && n == 1

@@ -93,7 +93,10 @@ func TestFullSocketKeepsTheRestAndDrains(t *testing.T) {
 			}
 			expect(t, client, taken)
 			r.until(t, "ready again", func() bool { return r.writable >= round && r.conn.Ready() })
-			if r.conn.rare != nil {
+			r.conn.mu.Lock()
+			rare := r.conn.rare
+			r.conn.mu.Unlock()
+			if rare != nil {
 				t.Fatal("an idle connection holds memory for kept bytes")
 			}
 		}
@@ -165,11 +168,8 @@ func TestKeepsRepliesBehindAFullSocketUpToABound(t *testing.T) {
 		reply := numbered(300)
 		for r.conn.Send(bytes.Clone(reply)) {
 			want = append(want, reply...)
-			r.conn.mu.Lock()
-			held := r.conn.held()
-			r.conn.mu.Unlock()
-			if held > max(1000, 4096+300) || len(want) > 64<<20 {
-				t.Fatalf("%d bytes kept", held)
+			if kept := held(&r.conn); kept > max(1000, 4096+300) || len(want) > 64<<20 {
+				t.Fatalf("%d bytes kept", kept)
 			}
 		}
 		expect(t, client, want)
@@ -204,11 +204,8 @@ func TestTurnEndCarriesGatheredReplies(t *testing.T) {
 			if !asked.Swap(false) {
 				return
 			}
-			r.conn.mu.Lock()
-			held := r.conn.held()
-			r.conn.mu.Unlock()
-			if held != len("reply another ") {
-				t.Errorf("%d bytes were gathered at the end of the turn", held)
+			if gathered := held(&r.conn); gathered != len("reply another ") {
+				t.Errorf("%d bytes were gathered at the end of the turn", gathered)
 			}
 			r.conn.Write([]byte("message "), nil)
 		}})

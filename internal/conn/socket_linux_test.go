@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// descriptor returns the socket of an open connection. The loop takes it away under the lock when the peer is gone.
+// descriptor returns the socket of an open connection, -1 once it is gone. It stays the connection's while the caller
+// holds the peer open.
 func descriptor(c *Conn) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

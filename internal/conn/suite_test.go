@@ -285,6 +285,13 @@ func open(t testing.TB, p *Poller, k kind, r *recorder, early string) net.Conn {
 	return client
 }
 
+// held returns how many bytes a connection keeps for its peer.
+func held(c *Conn) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held()
+}
+
 // hangUp closes a client's end without a TLS goodbye, which could wait.
 func hangUp(client net.Conn) {
 	if secure, ok := client.(*tls.Conn); ok {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -9,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -22,6 +20,9 @@ import (
 	"github.com/wireroom/wireroom/conformance/hostile"
 	"github.com/wireroom/wireroom/test/faults/internal/rig"
 )
+
+// longerThanAny is how long `go test` may take to build and run what it is asked for here, besides fuzzing.
+const longerThanAny = time.Hour
 
 // hostileInput is F19: every kind of input that has broken servers before is sent, by the tests that are named for it and
 // by bare sockets to a server in a process of its own; then each parser is fuzzed.
@@ -149,9 +150,7 @@ func runMissing(ctx context.Context, root string, found map[string][]string, mis
 	if folders == 0 {
 		return nil
 	}
-	c := exec.CommandContext(ctx, "go", args...)
-	c.Dir = root
-	out, err := c.Output()
+	out, err := rig.RunWithin(ctx, longerThanAny, root, "go", args...)
 	var said []string
 	for line := range bytes.Lines(out) {
 		var e struct{ Action, Test, Output string }
@@ -175,7 +174,7 @@ func runMissing(ctx context.Context, root string, found map[string][]string, mis
 // processors the long form takes an hour and a half. It goes on when one breaks, and returns how many targets there are
 // and how many inputs were tried, those kept of earlier runs included. What breaks one is kept under testdata of its
 // package.
-func fuzz(ctx context.Context, t *rig.Trial, root string, found map[string][]string, each time.Duration) (targets int, inputs int64, err error) {
+func fuzz(ctx context.Context, t *rig.Trial, root string, found map[string][]string, each time.Duration) (targets int, inputs int64, _ error) {
 	var (
 		mu      sync.Mutex
 		errs    []error
@@ -188,7 +187,7 @@ func fuzz(ctx context.Context, t *rig.Trial, root string, found map[string][]str
 			places <- struct{}{}
 			workers.Go(func() {
 				defer func() { <-places }()
-				tried, err := fuzzTarget(ctx, t, root, folder, name, each)
+				tried, err := fuzzTarget(ctx, t, root, parser{folder, name}, each)
 				mu.Lock()
 				defer mu.Unlock()
 				errs = append(errs, err)
@@ -200,21 +199,25 @@ func fuzz(ctx context.Context, t *rig.Trial, root string, found map[string][]str
 	return targets, inputs, errors.Join(errs...)
 }
 
+// parser is a fuzz target, in a folder with its package.
+type parser struct{ folder, name string }
+
 // fuzzTarget fuzzes one target with one worker, and returns how many inputs were tried.
-func fuzzTarget(ctx context.Context, t *rig.Trial, root, folder, name string, each time.Duration) (int64, error) {
-	c := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+name+"$", "-fuzztime", each.String(), "-parallel", "1", folder)
-	c.Dir = root
-	out, err := c.CombinedOutput()
+func fuzzTarget(ctx context.Context, t *rig.Trial, root string, p parser, each time.Duration) (int64, error) {
+	out, err := rig.RunWithin(
+		ctx, each+longerThanAny, root,
+		"go", "test", "-run", "^$", "-fuzz", "^"+p.name+"$", "-fuzztime", each.String(), "-parallel", "1", p.folder,
+	)
 	if err != nil {
-		return 0, fmt.Errorf("%s in %s: %w: %s", name, folder, err, out)
+		return 0, fmt.Errorf("%s in %s: %w: %s", p.name, p.folder, err, out)
 	}
 	last := lastLine(out, "fuzz: elapsed")
-	t.Say("%s: %s", name, last)
+	t.Say("%s: %s", p.name, last)
 	if tried := executions.FindStringSubmatch(last); tried != nil {
 		return strconv.ParseInt(tried[1], 10, 64)
 	}
 	if t.Long || !strings.Contains(last, "baseline coverage") {
-		return 0, fmt.Errorf("%s in %s: not seen to try anything: %s", name, folder, out)
+		return 0, fmt.Errorf("%s in %s: not seen to try anything: %s", p.name, p.folder, out)
 	}
 	return 0, nil // the time went by with what is kept of earlier runs
 }
@@ -224,10 +227,9 @@ var executions = regexp.MustCompile(`execs: (\d+)`)
 
 // lastLine returns the last line with a word in it.
 func lastLine(out []byte, word string) (last string) {
-	lines := bufio.NewScanner(bytes.NewReader(out))
-	for lines.Scan() {
-		if strings.Contains(lines.Text(), word) {
-			last = strings.TrimSpace(lines.Text())
+	for line := range bytes.Lines(out) {
+		if bytes.Contains(line, []byte(word)) {
+			last = string(bytes.TrimSpace(line))
 		}
 	}
 	return last

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/wireroom/wireroom/test/faults/internal/result"
@@ -202,7 +201,7 @@ func (h *hunt) run(ctx context.Context, f fault, tag string) (said string, err e
 	if tag == "" && h.runs != "" {
 		args = append(args, "-record", h.runs)
 	}
-	out, err := h.within(ctx, shortLimit(f)+2*grace, suite, append(args, f.Name)...)
+	out, err := rig.RunWithin(ctx, shortLimit(f)+2*grace, h.root, suite, append(args, f.Name)...)
 	if err == nil {
 		return "", nil
 	}
@@ -216,24 +215,4 @@ func (h *hunt) run(ctx context.Context, f fault, tag string) (said string, err e
 	}
 	line, _, _ := strings.Cut(string(out[i+len(f.Name+notAsPromised):]), "\n")
 	return line[:min(len(line), 150)], nil
-}
-
-// within runs a program, which is killed with all that it has started if it does not end in time, and returns what it
-// has said.
-func (h *hunt) within(ctx context.Context, limit time.Duration, program string, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	c := exec.CommandContext(ctx, program, args...)
-	c.Dir = h.root
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that those that it starts can be found
-	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
-	c.WaitDelay = 20 * time.Second // then it is killed
-	out, err := c.CombinedOutput()
-	if err == nil {
-		return out, nil
-	}
-	if c.Process != nil {
-		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) // who is left of them, if anybody is
-	}
-	return out, errors.Join(err, ctx.Err())
 }
